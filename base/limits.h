@@ -1,0 +1,8 @@
+/* The bounds of base, with units. */
+#pragma once
+
+#define LOG_QUEUE_LINES   4096 /* lines waiting for the writer */
+#define LOG_LINE_MAX      1024 /* bytes a line, cut beyond */
+#define LOG_QUOTED_MAX    256  /* bytes of a quoted value */
+#define LOG_REPEAT_PER_S  10   /* lines a second from one call site */
+#define ARENA_BLOCK_BYTES 4096 /* first block of an arena */

@@ -1,0 +1,26 @@
+/*
+ * The only place that calls malloc. mimalloc sits behind it in release builds, the sanitizer's allocator in others.
+ *
+ * Threads: any. Memory: what is returned is freed with mem_free(); mem_free(NULL) is allowed.
+ * Errors: NULL when there is no memory; callers turn that into STATUS_NOMEM.
+ */
+#pragma once
+
+#include <stddef.h>
+
+void *mem_alloc(size_t bytes);
+/* Zeroed; NULL on overflow of count * bytes too. */
+void *mem_calloc(size_t count, size_t bytes);
+/* On failure the old block is untouched. */
+void *mem_realloc(void *block, size_t bytes);
+char *mem_strdup(const char *text);
+/* Copies at most `len` bytes and terminates them. */
+char *mem_strndup(const char *text, size_t len);
+void mem_free(void *block);
+
+/* Tests only: the nth allocation from now (1 = the next) in this thread fails, once. 0 turns it off. */
+void mem_fail_nth(unsigned nth);
+/* Tells which allocator serves this process: "mimalloc 2.0" or "libc". Static string. */
+const char *mem_allocator(void);
+/* Resident set size of this process in bytes, read from /proc/self/statm; 0 when that cannot be read. */
+size_t mem_rss(void);

@@ -1,0 +1,123 @@
+/*
+ * Grammar suggestions: when to ask, what to ask, how to read the answer.
+ *
+ * A lane is one session's corrections, without I/O, on the session's front thread; requests and answers are built and read by
+ * pure functions on workers. Finals come in segment order, exactly one a segment.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/lat.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GRAMMAR_KIND_MAP(X)                                                                        \
+    X(OTHER, "other")                                                                              \
+    X(AGREEMENT, "agreement")                                                                      \
+    X(ARTICLE, "article")                                                                          \
+    X(TENSE, "tense")                                                                              \
+    X(NUMBER, "number")                                                                            \
+    X(PREPOSITION, "preposition")                                                                  \
+    X(WORD_ORDER, "word_order")                                                                    \
+    X(SPELLING, "spelling")                                                                        \
+    X(PUNCTUATION, "punctuation")
+
+enum grammar_kind {
+#define X(name, text) GRAMMAR_##name,
+    GRAMMAR_KIND_MAP(X)
+#undef X
+};
+
+struct grammar_edit {
+    uint32_t start, end;  /* code points of the source text */
+    enum grammar_kind kind;
+    char *from, *to, *message; /* owned by the result */
+};
+
+/* A correction; grammar_result_free() frees it. */
+struct grammar_result {
+    char *corrected;
+    struct grammar_edit *edits;
+    size_t edits_len;
+};
+void grammar_result_free(struct grammar_result *result);
+const char *grammar_kind_name(enum grammar_kind kind);
+
+struct grammar_source {
+    uint32_t segment, rev;
+    bool final;
+    const char *text;
+    struct lat lat;
+};
+
+struct grammar_ask {
+    uint32_t ask;
+    uint32_t segment, source_rev;
+    bool final;
+    const char *language;
+    const char *text;
+    int64_t deadline_us;
+    struct lat lat;
+};
+
+struct grammar_show {
+    uint32_t segment, rev, source_rev;
+    bool final;
+    const struct grammar_result *result; /* NULL when failed */
+    const char *failed;
+    struct lat lat;
+};
+
+struct grammar_ops {
+    int (*ask)(void *ctx, const struct grammar_ask *ask);
+    void (*cancel)(void *ctx, uint32_t ask);
+    void (*show)(void *ctx, const struct grammar_show *show);
+};
+
+struct grammar_config {
+    const char *language; /* copied */
+    bool partials;
+    uint32_t partial_gap_ms, partial_words;
+    uint32_t final_deadline_ms, partial_deadline_ms;
+};
+
+struct grammar_lane;
+
+int grammar_lane_create(struct grammar_lane **out, const struct grammar_config *config,
+                        const struct grammar_ops *ops, void *ctx);
+void grammar_lane_destroy(struct grammar_lane *lane);
+void grammar_lane_source(struct grammar_lane *lane, const struct grammar_source *source,
+                         int64_t now_us);
+/* `result` is borrowed. */
+void grammar_lane_answer(struct grammar_lane *lane, uint32_t ask, const struct grammar_result *result,
+                         const struct lat *lat, int64_t now_us);
+void grammar_lane_failed(struct grammar_lane *lane, uint32_t ask, int status, const struct lat *lat,
+                         int64_t now_us);
+int64_t grammar_lane_tick(struct grammar_lane *lane, int64_t now_us);
+uint32_t grammar_lane_owed(const struct grammar_lane *lane);
+
+/* Worker side. */
+struct grammar_prompt {
+    const char *model, *language, *explain_in, *text;
+    bool json_schema; /* the provider's capability; else json_object is asked for */
+    const char *max_tokens_field;
+};
+/* System prompt's first line: "[sotto:grammar v1 language=en-US]"; the user message is the text itself; the answer is JSON
+ * {"corrected": "...", "edits": [{"from","to","kind","message"}]}. */
+int grammar_request_write(const struct grammar_prompt *prompt, struct buf *body, uint32_t *cost);
+/* Reads an answer's content strictly; spans are recomputed by diff against the source, kinds and messages matched from the
+ * answer's edits. STATUS_PROTOCOL for anything else than such JSON. */
+int grammar_answer_read(const struct grammar_prompt *prompt, const char *text, size_t len,
+                        struct grammar_result *out);
+/* Word diff of two texts: edits whose spans count code points of `source`. */
+int grammar_diff(const char *source, const char *corrected, struct grammar_result *out);
+
+struct grammar_cache;
+struct grammar_cache *grammar_cache_create(size_t entries_max);
+void grammar_cache_destroy(struct grammar_cache *cache);
+/* 0 and a copy, or STATUS_NOT_FOUND. Any thread. */
+int grammar_cache_get(struct grammar_cache *cache, const char *language, const char *text,
+                      struct grammar_result *out);
+void grammar_cache_put(struct grammar_cache *cache, const char *language, const char *text,
+                       const struct grammar_result *result);

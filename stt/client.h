@@ -1,0 +1,91 @@
+/*
+ * The gRPC side of speech: one thread that sits in grpc_completion_queue_next(), starts every batch and carries all
+ * calls of google.cloud.speech.v1.Speech/StreamingRecognize over a pool of channels, at most `streams_per_channel` each.
+ * https://cloud.google.com/speech-to-text/docs/reference/rpc/google.cloud.speech.v1
+ *
+ * A call is named by (session, call): the opener chooses `call`, unique within the session.
+ * Threads: stt_client_* from any thread; on_event runs on the stt thread and must only pass the event on.
+ * Memory: events are given to on_event, which frees them with msg.free_fn (or sends them on).
+ */
+#pragma once
+
+#include "base/mailbox.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct stt_client;
+struct stt_response; /* stt/codec.h */
+
+struct stt_client_config {
+    const char *target;           /* host:port */
+    bool plaintext;               /* loopback targets only, else STATUS_INVALID */
+    const char *ca_file;          /* PEM; NULL: the system's roots */
+    const char *credentials;      /* NULL or "": none; "google": application default credentials; else a file that holds
+                                     a bearer token, read again when the API says UNAUTHENTICATED */
+    const char *quota_project;    /* x-goog-user-project metadata, or NULL */
+    unsigned channels_max;        /* bound on channels */
+    unsigned streams_per_channel; /* ≤ 80 for Google */
+    unsigned open_timeout_ms;     /* no response headers needed, but the call must be accepted by then */
+};
+
+/* Audio as it goes on the wire: one buffer with room for the protobuf header before the PCM. Shared read-only between
+ * the session's ring and the calls it is sent on; freed when the last reference goes. */
+#define STT_BLOCK_HEAD 16
+struct stt_block {
+    _Atomic uint32_t refs;
+    uint32_t bytes;         /* PCM bytes, even */
+    uint64_t first_sample;  /* session's audio position of the first sample */
+    uint8_t head[STT_BLOCK_HEAD];
+    uint8_t pcm[];
+};
+/* NULL: out of memory. One reference, the caller's. */
+struct stt_block *stt_block_create(const void *pcm, uint32_t bytes, uint64_t first_sample);
+struct stt_block *stt_block_ref(struct stt_block *block);
+void stt_block_unref(struct stt_block *block);
+
+enum stt_event_kind {
+    STT_EVENT_SENT,     /* a block was handed to gRPC and accepted: credit comes back */
+    STT_EVENT_RESPONSE, /* `response` */
+    STT_EVENT_CLOSED,   /* the last event of a call: grpc_status and details */
+};
+
+struct stt_event {
+    struct msg msg; /* msg.session names the session */
+    uint32_t call;
+    enum stt_event_kind kind;
+    int64_t at_us;                 /* CLOCK_MONOTONIC on the stt thread: handed to gRPC, or received from it */
+    uint64_t end_sample;           /* SENT: position after the block */
+    struct stt_response *response; /* RESPONSE: owned by the event */
+    int grpc_status;               /* CLOSED: the numbers of google.rpc.Code */
+    char *details;                 /* CLOSED: text from the API, may be "" */
+};
+
+typedef void stt_event_fn(void *ctx, struct stt_event *event);
+
+/* Starts the thread and opens the first channel ahead of need. STATUS_INVALID, STATUS_NOMEM. */
+int stt_client_create(struct stt_client **out, const struct stt_client_config *config,
+                      stt_event_fn *on_event, void *ctx);
+/* Cancels every call, delivers their CLOSED events, joins the thread. */
+void stt_client_destroy(struct stt_client *client);
+
+/* Takes `config` bytes (the encoded first request) when 0. STATUS_FULL: mailbox full, no event will come. When no channel
+ * has a free stream: a CLOSED event with RESOURCE_EXHAUSTED. */
+int stt_client_open(struct stt_client *client, uint64_t session, uint32_t call, char *config,
+                    size_t config_len);
+/* Takes a reference of its own. Blocks of one call go out in order; at most STT_CALL_BLOCKS_MAX may be unsent, the sender
+ * counts SENT events. STATUS_FULL: nothing was queued. */
+int stt_client_send(struct stt_client *client, uint64_t session, uint32_t call,
+                    struct stt_block *block);
+/* Half-close after what is queued: the API then sends its last results and CLOSED. */
+int stt_client_finish(struct stt_client *client, uint64_t session, uint32_t call);
+/* RST_STREAM; CLOSED follows. */
+int stt_client_cancel(struct stt_client *client, uint64_t session, uint32_t call);
+
+struct stt_client_stats {
+    uint64_t calls_open, calls_total, channels, blocks_sent, bytes_sent, responses;
+    uint64_t closed_by_status[17];
+    uint64_t waiting; /* calls waiting for a stream: always visible, never silent */
+};
+/* A copy, any thread. */
+void stt_client_stats(struct stt_client *client, struct stt_client_stats *out);

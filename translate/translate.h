@@ -1,0 +1,104 @@
+/*
+ * Translation: when to ask, what to ask, how to read the answer, what may be shown.
+ *
+ * A lane is one target language of one session, without I/O, on the session's front thread. Requests are built and answers
+ * read by pure functions on workers. Invariants: finals of a lane come in segment order, exactly one a segment; nothing
+ * of a segment follows its final; committed text only grows; an answer to a superseded revision is never shown.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/lat.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the learner said: a revision of a segment in the source language. Text is borrowed. */
+struct translate_source {
+    uint32_t segment, rev;
+    bool final;
+    const char *text;   /* committed + tentative */
+    int64_t start_ms, end_ms;
+    struct lat lat;
+};
+
+/* A request to be sent. Text is borrowed for the call. */
+struct translate_ask {
+    uint32_t ask;         /* unique in the lane */
+    uint32_t segment, source_rev;
+    bool final;
+    const char *source, *target; /* languages */
+    const char *text;
+    int64_t deadline_us;
+    struct lat lat;
+};
+
+/* A message for the learner. Text is borrowed for the call. */
+struct translate_show {
+    uint32_t segment, rev, source_rev;
+    const char *lang;
+    bool final, spliced;
+    const char *committed, *tentative;
+    const char *failed; /* NULL, or deadline budget refused truncated filtered upstream */
+    int64_t start_ms, end_ms;
+    struct lat lat;
+};
+
+struct translate_ops {
+    /* 0: an answer or a failure will come, once; else none comes and the lane counts it as a failure. */
+    int (*ask)(void *ctx, const struct translate_ask *ask);
+    void (*cancel)(void *ctx, uint32_t ask);
+    void (*show)(void *ctx, const struct translate_show *show);
+};
+
+struct translate_config {
+    const char *source, *target; /* copied */
+    bool partials;
+    uint32_t partial_gap_ms;  /* least time between two partial requests */
+    uint32_t partial_words;   /* a new one when so many words changed since the last asked */
+    uint32_t final_deadline_ms, partial_deadline_ms;
+};
+
+struct translate_lane;
+
+int translate_lane_create(struct translate_lane **out, const struct translate_config *config,
+                          const struct translate_ops *ops, void *ctx);
+/* Cancels what is in flight; answers that still come must not reach the lane. */
+void translate_lane_destroy(struct translate_lane *lane);
+/* Segments from `segment` on are taken, earlier ones are not this lane's (a target added in mid-session). */
+void translate_lane_source(struct translate_lane *lane, const struct translate_source *source,
+                           int64_t now_us);
+/* The text so far of a streamed final, or a whole partial. */
+void translate_lane_answer(struct translate_lane *lane, uint32_t ask, const char *text, bool done,
+                           const struct lat *lat, int64_t now_us);
+/* status: negative enum status; the lane tries a final once more when that can help and time allows. */
+void translate_lane_failed(struct translate_lane *lane, uint32_t ask, int status,
+                           const struct lat *lat, int64_t now_us);
+int64_t translate_lane_tick(struct translate_lane *lane, int64_t now_us);
+/* Oldest segment whose final has not been shown yet; 0 when nothing is owed. */
+uint32_t translate_lane_owed(const struct translate_lane *lane);
+const char *translate_lane_target(const struct translate_lane *lane);
+
+/* Worker side. */
+struct translate_prompt {
+    const char *model, *source, *target, *text;
+    bool stream;
+    const char *max_tokens_field;
+};
+/* Appends a chat-completions body whose system prompt's first line is
+ * "[sotto:translate v1 source=en-US target=es]". `cost` gets the estimate in tokens. */
+int translate_request_write(const struct translate_prompt *prompt, struct buf *body, uint32_t *cost);
+/* Judges a whole answer: 0, or STATUS_FILTERED for an empty one, an echo of the source in another language, or an answer instead
+ * of a translation. `out` gets the trimmed text (gives, mem_free). */
+int translate_answer_read(const struct translate_prompt *prompt, const char *text, size_t len,
+                          char **out);
+
+/* Answers by (source, target, text), shared by all sessions; bounded; any thread. */
+struct translate_cache;
+struct translate_cache *translate_cache_create(size_t entries_max);
+void translate_cache_destroy(struct translate_cache *cache);
+/* Gives a copy or NULL. */
+char *translate_cache_get(struct translate_cache *cache, const char *source, const char *target,
+                          const char *text);
+void translate_cache_put(struct translate_cache *cache, const char *source, const char *target,
+                         const char *text, const char *answer);
