@@ -1,0 +1,379 @@
+#include "server/config.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "loop/loop.h"
+#include "server/config_table.h"
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum kind { TEXT, SECRET, BOOL, NUMBER };
+
+struct option {
+    const char *section, *key;
+    size_t offset;
+    enum kind kind;
+    const char *value;
+    uint64_t lowest, highest;
+    const char *help;
+};
+
+static const struct option options[] = {
+#define X(section, key, field, kind, value, lowest, highest, help)                                 \
+    {section, key, offsetof(struct config, field), kind, value, lowest, highest, help},
+    CONFIG_TABLE(X)
+#undef X
+};
+#define OPTIONS (sizeof options / sizeof options[0])
+
+#define CONFIG_BYTES_MAX 262144
+#define NAME_MAX_BYTES   80
+
+struct config_set {
+    struct config config;
+    enum config_action action;
+    struct arena *arena;
+    const char *file; /* --config, or NULL */
+    struct {
+        const char *text;
+        const char *from; /* "default", "FILE:12", "SOTTO_LISTEN", "--listen" */
+    } values[OPTIONS];
+    FILE *err;
+    int line; /* of the file being read */
+};
+
+/* "--stt-block-ms" and "SOTTO_STT_BLOCK_MS"; the section server is left out. */
+static void option_name(const struct option *option, bool flag, char out[NAME_MAX_BYTES])
+{
+    bool server = strcmp(option->section, "server") == 0;
+    int len = snprintf(out, NAME_MAX_BYTES, "%s%s%s%s", flag ? "--" : "SOTTO_",
+                       server ? "" : option->section, server ? "" : "_", option->key);
+    for (int i = flag ? 2 : 0; i < len; i++)
+        out[i] = flag ? (out[i] == '_' ? '-' : out[i]) : (char)toupper((unsigned char)out[i]);
+}
+
+static bool parse_bool(const char *text, bool *out)
+{
+    static const char *const yes[] = {"true", "yes", "on", "1"};
+    static const char *const no[] = {"false", "no", "off", "0"};
+    for (size_t i = 0; i < 4; i++) {
+        if (strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0) {
+            *out = strcasecmp(text, yes[i]) == 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_number(const char *text, uint64_t lowest, uint64_t highest, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || value < lowest ||
+        value > highest)
+        return false;
+    *out = value;
+    return true;
+}
+
+/* Checks a value and keeps it; `from` is what an error names. */
+static int set_value(struct config_set *set, size_t index, const char *text, const char *from)
+{
+    const struct option *option = &options[index];
+    void *field = (char *)&set->config + option->offset;
+    char *copy = arena_strdup(set->arena, text), *place = arena_strdup(set->arena, from);
+    if (copy == NULL || place == NULL)
+        return STATUS_NOMEM;
+    if (option->kind == BOOL && !parse_bool(text, field)) {
+        fprintf(set->err, "sotto: %s: %s must be true or false, not \"%s\"\n", from, option->key, text);
+        return STATUS_INVALID;
+    }
+    if (option->kind == NUMBER && !parse_number(text, option->lowest, option->highest, field)) {
+        fprintf(set->err, "sotto: %s: %s must be a number from %llu to %llu, not \"%s\"\n", from,
+                option->key, (unsigned long long)option->lowest,
+                (unsigned long long)option->highest, text);
+        return STATUS_INVALID;
+    }
+    if (option->kind == TEXT || option->kind == SECRET)
+        memcpy(field, &copy, sizeof copy);
+    set->values[index].text = copy;
+    set->values[index].from = place;
+    return STATUS_OK;
+}
+
+static int set_defaults(struct config_set *set)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        int status = set_value(set, i, options[i].value, "default");
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static int on_ini(void *ctx, const char *section, const char *name, const char *value)
+{
+    struct config_set *set = ctx;
+    char from[512];
+    snprintf(from, sizeof from, "%s:%d", set->file, set->line);
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (strcmp(options[i].section, section) == 0 && strcmp(options[i].key, name) == 0)
+            return set_value(set, i, value, from) == STATUS_OK;
+    fprintf(set->err, "sotto: %s: there is no key \"%s\" in section [%s]; see sotto --help\n", from,
+            name, section);
+    return 0;
+}
+
+struct reader {
+    FILE *file;
+    struct config_set *set;
+};
+
+/* Counts lines, which inih's handler does not tell. */
+static char *read_line(char *out, int bytes, void *ctx)
+{
+    struct reader *reader = ctx;
+    reader->set->line++;
+    return fgets(out, bytes, reader->file);
+}
+
+static int read_file(struct config_set *set, bool required)
+{
+    struct reader reader = {.file = fopen(set->file, "r"), .set = set};
+    if (reader.file == NULL) {
+        if (!required)
+            return STATUS_OK;
+        fprintf(set->err, "sotto: cannot read %s: %s\n", set->file, strerror(errno));
+        return STATUS_INVALID;
+    }
+    set->line = 0;
+    int line = ini_parse_stream(read_line, &reader, on_ini, set);
+    fclose(reader.file);
+    if (line == 0)
+        return STATUS_OK;
+    fprintf(set->err, "sotto: %s:%d: this line stops the start\n", set->file, line > 0 ? line : 0);
+    return STATUS_INVALID;
+}
+
+static int read_environment(struct config_set *set, char **environment)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        char name[NAME_MAX_BYTES];
+        option_name(&options[i], false, name);
+        size_t len = strlen(name);
+        for (char **entry = environment; entry != NULL && *entry != NULL; entry++) {
+            if (strncmp(*entry, name, len) != 0 || (*entry)[len] != '=')
+                continue;
+            int status = set_value(set, i, *entry + len + 1, name);
+            if (status != STATUS_OK)
+                return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static const struct {
+    const char *flag;
+    enum config_action action;
+} actions[] = {
+    {"--help", CONFIG_HELP},           {"-h", CONFIG_HELP},
+    {"--version", CONFIG_VERSION},     {"--print-config", CONFIG_PRINT},
+    {"--config-reference", CONFIG_REFERENCE},
+};
+
+/* The value of flag `name` at argv[*i]: "--name value", "--name=value"; a lone boolean flag is true. NULL: another flag. */
+static const char *flag_value(const struct option *option, int argc, char **argv, int *i)
+{
+    char name[NAME_MAX_BYTES];
+    option_name(option, true, name);
+    size_t len = strlen(name);
+    if (strncmp(argv[*i], name, len) != 0)
+        return NULL;
+    if (argv[*i][len] == '=')
+        return argv[*i] + len + 1;
+    if (argv[*i][len] != '\0')
+        return NULL;
+    if (option->kind == BOOL && (*i + 1 == argc || argv[*i + 1][0] == '-'))
+        return "true";
+    if (*i + 1 == argc)
+        return "";
+    return argv[++*i];
+}
+
+static int read_flag(struct config_set *set, int argc, char **argv, int *i)
+{
+    for (size_t a = 0; a < sizeof actions / sizeof actions[0]; a++)
+        if (strcmp(argv[*i], actions[a].flag) == 0) {
+            set->action = actions[a].action;
+            return STATUS_OK;
+        }
+    if (strcmp(argv[*i], "--config") == 0 && *i + 1 < argc) {
+        ++*i;
+        return STATUS_OK; /* read before */
+    }
+    for (size_t o = 0; o < OPTIONS; o++) {
+        char name[NAME_MAX_BYTES];
+        option_name(&options[o], true, name);
+        const char *value = flag_value(&options[o], argc, argv, i);
+        if (value != NULL)
+            return set_value(set, o, value, name);
+    }
+    fprintf(set->err, "sotto: unknown argument \"%s\"; see sotto --help\n", argv[*i]);
+    return STATUS_INVALID;
+}
+
+static int read_flags(struct config_set *set, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        int status = read_flag(set, argc, argv, &i);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static int find_file(struct config_set *set, int argc, char **argv)
+{
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], "--config") == 0) {
+            set->file = argv[i + 1];
+            return read_file(set, true);
+        }
+    static const char *const places[] = {"sotto.ini", "/etc/sotto/sotto.ini"};
+    for (size_t i = 0; i < 2; i++)
+        if (access(places[i], R_OK) == 0) {
+            set->file = places[i];
+            return read_file(set, true);
+        }
+    return STATUS_OK;
+}
+
+/* What the table's bounds cannot say. */
+static int check(struct config_set *set)
+{
+    const struct config *config = &set->config;
+    enum loop_backend backend;
+    if (loop_backend_parse(config->loop, &backend) != STATUS_OK) {
+        fprintf(set->err, "sotto: loop must be auto, uring or epoll, not \"%s\"\n", config->loop);
+        return STATUS_INVALID;
+    }
+    if (strrchr(config->listen, ':') == NULL) {
+        fprintf(set->err, "sotto: listen must be ADDRESS:PORT, not \"%s\"\n", config->listen);
+        return STATUS_INVALID;
+    }
+    if (config->stt_soft_ms >= config->stt_hard_ms) {
+        fprintf(set->err, "sotto: [stt] soft_ms must be below hard_ms\n");
+        return STATUS_INVALID;
+    }
+    return STATUS_OK;
+}
+
+int config_load(struct config_set **out, int argc, char **argv, char **environment, FILE *err)
+{
+    struct config_set *set = mem_calloc(1, sizeof *set);
+    if (set == NULL || (set->arena = arena_create(CONFIG_BYTES_MAX)) == NULL) {
+        mem_free(set);
+        return STATUS_NOMEM;
+    }
+    set->err = err;
+    int status = set_defaults(set);
+    if (status == STATUS_OK)
+        status = find_file(set, argc, argv);
+    if (status == STATUS_OK)
+        status = read_environment(set, environment);
+    if (status == STATUS_OK)
+        status = read_flags(set, argc, argv);
+    if (status == STATUS_OK)
+        status = check(set);
+    if (status != STATUS_OK) {
+        config_free(set);
+        return status;
+    }
+    *out = set;
+    return STATUS_OK;
+}
+
+void config_free(struct config_set *set)
+{
+    if (set == NULL)
+        return;
+    arena_destroy(set->arena);
+    mem_free(set);
+}
+
+const struct config *config_get(const struct config_set *set)
+{
+    return &set->config;
+}
+
+enum config_action config_action(const struct config_set *set)
+{
+    return set->action;
+}
+
+void config_help(FILE *out)
+{
+    fputs("sotto - realtime speech translation over WebSocket\n\n"
+          "usage: sotto [--config FILE] [options]\n\n"
+          "Speech comes in at GET /v1/stream (WebSocket, subprotocol sotto.v1); captions,\n"
+          "translations and grammar suggestions go out. Every option can stand in sotto.ini\n"
+          "(./sotto.ini or /etc/sotto/sotto.ini), in the environment or here, in rising priority.\n\n"
+          "  --config FILE         read this file instead\n"
+          "  --print-config        show every value and where it came from, then exit\n"
+          "  --config-reference    print the table of docs/configuration.md, then exit\n"
+          "  --help, --version\n\n",
+          out);
+    const char *section = "";
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const struct option *option = &options[i];
+        char name[NAME_MAX_BYTES];
+        option_name(option, true, name);
+        if (strcmp(section, option->section) != 0)
+            fprintf(out, "[%s]\n", section = option->section);
+        fprintf(out, "  %-34s %s%s%s%s\n", name, option->help, option->value[0] != '\0' ? " (" : "",
+                option->value, option->value[0] != '\0' ? ")" : "");
+    }
+    fputs("\nsignals: SIGTERM and SIGINT stop cleanly: what is owed is delivered, within 5 s.\n"
+          "exit status: 0 stopped cleanly, 1 could not start, 2 wrong configuration.\n",
+          out);
+}
+
+void config_print(const struct config_set *set, FILE *out)
+{
+    const char *section = "";
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strcmp(section, options[i].section) != 0)
+            fprintf(out, "%s[%s]\n", section[0] != '\0' ? "\n" : "", options[i].section);
+        section = options[i].section;
+        const char *text = set->values[i].text;
+        if (options[i].kind == SECRET && text[0] != '\0')
+            text = "(set)";
+        fprintf(out, "%s = %s ; %s\n", options[i].key, text, set->values[i].from);
+    }
+}
+
+void config_reference(FILE *out)
+{
+    fputs("| section | key | default | flag | environment | meaning |\n|---|---|---|---|---|---|\n", out);
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const struct option *option = &options[i];
+        char flag[NAME_MAX_BYTES], variable[NAME_MAX_BYTES];
+        option_name(option, true, flag);
+        option_name(option, false, variable);
+        fprintf(out, "| %s | `%s` | %s%s%s | `%s` | `%s` | %s", option->section, option->key,
+                option->value[0] != '\0' ? "`" : "", option->value,
+                option->value[0] != '\0' ? "`" : "", flag, variable, option->help);
+        if (option->kind == NUMBER)
+            fprintf(out, " (%llu to %llu)", (unsigned long long)option->lowest,
+                    (unsigned long long)option->highest);
+        fputs(" |\n", out);
+    }
+}

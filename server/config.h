@@ -1,0 +1,60 @@
+/*
+ * Configuration of `sotto`: sotto.ini (libinih), environment (SOTTO_…) and flags, in rising priority.
+ *
+ * One table names every option; flags, variables, --help, --print-config and docs/configuration.md all come from it.
+ * Threads: read before the other threads start, unchanged afterwards. Memory: strings live as long as the config.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct config {
+    const char *listen;
+    uint64_t fronts, workers;
+    const char *loop;
+    const char *log;
+    const char *origins;
+    uint64_t connections_max, sessions_max;
+    uint64_t idle_ms, session_ms, flush_ms, drain_ms;
+
+    const char *stt_target;
+    bool stt_plaintext;
+    const char *stt_ca, *stt_credentials, *stt_quota_project, *stt_model;
+    bool stt_punctuation;
+    uint64_t stt_channels, stt_streams_per_channel, stt_block_ms, stt_idle_close_ms, stt_ring_ms;
+    uint64_t stt_soft_ms, stt_hard_ms;
+
+    const char *chat_url, *chat_key, *chat_organization, *chat_ca;
+    uint64_t chat_connections, chat_streams, chat_requests_per_minute, chat_tokens_per_minute;
+    uint64_t chat_connect_ms, chat_stall_ms, chat_keepalive_ms, chat_queue_max;
+    bool chat_json_schema;
+    const char *chat_max_tokens_field;
+
+    const char *translate_model;
+    uint64_t translate_partial_gap_ms, translate_partial_words;
+    uint64_t translate_final_deadline_ms, translate_partial_deadline_ms, translate_cache;
+    const char *grammar_model;
+    uint64_t grammar_cache;
+};
+
+struct config_set;
+
+/* What main is to do after the flags were read. */
+enum config_action { CONFIG_SERVE, CONFIG_HELP, CONFIG_VERSION, CONFIG_PRINT, CONFIG_REFERENCE };
+
+/*
+ * Reads defaults, the file (--config FILE, or ./sotto.ini or /etc/sotto/sotto.ini when there), the environment and the flags. STATUS_INVALID:
+ * `err` got one line that names the place and what to do.
+ */
+int config_load(struct config_set **out, int argc, char **argv, char **environment, FILE *err);
+void config_free(struct config_set *set);
+const struct config *config_get(const struct config_set *set);
+enum config_action config_action(const struct config_set *set);
+
+void config_help(FILE *out);
+/* Every option as sotto.ini text with a comment that tells where its value came from; secrets are masked. */
+void config_print(const struct config_set *set, FILE *out);
+/* The table of docs/configuration.md. */
+void config_reference(FILE *out);

@@ -1,0 +1,80 @@
+/*
+ * Every option, once: X(section, key, field, kind, default, lowest, highest, help).
+ * Kinds: TEXT, SECRET, BOOL, NUMBER, CHOICE (`default` first, the choices in `help` after "one of").
+ */
+#pragma once
+
+#define CONFIG_TABLE(X)                                                                            \
+    X("server", "listen", listen, TEXT, "127.0.0.1:8080", 0, 0,                                    \
+      "address and port; only loopback is allowed while no token keys are configured")             \
+    X("server", "fronts", fronts, NUMBER, "1", 1, 64, "front threads, each with a loop of its own") \
+    X("server", "workers", workers, NUMBER, "2", 1, 64, "worker threads (JSON)")                   \
+    X("server", "loop", loop, TEXT, "auto", 0, 0, "event loop backend: auto, uring or epoll")      \
+    X("server", "log", log, TEXT, "info", 0, 0,                                                    \
+      "level (error, warn, info, debug, trace), then area=level pairs: info,stt=debug")            \
+    X("server", "origins", origins, TEXT, "", 0, 0,                                                \
+      "allowed Origin values, comma separated; empty: the server's own")                           \
+    X("server", "connections_max", connections_max, NUMBER, "20000", 1, 1000000,                   \
+      "open connections; past it HTTP 503")                                                        \
+    X("server", "sessions_max", sessions_max, NUMBER, "2000", 1, 100000,                           \
+      "live sessions; past it over_capacity")                                                      \
+    X("server", "idle_ms", idle_ms, NUMBER, "300000", 1000, 86400000,                              \
+      "a session that sends nothing for so long ends")                                             \
+    X("server", "session_ms", session_ms, NUMBER, "14400000", 1000, 604800000,                     \
+      "the longest a session may last")                                                            \
+    X("server", "flush_ms", flush_ms, NUMBER, "10000", 100, 60000, "limit of an audio.flush")      \
+    X("server", "drain_ms", drain_ms, NUMBER, "10000", 100, 60000,                                 \
+      "after session.end: limit for delivering what is owed")                                      \
+    X("stt", "target", stt_target, TEXT, "127.0.0.1:50051", 0, 0, "speech API, host:port (gRPC)")  \
+    X("stt", "plaintext", stt_plaintext, BOOL, "false", 0, 0, "no TLS; loopback targets only")     \
+    X("stt", "ca", stt_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")       \
+    X("stt", "credentials", stt_credentials, TEXT, "", 0, 0,                                       \
+      "google (application default credentials), a file with a bearer token, or empty")            \
+    X("stt", "quota_project", stt_quota_project, TEXT, "", 0, 0, "x-goog-user-project")            \
+    X("stt", "model", stt_model, TEXT, "", 0, 0, "recognition model, such as latest_long")         \
+    X("stt", "punctuation", stt_punctuation, BOOL, "true", 0, 0, "automatic punctuation")          \
+    X("stt", "channels", stt_channels, NUMBER, "32", 1, 1024, "gRPC channels at most")             \
+    X("stt", "streams_per_channel", stt_streams_per_channel, NUMBER, "80", 1, 100,                 \
+      "speech streams on one channel")                                                             \
+    X("stt", "block_ms", stt_block_ms, NUMBER, "100", 20, 400, "audio coalesced into one message") \
+    X("stt", "idle_close_ms", stt_idle_close_ms, NUMBER, "8000", 500, 9500,                        \
+      "a stream without audio for so long is closed and reopened at the next audio")               \
+    X("stt", "ring_ms", stt_ring_ms, NUMBER, "30000", 5000, 120000,                                \
+      "audio not yet final that is kept for replay")                                               \
+    X("stt", "soft_ms", stt_soft_ms, NUMBER, "240000", 1000, 290000,                               \
+      "age at which a stream is replaced at the next final")                                       \
+    X("stt", "hard_ms", stt_hard_ms, NUMBER, "290000", 2000, 300000,                               \
+      "age at which a stream is replaced regardless")                                              \
+    X("chat", "url", chat_url, TEXT, "https://127.0.0.1:8446/v1", 0, 0,                            \
+      "base of an OpenAI-compatible API")                                                          \
+    X("chat", "key", chat_key, SECRET, "", 0, 0, "API key; better in SOTTO_CHAT_KEY than in a file") \
+    X("chat", "organization", chat_organization, TEXT, "", 0, 0, "OpenAI-Organization header")     \
+    X("chat", "ca", chat_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")     \
+    X("chat", "connections", chat_connections, NUMBER, "4", 1, 64, "HTTP/2 connections kept warm") \
+    X("chat", "streams", chat_streams, NUMBER, "100", 1, 1000, "requests at once on a connection") \
+    X("chat", "requests_per_minute", chat_requests_per_minute, NUMBER, "4500", 0, 10000000,        \
+      "the provider's limit; 0: none")                                                             \
+    X("chat", "tokens_per_minute", chat_tokens_per_minute, NUMBER, "1800000", 0, 4000000000,       \
+      "the provider's limit; 0: none")                                                             \
+    X("chat", "connect_ms", chat_connect_ms, NUMBER, "3000", 100, 60000, "limit of a connect with TLS") \
+    X("chat", "stall_ms", chat_stall_ms, NUMBER, "5000", 100, 60000,                               \
+      "a request without a byte for so long is cancelled and tried elsewhere")                     \
+    X("chat", "keepalive_ms", chat_keepalive_ms, NUMBER, "60000", 0, 600000,                       \
+      "an idle connection is used this often; 0: never")                                           \
+    X("chat", "queue_max", chat_queue_max, NUMBER, "10000", 1, 1000000, "requests waiting")        \
+    X("chat", "json_schema", chat_json_schema, BOOL, "true", 0, 0,                                 \
+      "the API knows response_format json_schema; else json_object is asked for")                  \
+    X("chat", "max_tokens_field", chat_max_tokens_field, TEXT, "max_completion_tokens", 0, 0,      \
+      "name of the field that bounds an answer (older APIs: max_tokens)")                          \
+    X("translate", "model", translate_model, TEXT, "gpt-4o-mini", 0, 0, "model asked for translations") \
+    X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "700", 0, 60000,            \
+      "least time between two partial requests of a session and language")                         \
+    X("translate", "partial_words", translate_partial_words, NUMBER, "2", 1, 100,                  \
+      "changed words that are worth a new partial request")                                        \
+    X("translate", "final_deadline_ms", translate_final_deadline_ms, NUMBER, "10000", 100, 60000,  \
+      "a final translation or correction later than this is delivered as failed")                  \
+    X("translate", "partial_deadline_ms", translate_partial_deadline_ms, NUMBER, "4000", 100, 60000, \
+      "a partial request later than this is dropped")                                              \
+    X("translate", "cache", translate_cache, NUMBER, "4096", 0, 1000000, "answers kept, all sessions") \
+    X("grammar", "model", grammar_model, TEXT, "gpt-4o-mini", 0, 0, "model asked for corrections") \
+    X("grammar", "cache", grammar_cache, NUMBER, "4096", 0, 1000000, "answers kept, all sessions")

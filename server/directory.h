@@ -1,0 +1,28 @@
+/*
+ * Names of connections and sessions across threads: slot + generation, never a pointer. A slot tells which front its
+ * holder lives on, so that answers from other threads find it wherever it has moved.
+ *
+ * Threads: directory_front() from any thread (one atomic load); the rest takes a short lock, from any thread.
+ * Global caps on connections and sessions are kept here.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct directory;
+
+enum directory_kind { DIRECTORY_CONNECTION, DIRECTORY_SESSION, DIRECTORY_KINDS };
+
+/* NULL: out of memory. */
+struct directory *directory_create(uint32_t connections_max, uint32_t sessions_max);
+void directory_destroy(struct directory *directory);
+/* A new id (never 0) held by `front`; STATUS_LIMIT at the cap of its kind. */
+int directory_add(struct directory *directory, enum directory_kind kind, uint32_t front,
+                  uint64_t *id);
+void directory_remove(struct directory *directory, uint64_t id);
+/* The front that holds `id`, or -1 when nobody does any more. */
+int directory_front(const struct directory *directory, uint64_t id);
+/* Dense index of an id, below connections_max + sessions_max: for arrays beside the directory. */
+uint32_t directory_slot(uint64_t id);
+/* Holders now. */
+uint32_t directory_count(const struct directory *directory, enum directory_kind kind);

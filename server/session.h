@@ -1,0 +1,98 @@
+/*
+ * A session, without I/O: audio and messages in, events out; speech, translation and grammar asked through ops. It is the
+ * same code in the server and in the simulation (tests/sim).
+ *
+ * Threads: one front thread (or the simulation). Time is passed in, microseconds of the loop's clock.
+ * Memory: events given to emit() are the receiver's. Answers reach a session only by the ids it gave out; late ones for
+ * lanes that are gone are ignored.
+ */
+#pragma once
+
+#include "server/event.h"
+#include "server/message.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct session;
+struct stt_block;
+struct stt_event;
+struct translate_ask;
+struct grammar_ask;
+struct grammar_result;
+
+struct session_ops {
+    void (*emit)(void *ctx, struct event *event); /* takes */
+    /* As in stt/stream.h. */
+    int (*stt_open)(void *ctx, uint32_t call, char *config, size_t len);
+    int (*stt_send)(void *ctx, uint32_t call, struct stt_block *block);
+    int (*stt_finish)(void *ctx, uint32_t call);
+    int (*stt_cancel)(void *ctx, uint32_t call);
+    /* `lane` names the asking lane for as long as the session lives. */
+    int (*translate)(void *ctx, uint32_t lane, const struct translate_ask *ask);
+    int (*grammar)(void *ctx, uint32_t lane, const struct grammar_ask *ask);
+    void (*cancel)(void *ctx, uint32_t lane, uint32_t ask);
+};
+
+/* The same for all sessions; borrowed for the session's life. */
+struct session_config {
+    struct event_limits limits;
+    const char *stt_model;
+    bool punctuation;
+    uint32_t block_ms, idle_close_ms, ring_ms, stream_soft_ms, stream_hard_ms;
+    uint32_t partial_gap_ms, partial_words;
+    uint32_t final_deadline_ms, partial_deadline_ms;
+    uint32_t ack_ms; /* least time between two audio.ack */
+};
+
+struct session_start {
+    uint64_t id;       /* directory id, for the log */
+    const char *name;  /* the id clients see; copied */
+    struct client_message *message; /* CLIENT_START; borrowed */
+    uint64_t seed;
+    int64_t wall_us;   /* for started_at */
+};
+
+/* Emits session.started. STATUS_NOMEM, STATUS_INVALID. */
+int session_create(struct session **out, const struct session_start *start,
+                   const struct session_config *config, const struct session_ops *ops, void *ctx,
+                   int64_t now_us);
+/* Cancels what it has asked for; emits nothing. */
+void session_destroy(struct session *session);
+
+/* Bytes of audio that may be given now: bounded by the speech stream's room and by audio_speed_max. */
+size_t session_room(struct session *session, int64_t now_us);
+/* PCM s16le of any length ≤ session_room(); an odd byte waits for the next. */
+void session_audio(struct session *session, const void *pcm, size_t bytes, int64_t now_us);
+/* Tells whether audio is waiting outside for room: after AUDIO_FAST_MS of that at full speed the client hears audio_too_fast. */
+void session_waiting(struct session *session, bool waiting, int64_t now_us);
+/* A message other than the first start; borrowed. `samples` is the position at which it arrived. */
+void session_message(struct session *session, const struct client_message *message,
+                     uint64_t samples, int64_t now_us);
+void session_stt(struct session *session, struct stt_event *event, int64_t now_us);
+
+/* What became of an ask. `text` is whole so far; done: no more comes. */
+struct session_answer {
+    uint32_t lane, ask;
+    bool done;
+    int status; /* 0, or why it failed */
+    const char *text;                    /* translation */
+    const struct grammar_result *result; /* grammar */
+    struct lat lat;
+    uint32_t tokens_in, tokens_out; /* with done */
+    bool cached;
+};
+void session_answer(struct session *session, const struct session_answer *answer, int64_t now_us);
+
+/* Flush, deliver what is owed within drain_ms, session.ended, close with `close_code`. A second call is ignored. */
+void session_end(struct session *session, const char *reason, int close_code, int64_t now_us);
+/* The server will stop: session.goaway, then as session_end(). */
+void session_goaway(struct session *session, uint32_t within_ms, int64_t now_us);
+/* Runs what is due; the next due time, INT64_MAX for none. Call after every other call. */
+int64_t session_tick(struct session *session, int64_t now_us);
+
+uint64_t session_received(const struct session *session);
+/* Milliseconds since session.started, for t_ms. */
+int64_t session_t_ms(const struct session *session, int64_t now_us);
+/* A fatal event or session.ended has been emitted: nothing more comes. */
+bool session_over(const struct session *session);

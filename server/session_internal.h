@@ -1,0 +1,105 @@
+/* Shared by the files of the session core: session.c (life, audio, clock), session_speech.c, session_lanes.c,
+ * session_settings.c. */
+#pragma once
+
+#include "server/session.h"
+#include "stt/stream.h"
+
+struct translate_lane;
+struct grammar_lane;
+struct arena;
+
+/* Removed lanes live on until they owe nothing, so there may be more than TARGETS_MAX for a while. */
+#define SESSION_LANES_MAX (2 * TARGETS_MAX)
+
+struct session_lane {
+    struct session *session;
+    uint32_t id;  /* never reused in a session */
+    bool removed; /* gets no more sources; goes when it owes nothing */
+    struct translate_lane *lane;
+};
+
+struct session_flush {
+    char id[FLUSH_ID_BYTES_MAX + 1];
+    uint64_t samples;
+    int64_t deadline_us;
+    uint32_t segment; /* newest segment that began before the point; UINT32_MAX until the point is settled */
+};
+
+struct session {
+    uint64_t id;
+    char name[40];
+    const struct session_config *config;
+    const struct session_ops *ops;
+    void *ctx;
+    int64_t now_us; /* of the event being handled */
+    int64_t started_us;
+    int64_t wall_us;
+
+    struct client_settings settings; /* effective */
+    struct arena *arena;             /* their strings */
+    struct client_settings next;     /* from segment `next_from` on */
+    struct arena *next_arena;        /* NULL: no update pending */
+    uint32_t next_from;
+
+    struct stt_stream *speech;
+    bool heard;           /* the speech API has answered this session at least once */
+    bool speech_degraded;
+    bool speech_refused;
+    uint32_t segment;     /* newest segment with a final transcript */
+    uint64_t seq;
+    uint8_t odd;          /* the byte of half a sample */
+    bool has_odd;
+
+    struct session_lane lanes[SESSION_LANES_MAX];
+    uint32_t lane_next;
+    struct grammar_lane *grammar;
+    uint32_t grammar_id;
+    bool grammar_removed;
+    bool translation_degraded, grammar_degraded;
+
+    struct session_flush flushes[FLUSHES_MAX];
+    unsigned flushes_len;
+    uint64_t acked;
+    int64_t ack_due_us;
+
+    int64_t idle_due_us;
+    int64_t speed_since_us;   /* start of the audio clock */
+    uint64_t speed_samples;   /* taken since then */
+    int64_t waiting_since_us; /* 0: no audio waits */
+    bool speed_limited;       /* room was bounded by speed, not by the API */
+    bool too_fast_said;
+    unsigned bad_in_row;
+
+    bool ending;
+    const char *end_reason;
+    int end_code;
+    int64_t end_deadline_us;
+    bool over;
+    struct event_usage usage;
+};
+
+/* session.c */
+void session__emit(struct session *session, struct event *event);
+void session__error(struct session *session, const char *code, const char *message,
+                    uint32_t retry_after_ms);
+void session__health(struct session *session, bool degraded, const char *what, const char *reason,
+                     uint32_t retry_after_ms);
+
+/* session_speech.c */
+int session__speech_open(struct session *session, uint64_t seed);
+
+/* session_lanes.c */
+void session__lanes_apply(struct session *session);
+void session__lanes_destroy(struct session *session);
+void session__lanes_source(struct session *session, const struct stt_transcript *transcript);
+int64_t session__lanes_tick(struct session *session);
+/* Nothing is owed for segments up to and including `segment`. */
+bool session__lanes_settled(const struct session *session, uint32_t segment);
+
+/* session_settings.c */
+int session__settings_start(struct session *session, const struct client_settings *settings);
+void session__settings_update(struct session *session, const struct client_settings *settings);
+/* The segment that is about to be reported: an update that waits for it takes effect. */
+void session__settings_segment(struct session *session, uint32_t segment);
+void session__settings_free(struct session *session);

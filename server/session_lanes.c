@@ -1,0 +1,307 @@
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "grammar/grammar.h"
+#include "server/session_internal.h"
+#include "translate/translate.h"
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define SEGMENT_TEXT_MAX 16384 /* bytes of committed + tentative given to a lane */
+
+static int on_translate_ask(void *ctx, const struct translate_ask *ask)
+{
+    struct session_lane *lane = ctx;
+    struct session *session = lane->session;
+    session->usage.requests++;
+    return session->ops->translate(session->ctx, lane->id, ask);
+}
+
+static void on_translate_cancel(void *ctx, uint32_t ask)
+{
+    struct session_lane *lane = ctx;
+    lane->session->ops->cancel(lane->session->ctx, lane->id, ask);
+}
+
+/* One lost request is told by its `failed`; only what the provider does to everyone is worth a warning. */
+static void note_health(struct session *session, const char *failed, bool *degraded, const char *what)
+{
+    bool down = failed != NULL && (strcmp(failed, "upstream") == 0 || strcmp(failed, "deadline") == 0);
+    if (down && !*degraded) {
+        *degraded = true;
+        session__health(session, true, what, failed, 0);
+    } else if (failed == NULL && *degraded) {
+        *degraded = false;
+        session__health(session, false, what, "answers come again", 0);
+    }
+}
+
+static uint64_t replace_key(enum event_kind kind, uint32_t lane, uint32_t segment)
+{
+    return (uint64_t)(kind + 1) << 56 | (uint64_t)(lane & 0xffffff) << 32 | segment;
+}
+
+static void on_translate_show(void *ctx, const struct translate_show *show)
+{
+    struct session_lane *lane = ctx;
+    struct session *session = lane->session;
+    if (!show->final && !session->settings.partials)
+        return;
+    if (show->final)
+        note_health(session, show->failed, &session->translation_degraded, "translation");
+    struct event *event = event_create(EVENT_TRANSLATION);
+    if (event != NULL) {
+        event->segment = show->segment;
+        event->rev = show->rev;
+        event->source_rev = show->source_rev;
+        event->final = show->final;
+        event->spliced = show->spliced;
+        event->language = event_str(event, show->lang);
+        event->committed = event_str(event, show->committed);
+        event->tentative = event_str(event, show->tentative);
+        event->failed = show->failed;
+        event->start_ms = show->start_ms;
+        event->end_ms = show->end_ms;
+        event->has_lat = true;
+        event->lat = show->lat;
+        if (!show->final)
+            event->replace_key = replace_key(EVENT_TRANSLATION, lane->id, show->segment);
+    }
+    session__emit(session, event);
+}
+
+static int on_grammar_ask(void *ctx, const struct grammar_ask *ask)
+{
+    struct session *session = ctx;
+    session->usage.requests++;
+    return session->ops->grammar(session->ctx, session->grammar_id, ask);
+}
+
+static void on_grammar_cancel(void *ctx, uint32_t ask)
+{
+    struct session *session = ctx;
+    session->ops->cancel(session->ctx, session->grammar_id, ask);
+}
+
+static void on_grammar_show(void *ctx, const struct grammar_show *show)
+{
+    struct session *session = ctx;
+    if (!show->final && !session->settings.partials)
+        return;
+    if (show->final)
+        note_health(session, show->failed, &session->grammar_degraded, "grammar");
+    struct event *event = event_create(EVENT_GRAMMAR);
+    if (event != NULL) {
+        event->segment = show->segment;
+        event->rev = show->rev;
+        event->source_rev = show->source_rev;
+        event->final = show->final;
+        event->failed = show->failed;
+        event->corrected = "";
+        if (show->result != NULL)
+            event_copy_edits(event, show->result);
+        event->has_lat = true;
+        event->lat = show->lat;
+        if (!show->final)
+            event->replace_key = replace_key(EVENT_GRAMMAR, 0, show->segment);
+    }
+    session__emit(session, event);
+}
+
+static const struct translate_ops translate_ops = {on_translate_ask, on_translate_cancel,
+                                                   on_translate_show};
+static const struct grammar_ops grammar_ops = {on_grammar_ask, on_grammar_cancel, on_grammar_show};
+
+static struct session_lane *lane_by_id(struct session *session, uint32_t id)
+{
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++)
+        if (session->lanes[i].lane != NULL && session->lanes[i].id == id)
+            return &session->lanes[i];
+    return NULL;
+}
+
+static struct session_lane *lane_by_target(struct session *session, const char *target)
+{
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
+        struct session_lane *lane = &session->lanes[i];
+        if (lane->lane != NULL && !lane->removed &&
+            strcasecmp(translate_lane_target(lane->lane), target) == 0)
+            return lane;
+    }
+    return NULL;
+}
+
+/* The lane that has been leaving for longest makes room when a client changes its targets faster than finals come. */
+static struct session_lane *lane_slot(struct session *session)
+{
+    struct session_lane *oldest = NULL;
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
+        struct session_lane *lane = &session->lanes[i];
+        if (lane->lane == NULL)
+            return lane;
+        if (lane->removed && (oldest == NULL || lane->id < oldest->id))
+            oldest = lane;
+    }
+    assert(oldest != NULL);
+    translate_lane_destroy(oldest->lane);
+    oldest->lane = NULL;
+    return oldest;
+}
+
+static void lane_add(struct session *session, const char *target)
+{
+    struct session_lane *slot = lane_slot(session);
+    *slot = (struct session_lane){.session = session, .id = ++session->lane_next};
+    struct translate_config config = {
+        .source = session->settings.source,
+        .target = target,
+        .partials = true,
+        .partial_gap_ms = session->config->partial_gap_ms,
+        .partial_words = session->config->partial_words,
+        .final_deadline_ms = session->config->final_deadline_ms,
+        .partial_deadline_ms = session->config->partial_deadline_ms,
+    };
+    if (translate_lane_create(&slot->lane, &config, &translate_ops, slot) != STATUS_OK) {
+        slot->lane = NULL;
+        session__error(session, "internal", "out of memory", 0);
+    }
+}
+
+static bool wanted(const struct session *session, const char *target)
+{
+    for (unsigned i = 0; i < session->settings.targets_len; i++)
+        if (strcasecmp(session->settings.targets[i], target) == 0)
+            return true;
+    return false;
+}
+
+static void grammar_add(struct session *session)
+{
+    struct grammar_config config = {
+        .language = session->settings.source,
+        .partials = true,
+        .partial_gap_ms = session->config->partial_gap_ms,
+        .partial_words = session->config->partial_words,
+        .final_deadline_ms = session->config->final_deadline_ms,
+        .partial_deadline_ms = session->config->partial_deadline_ms,
+    };
+    session->grammar_id = ++session->lane_next;
+    if (grammar_lane_create(&session->grammar, &config, &grammar_ops, session) != STATUS_OK) {
+        session->grammar = NULL;
+        session__error(session, "internal", "out of memory", 0);
+    }
+}
+
+void session__lanes_apply(struct session *session)
+{
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
+        struct session_lane *lane = &session->lanes[i];
+        if (lane->lane != NULL && !wanted(session, translate_lane_target(lane->lane)))
+            lane->removed = true;
+    }
+    for (unsigned i = 0; i < session->settings.targets_len; i++)
+        if (lane_by_target(session, session->settings.targets[i]) == NULL)
+            lane_add(session, session->settings.targets[i]);
+    session->grammar_removed = !session->settings.grammar;
+    if (session->settings.grammar && session->grammar == NULL)
+        grammar_add(session);
+}
+
+void session__lanes_destroy(struct session *session)
+{
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++)
+        if (session->lanes[i].lane != NULL)
+            translate_lane_destroy(session->lanes[i].lane);
+    if (session->grammar != NULL)
+        grammar_lane_destroy(session->grammar);
+}
+
+void session__lanes_source(struct session *session, const struct stt_transcript *transcript)
+{
+    struct buf text;
+    buf_init(&text, SEGMENT_TEXT_MAX);
+    buf_puts(&text, transcript->committed);
+    buf_puts(&text, transcript->tentative);
+    bool ask = buf_status(&text) == STATUS_OK && text.len > 0 &&
+               (transcript->final || session->settings.partials);
+    struct translate_source source = {.segment = transcript->segment,
+                                      .rev = transcript->rev,
+                                      .final = transcript->final,
+                                      .text = text.data,
+                                      .start_ms = transcript->start_ms,
+                                      .end_ms = transcript->end_ms,
+                                      .lat = transcript->lat};
+    for (unsigned i = 0; ask && i < SESSION_LANES_MAX; i++)
+        if (session->lanes[i].lane != NULL && !session->lanes[i].removed)
+            translate_lane_source(session->lanes[i].lane, &source, session->now_us);
+    if (ask && session->grammar != NULL && !session->grammar_removed) {
+        struct grammar_source words = {.segment = source.segment,
+                                       .rev = source.rev,
+                                       .final = source.final,
+                                       .text = source.text,
+                                       .lat = source.lat};
+        grammar_lane_source(session->grammar, &words, session->now_us);
+    }
+    buf_deinit(&text);
+}
+
+int64_t session__lanes_tick(struct session *session)
+{
+    int64_t due = INT64_MAX, next;
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
+        struct session_lane *lane = &session->lanes[i];
+        if (lane->lane == NULL)
+            continue;
+        next = translate_lane_tick(lane->lane, session->now_us);
+        due = next < due ? next : due;
+        if (lane->removed && translate_lane_owed(lane->lane) == 0) {
+            translate_lane_destroy(lane->lane);
+            lane->lane = NULL;
+        }
+    }
+    if (session->grammar == NULL)
+        return due;
+    next = grammar_lane_tick(session->grammar, session->now_us);
+    if (session->grammar_removed && grammar_lane_owed(session->grammar) == 0) {
+        grammar_lane_destroy(session->grammar);
+        session->grammar = NULL;
+        return due;
+    }
+    return next < due ? next : due;
+}
+
+bool session__lanes_settled(const struct session *session, uint32_t segment)
+{
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
+        if (session->lanes[i].lane == NULL)
+            continue;
+        uint32_t owed = translate_lane_owed(session->lanes[i].lane);
+        if (owed != 0 && owed <= segment)
+            return false;
+    }
+    uint32_t owed = session->grammar != NULL ? grammar_lane_owed(session->grammar) : 0;
+    return owed == 0 || owed > segment;
+}
+
+void session_answer(struct session *session, const struct session_answer *answer, int64_t now_us)
+{
+    session->now_us = now_us;
+    session->usage.tokens_in += answer->tokens_in;
+    session->usage.tokens_out += answer->tokens_out;
+    session->usage.cached += answer->cached ? 1 : 0;
+    struct session_lane *lane = lane_by_id(session, answer->lane);
+    if (lane != NULL && answer->status != STATUS_OK)
+        translate_lane_failed(lane->lane, answer->ask, answer->status, &answer->lat, now_us);
+    else if (lane != NULL)
+        translate_lane_answer(lane->lane, answer->ask, answer->text, answer->done, &answer->lat,
+                              now_us);
+    if (session->grammar == NULL || answer->lane != session->grammar_id)
+        return;
+    if (answer->status != STATUS_OK)
+        grammar_lane_failed(session->grammar, answer->ask, answer->status, &answer->lat, now_us);
+    else if (answer->result != NULL)
+        grammar_lane_answer(session->grammar, answer->ask, answer->result, &answer->lat, now_us);
+}

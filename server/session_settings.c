@@ -1,0 +1,129 @@
+#include "base/arena.h"
+#include "base/status.h"
+#include "server/session_internal.h"
+#include <string.h>
+#include <strings.h>
+
+/* Deep copy: the message it came in is freed, and an update must not depend on the start. */
+static bool copy_settings(struct client_settings *to, const struct client_settings *from,
+                          struct arena *arena)
+{
+    *to = *from;
+    to->source = arena_strdup(arena, from->source);
+    to->explain_in = arena_strdup(arena, from->explain_in);
+    to->class_name = arena_strdup(arena, from->class_name);
+    to->name = arena_strdup(arena, from->name);
+    bool ok = to->source != NULL && to->explain_in != NULL && to->class_name != NULL &&
+              to->name != NULL;
+    for (unsigned i = 0; i < from->targets_len; i++)
+        ok = (to->targets[i] = arena_strdup(arena, from->targets[i])) != NULL && ok;
+    to->vocabulary = arena_alloc(arena, (from->vocabulary_len + 1) * sizeof(char *));
+    to->glossary = arena_alloc(arena, (from->glossary_len + 1) * sizeof *to->glossary);
+    if (!ok || to->vocabulary == NULL || to->glossary == NULL)
+        return false;
+    for (unsigned i = 0; i < from->vocabulary_len; i++)
+        ok = (to->vocabulary[i] = arena_strdup(arena, from->vocabulary[i])) != NULL && ok;
+    for (unsigned i = 0; i < from->glossary_len; i++) {
+        to->glossary[i].from = arena_strdup(arena, from->glossary[i].from);
+        to->glossary[i].to = arena_strdup(arena, from->glossary[i].to);
+        to->glossary[i].lang = arena_strdup(arena, from->glossary[i].lang);
+        ok = to->glossary[i].from != NULL && to->glossary[i].to != NULL &&
+             to->glossary[i].lang != NULL && ok;
+    }
+    return ok;
+}
+
+int session__settings_start(struct session *session, const struct client_settings *settings)
+{
+    session->arena = arena_create(SETTINGS_BYTES_MAX);
+    if (session->arena == NULL || !copy_settings(&session->settings, settings, session->arena))
+        return STATUS_NOMEM;
+    return STATUS_OK;
+}
+
+/* Fields of the update over those in force, or over those of an update that still waits. */
+static struct client_settings merge(const struct session *session,
+                                    const struct client_settings *update)
+{
+    struct client_settings merged = session->next_arena != NULL ? session->next : session->settings;
+    if (update->has & HAS_TARGETS) {
+        memcpy(merged.targets, update->targets, sizeof merged.targets);
+        merged.targets_len = update->targets_len;
+    }
+    if (update->has & HAS_GRAMMAR)
+        merged.grammar = update->grammar;
+    if (update->has & HAS_PARTIALS)
+        merged.partials = update->partials;
+    if (update->has & HAS_STABILITY)
+        merged.stability = update->stability;
+    if (update->has & HAS_EXPLAIN)
+        merged.explain_in = update->explain_in;
+    if (update->has & HAS_VOCABULARY) {
+        merged.vocabulary = update->vocabulary;
+        merged.vocabulary_len = update->vocabulary_len;
+    }
+    if (update->has & HAS_GLOSSARY) {
+        merged.glossary = update->glossary;
+        merged.glossary_len = update->glossary_len;
+    }
+    return merged;
+}
+
+static bool targets_hold_source(const struct session *session, const struct client_settings *update)
+{
+    for (unsigned i = 0; i < update->targets_len; i++)
+        if (strcasecmp(update->targets[i], session->settings.source) == 0)
+            return true;
+    return false;
+}
+
+static void take_next(struct session *session)
+{
+    arena_destroy(session->arena);
+    session->settings = session->next;
+    session->arena = session->next_arena;
+    session->next_arena = NULL;
+    session__lanes_apply(session);
+}
+
+void session__settings_update(struct session *session, const struct client_settings *update)
+{
+    if ((update->has & HAS_TARGETS) && targets_hold_source(session, update)) {
+        session__error(session, "bad_message", "a target is the source language itself", 0);
+        return;
+    }
+    struct client_settings merged = merge(session, update), next;
+    struct arena *arena = arena_create(SETTINGS_BYTES_MAX);
+    if (arena == NULL || !copy_settings(&next, &merged, arena)) {
+        if (arena != NULL)
+            arena_destroy(arena);
+        session__error(session, "bad_message", "the settings are too large", 0);
+        return;
+    }
+    if (session->next_arena != NULL)
+        arena_destroy(session->next_arena);
+    session->next = next;
+    session->next_arena = arena;
+    bool open = stt_stream_segment_open(session->speech);
+    session->next_from = stt_stream_segment(session->speech) + (open ? 1 : 0);
+    struct event *event = event_create(EVENT_UPDATED);
+    if (event != NULL)
+        event_copy_settings(event, &session->next);
+    session__emit(session, event);
+    if (!open)
+        take_next(session);
+}
+
+void session__settings_segment(struct session *session, uint32_t segment)
+{
+    if (session->next_arena != NULL && segment >= session->next_from)
+        take_next(session);
+}
+
+void session__settings_free(struct session *session)
+{
+    if (session->arena != NULL)
+        arena_destroy(session->arena);
+    if (session->next_arena != NULL)
+        arena_destroy(session->next_arena);
+}

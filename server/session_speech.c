@@ -1,0 +1,139 @@
+#include "base/log.h"
+#include "base/status.h"
+#include "server/session_internal.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { GRPC_INVALID_ARGUMENT = 3, GRPC_RESOURCE_EXHAUSTED = 8 };
+
+static int on_open(void *ctx, uint32_t call, char *config, size_t len)
+{
+    struct session *session = ctx;
+    return session->ops->stt_open(session->ctx, call, config, len);
+}
+
+static int on_send(void *ctx, uint32_t call, struct stt_block *block)
+{
+    struct session *session = ctx;
+    return session->ops->stt_send(session->ctx, call, block);
+}
+
+static int on_finish(void *ctx, uint32_t call)
+{
+    struct session *session = ctx;
+    return session->ops->stt_finish(session->ctx, call);
+}
+
+static int on_cancel(void *ctx, uint32_t call)
+{
+    struct session *session = ctx;
+    return session->ops->stt_cancel(session->ctx, call);
+}
+
+static void emit_transcript(struct session *session, const struct stt_transcript *transcript)
+{
+    struct event *event = event_create(EVENT_TRANSCRIPT);
+    if (event != NULL) {
+        event->segment = transcript->segment;
+        event->rev = transcript->rev;
+        event->final = transcript->final;
+        event->spliced = transcript->spliced;
+        event->committed = event_str(event, transcript->committed);
+        event->tentative = event_str(event, transcript->tentative);
+        event->language = event_str(event, transcript->language);
+        event->start_ms = transcript->start_ms;
+        event->end_ms = transcript->end_ms;
+        event_copy_words(event, transcript->words, transcript->words_len);
+        event->has_lat = true;
+        event->lat = transcript->lat;
+        if (!transcript->final)
+            event->replace_key = (uint64_t)(EVENT_TRANSCRIPT + 1) << 56 | transcript->segment;
+    }
+    session__emit(session, event);
+}
+
+static void on_transcript(void *ctx, const struct stt_transcript *transcript)
+{
+    struct session *session = ctx;
+    session->heard = true;
+    session__settings_segment(session, transcript->segment);
+    if (transcript->final)
+        session->segment = transcript->segment;
+    if (transcript->final || session->settings.partials)
+        emit_transcript(session, transcript);
+    session__lanes_source(session, transcript);
+}
+
+/* Acknowledgements go out by the clock, in session_tick(). */
+static void on_settled(void *ctx, uint64_t samples)
+{
+    (void)ctx;
+    (void)samples;
+}
+
+/* The first stream of a session was refused for want of capacity: that is admission, not a fault on the way. */
+static void refuse_capacity(struct session *session, const char *details, uint32_t retry_after_ms)
+{
+    char text[240];
+    snprintf(text, sizeof text, "the speech service takes no more speakers: %.180s", details);
+    session__error(session, "over_capacity", text, retry_after_ms > 1000 ? retry_after_ms : 1000);
+}
+
+static void on_health(void *ctx, enum stt_health health, int grpc_status, const char *details,
+                      uint32_t retry_after_ms)
+{
+    struct session *session = ctx;
+    if (health == STT_HEALTH_OK) {
+        session->heard = true;
+        if (session->speech_degraded)
+            session__health(session, false, "speech", "speech is recognised again", 0);
+        session->speech_degraded = false;
+        return;
+    }
+    LOG_WARN(LOG_STT, session->id, "speech stream failed", "grpc_status=%d details=%s retry_ms=%u",
+             grpc_status, LOG_Q(details), retry_after_ms);
+    if (grpc_status == GRPC_RESOURCE_EXHAUSTED && !session->heard) {
+        refuse_capacity(session, details, retry_after_ms);
+        return;
+    }
+    char text[240];
+    if (health == STT_HEALTH_REFUSED) {
+        session->speech_refused = true;
+        snprintf(text, sizeof text, "the speech service refuses this session: %.180s", details);
+        session__error(session, "upstream_refused", text, 0);
+        return;
+    }
+    session->speech_degraded = true;
+    snprintf(text, sizeof text, "the speech service failed (status %d), trying again; nothing said is lost",
+             grpc_status);
+    session__health(session, true, "speech", text, retry_after_ms);
+}
+
+static const struct stt_stream_ops stream_ops = {on_open,       on_send,    on_finish, on_cancel,
+                                                 on_transcript, on_settled, on_health};
+
+int session__speech_open(struct session *session, uint64_t seed)
+{
+    const struct session_config *config = session->config;
+    struct stt_stream_config stream = {
+        .rate = session->settings.rate,
+        .language = session->settings.source,
+        .model = config->stt_model,
+        .punctuation = config->punctuation,
+        .partials = true,
+        .agreement = (unsigned)STABILITY_MEDIUM,
+        .block_ms = config->block_ms,
+        .idle_close_ms = config->idle_close_ms,
+        .ring_ms = config->ring_ms,
+        .stream_soft_ms = config->stream_soft_ms,
+        .stream_hard_ms = config->stream_hard_ms,
+        .seed = seed,
+    };
+    return stt_stream_create(&session->speech, &stream, &stream_ops, session);
+}
+
+void session_stt(struct session *session, struct stt_event *event, int64_t now_us)
+{
+    session->now_us = now_us;
+    stt_stream_event(session->speech, event, now_us);
+}
