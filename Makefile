@@ -1,0 +1,51 @@
+# What people type; CMake does the work. `make help` lists it.
+SHELL = /bin/sh
+FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+# Variables of `make run`, described in deploy/run.sh.
+export SPEECH TARGET SOURCE JSON ONCE JOBS FUZZ_SECONDS STAGES
+
+.DEFAULT_GOAL = build
+.PHONY: help deps build run serve check soak fuzz install clean
+
+help:
+	@echo 'make deps     installs the Debian packages that are missing'
+	@echo 'make build    build/bin/sotto, sotto-local, sotto-say'
+	@echo 'make run      starts both servers, speaks the sample sentence, keeps serving'
+	@echo '              SPEECH=file.wav TARGET=es SOURCE=en-US JSON=1 ONCE=1'
+	@echo 'make serve    the same without speaking'
+	@echo 'make check    all tests: release, address and undefined, thread sanitizer'
+	@echo '              STAGES="release asan tsan" picks some'
+	@echo 'make soak     the tests that take long'
+	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS=60 (needs clang)'
+	@echo 'make install  into PREFIX=/usr/local (DESTDIR works)'
+	@echo 'make clean    removes build/'
+
+deps:
+	@deploy/deps.sh
+
+build:
+	@deploy/build.sh release
+
+run:
+	@deploy/run.sh speak
+
+serve:
+	@deploy/run.sh serve
+
+check:
+	@deploy/check.sh
+
+soak:
+	@deploy/check.sh soak
+
+fuzz:
+	@deploy/fuzz.sh
+
+install:
+	@deploy/build.sh release >&2
+	cmake --install build --prefix '$(PREFIX)'
+
+clean:
+	rm -rf build
