@@ -1,9 +1,10 @@
 /*
  * Translation: when to ask, what to ask, how to read the answer, what may be shown.
  *
- * A lane is one target language of one session, without I/O, on the session's front thread. Requests are built and answers
- * read by pure functions on workers. Invariants: finals of a lane come in segment order, exactly one a segment; nothing
- * of a segment follows its final; committed text only grows; an answer to a superseded revision is never shown.
+ * A lane is one target language of one session, without I/O, on the session's front thread.
+ * Requests are built and answers read by pure functions on workers. Invariants: finals of a lane
+ * come in segment order, exactly one a segment; nothing of a segment follows its final; committed
+ * text only grows; an answer to a superseded revision is never shown.
  */
 #pragma once
 
@@ -17,14 +18,14 @@
 struct translate_source {
     uint32_t segment, rev;
     bool final;
-    const char *text;   /* committed + tentative */
+    const char *text; /* committed + tentative */
     int64_t start_ms, end_ms;
     struct lat lat;
 };
 
 /* A request to be sent. Text is borrowed for the call. */
 struct translate_ask {
-    uint32_t ask;         /* unique in the lane */
+    uint32_t ask; /* unique in the lane */
     uint32_t segment, source_rev;
     bool final;
     const char *source, *target; /* languages */
@@ -45,7 +46,8 @@ struct translate_show {
 };
 
 struct translate_ops {
-    /* 0: an answer or a failure will come, once; else none comes and the lane counts it as a failure. */
+    /* 0: an answer or a failure will come, once; else none comes and the lane counts it as a
+     * failure. */
     int (*ask)(void *ctx, const struct translate_ask *ask);
     void (*cancel)(void *ctx, uint32_t ask);
     void (*show)(void *ctx, const struct translate_show *show);
@@ -54,8 +56,8 @@ struct translate_ops {
 struct translate_config {
     const char *source, *target; /* copied */
     bool partials;
-    uint32_t partial_gap_ms;  /* least time between two partial requests */
-    uint32_t partial_words;   /* a new one when so many words changed since the last asked */
+    uint32_t partial_gap_ms; /* least time between two partial requests */
+    uint32_t partial_words;  /* a new one when so many words changed since the last asked */
     uint32_t final_deadline_ms, partial_deadline_ms;
 };
 
@@ -65,13 +67,15 @@ int translate_lane_create(struct translate_lane **out, const struct translate_co
                           const struct translate_ops *ops, void *ctx);
 /* Cancels what is in flight; answers that still come must not reach the lane. */
 void translate_lane_destroy(struct translate_lane *lane);
-/* Segments from `segment` on are taken, earlier ones are not this lane's (a target added in mid-session). */
+/* Segments from `segment` on are taken, earlier ones are not this lane's (a target added in
+ * mid-session). */
 void translate_lane_source(struct translate_lane *lane, const struct translate_source *source,
                            int64_t now_us);
 /* The text so far of a streamed final, or a whole partial. */
 void translate_lane_answer(struct translate_lane *lane, uint32_t ask, const char *text, bool done,
                            const struct lat *lat, int64_t now_us);
-/* status: negative enum status; the lane tries a final once more when that can help and time allows. */
+/* status: negative enum status; the lane tries a final once more when that can help and time
+ * allows. */
 void translate_lane_failed(struct translate_lane *lane, uint32_t ask, int status,
                            const struct lat *lat, int64_t now_us);
 int64_t translate_lane_tick(struct translate_lane *lane, int64_t now_us);
@@ -87,9 +91,11 @@ struct translate_prompt {
 };
 /* Appends a chat-completions body whose system prompt's first line is
  * "[sotto:translate v1 source=en-US target=es]". `cost` gets the estimate in tokens. */
-int translate_request_write(const struct translate_prompt *prompt, struct buf *body, uint32_t *cost);
-/* Judges a whole answer: 0, or STATUS_FILTERED for an empty one, an echo of the source in another language, or an answer instead
- * of a translation. `out` gets the trimmed text (gives, mem_free). */
+int translate_request_write(const struct translate_prompt *prompt, struct buf *body,
+                            uint32_t *cost);
+/* Judges a whole answer: 0, or STATUS_FILTERED for an empty one, an echo of the source in another
+ * language, or an answer instead of a translation. `out` gets the trimmed text (gives, mem_free).
+ */
 int translate_answer_read(const struct translate_prompt *prompt, const char *text, size_t len,
                           char **out);
 

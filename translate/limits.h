@@ -1,0 +1,19 @@
+/* The bounds of translate, with units. */
+#pragma once
+
+#define TRANSLATE_SEGMENTS_MAX  32    /* segments of a lane whose final is still owed */
+#define TRANSLATE_WORDS_MAX     2048  /* words of a text that are compared with another */
+#define TRANSLATE_TRIES_MAX     2     /* requests for one final */
+#define TRANSLATE_RETRY_PERCENT 25    /* least share of a final's deadline left for another try */
+#define TRANSLATE_FIRST_WORDS   2     /* words of a segment before its first partial is asked */
+#define TRANSLATE_PIECE_GAP_US  60000 /* least time between two shown pieces of a streamed final */
+#define TRANSLATE_ALIGN_AHEAD   3 /* words read past the committed ones before a stream is spliced \
+                                   */
+#define TRANSLATE_LANG_BYTES_MAX   35   /* of a BCP-47 tag in a prompt (RFC 5646, 4.4.1) */
+#define TRANSLATE_PROMPT_BYTES_MAX 4096 /* of the system prompt */
+#define TRANSLATE_TOKENS_MIN       64   /* least allowance for an answer */
+#define TRANSLATE_TOKENS_FACTOR    3    /* answer tokens allowed for one of the source */
+#define TRANSLATE_ANSWER_FACTOR    4    /* an answer longer than so many times the source … */
+#define TRANSLATE_ANSWER_EXTRA     200  /* … and so many bytes more is no translation */
+#define TRANSLATE_ECHO_WORDS       4    /* words from which an unchanged text counts as an echo */
+#define TRANSLATE_CACHE_TEXT_BYTES 1024 /* texts past this are not cached */
