@@ -99,7 +99,7 @@ static void *writer_main(void *ctx)
 {
     struct mailbox *mailbox = ctx;
     static char batch[BATCH_BYTES];
-    uint64_t told = atomic_load_explicit(&dropped, memory_order_relaxed);
+    static uint64_t told; /* kept over a restart, so that no drop goes untold */
     struct msg *msg = mailbox_wait(mailbox, -1);
     while (msg != NULL) {
         size_t used = 0;
