@@ -1,0 +1,549 @@
+#include "stt/stream_internal.h"
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "stt/client.h"
+#include "stt/codec.h"
+#include "stt/limits.h"
+#include <assert.h>
+#include <string.h>
+
+/* google.rpc.Code, as far as they differ for us. */
+enum {
+    CODE_OK = 0,
+    CODE_CANCELLED = 1,
+    CODE_INVALID_ARGUMENT = 3,
+    CODE_DEADLINE_EXCEEDED = 4,
+    CODE_NOT_FOUND = 5,
+    CODE_PERMISSION_DENIED = 7,
+    CODE_RESOURCE_EXHAUSTED = 8,
+    CODE_FAILED_PRECONDITION = 9,
+    CODE_ABORTED = 10,
+    CODE_OUT_OF_RANGE = 11,
+    CODE_UNIMPLEMENTED = 12,
+    CODE_UNAVAILABLE = 14,
+    CODE_UNAUTHENTICATED = 16,
+};
+
+enum failure {
+    FAILURE_ROUTINE,   /* the provider's own limits: replaced at once */
+    FAILURE_TRANSIENT, /* backoff */
+    FAILURE_QUOTA,     /* longer backoff */
+    FAILURE_REFUSED,   /* retrying cannot help */
+};
+
+static void leg_set_state(struct stt_leg *leg, enum stt_leg_state state)
+{
+    static const bool edges[4][4] = {
+        [STT_LEG_WAITING] = {[STT_LEG_OPEN] = true, [STT_LEG_DONE] = true},
+        [STT_LEG_OPEN] = {[STT_LEG_WAITING] = true, [STT_LEG_FINISHING] = true},
+        [STT_LEG_FINISHING] = {[STT_LEG_WAITING] = true, [STT_LEG_DONE] = true},
+        [STT_LEG_DONE] = {[STT_LEG_WAITING] = true},
+    };
+    assert(edges[leg->state][state]);
+    leg->state = state;
+}
+
+struct stt_leg *stt__legs_find(struct stt_stream *stream, uint32_t call)
+{
+    for (size_t i = 0; i < stream->legs_len; i++)
+        if (stream->legs[i].call == call && call != 0)
+            return &stream->legs[i];
+    return NULL;
+}
+
+/* The client may be full: then it is asked again later. */
+static void call_cancel(struct stt_stream *stream, uint32_t call)
+{
+    if (stream->ops.cancel(stream->ctx, call) != STATUS_FULL)
+        return;
+    if (stream->cancels_len < STT_CANCELS_MAX)
+        stream->cancels[stream->cancels_len++] = call;
+    stream->again = true;
+}
+
+static void cancels_retry(struct stt_stream *stream)
+{
+    size_t len = stream->cancels_len;
+    uint32_t calls[STT_CANCELS_MAX];
+    memcpy(calls, stream->cancels, sizeof(calls));
+    stream->cancels_len = 0;
+    for (size_t i = 0; i < len; i++)
+        call_cancel(stream, calls[i]);
+}
+
+/* Its call is over or given up: the leg starts anew from what is not settled. */
+static void leg_rewind(struct stt_stream *stream, struct stt_leg *leg)
+{
+    if (leg->call != 0)
+        call_cancel(stream, leg->call);
+    leg->call = 0;
+    stt__results_forget(leg);
+    if (leg == &stream->legs[0] && leg->base < stream->settled)
+        leg->base = stream->settled;
+    assert(leg->base <= leg->end);
+    leg->next = leg->sent = leg->base;
+    leg->unsent = 0;
+    leg->finish_due = false;
+    stt_ring_unsend(&stream->ring, leg->base, leg->end);
+    leg_set_state(leg, STT_LEG_WAITING);
+}
+
+void stt__leg_restart(struct stt_stream *stream, struct stt_leg *leg)
+{
+    leg_rewind(stream, leg);
+}
+
+void stt__legs_drop(struct stt_stream *stream)
+{
+    for (size_t i = 0; i < stream->legs_len; i++) {
+        struct stt_leg *leg = &stream->legs[i];
+        if (leg->call != 0)
+            call_cancel(stream, leg->call);
+        stt__results_forget(leg);
+    }
+    stream->legs_len = 0;
+}
+
+static enum failure failure_of(const struct stt_stream *stream, const struct stt_leg *leg,
+                               int grpc_status, int64_t now_us)
+{
+    bool lived = leg->answered ||
+                 (leg->first_sent_us != 0 && now_us - leg->opened_us >= STT_HEALTHY_MS * 1000);
+    switch (grpc_status) {
+    case CODE_OK:
+    case CODE_OUT_OF_RANGE:
+    case CODE_ABORTED: return lived ? FAILURE_ROUTINE : FAILURE_TRANSIENT;
+    case CODE_RESOURCE_EXHAUSTED: return FAILURE_QUOTA;
+    case CODE_INVALID_ARGUMENT:
+    case CODE_NOT_FOUND:
+    case CODE_PERMISSION_DENIED:
+    case CODE_FAILED_PRECONDITION:
+    case CODE_UNIMPLEMENTED: return FAILURE_REFUSED;
+    case CODE_UNAUTHENTICATED:
+        /* A token that worked has expired: a new call reads it again, once. */
+        return stream->ever_answered && stream->failures == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
+    case CODE_CANCELLED:
+        /* Where credentials or location are wrong, some calls are just cancelled. */
+        return stream->failures == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
+    default: return FAILURE_TRANSIENT;
+    }
+}
+
+static int64_t backoff_ms(struct stt_stream *stream, enum failure failure)
+{
+    bool quota = failure == FAILURE_QUOTA;
+    int64_t ms = quota ? STT_BACKOFF_QUOTA_MS : STT_BACKOFF_MS;
+    int64_t max = quota ? STT_BACKOFF_QUOTA_MAX_MS : STT_BACKOFF_MAX_MS;
+    for (unsigned i = 0; i < stream->failures && ms < max; i++)
+        ms = ms * (quota ? STT_BACKOFF_QUOTA_PERCENT : STT_BACKOFF_PERCENT) / 100;
+    ms = ms < max ? ms : max;
+    return ms + rng_range(&stream->rng, 0, ms / 4);
+}
+
+/* Retrying cannot help: what is shown becomes final, and nothing more is owed. */
+static void stream_refuse(struct stt_stream *stream, int grpc_status, const char *details,
+                          int64_t now_us)
+{
+    stream->refused = true;
+    stt__legs_drop(stream);
+    stt__results_promote(stream, now_us, now_us);
+    stt__settle(stream, stream->received);
+    stream->ops.health(stream->ctx, STT_HEALTH_REFUSED, grpc_status, details, 0);
+}
+
+void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
+                   const char *details, int64_t now_us)
+{
+    enum failure failure = failure_of(stream, leg, grpc_status, now_us);
+    leg_rewind(stream, leg);
+    if (failure == FAILURE_REFUSED) {
+        stream_refuse(stream, grpc_status, details, now_us);
+        return;
+    }
+    if (failure == FAILURE_ROUTINE || leg->base == leg->end)
+        return;
+    int64_t ms = backoff_ms(stream, failure);
+    stream->failures++;
+    if (stream->retry_us < now_us + ms * 1000)
+        stream->retry_us = now_us + ms * 1000;
+    if (stream->degraded)
+        return;
+    stream->degraded = true;
+    stream->ops.health(stream->ctx, STT_HEALTH_DEGRADED, grpc_status, details, (uint32_t)ms);
+}
+
+static void stream_healthy(struct stt_stream *stream)
+{
+    stream->failures = 0;
+    if (!stream->degraded)
+        return;
+    stream->degraded = false;
+    stream->ops.health(stream->ctx, STT_HEALTH_OK, CODE_OK, "", 0);
+}
+
+void stt__leg_on_answer(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    leg->answered = true;
+    leg->event_us = now_us;
+    stream->ever_answered = true;
+    stream_healthy(stream);
+}
+
+void stt__leg_on_sent(struct stt_stream *stream, struct stt_leg *leg, const struct stt_event *event,
+                      int64_t now_us)
+{
+    if (leg->unsent == 0)
+        return;
+    leg->unsent--;
+    leg->event_us = leg->moved_us = now_us;
+    if (leg->first_sent_us == 0)
+        leg->first_sent_us = now_us;
+    if (event->end_sample <= leg->sent || event->end_sample > leg->next)
+        return;
+    leg->sent = event->end_sample;
+    stt_marks_sent(&stream->marks, event->end_sample, event->at_us);
+    struct stt_ring_entry *entry = stt_ring_find(&stream->ring, event->end_sample - 1);
+    if (entry != NULL)
+        entry->sent_us = event->at_us;
+}
+
+void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
+                        const char *details, int64_t now_us)
+{
+    bool whole = leg->state == STT_LEG_FINISHING && !leg->finish_due && leg->unsent == 0;
+    leg->call = 0;
+    leg->event_us = now_us;
+    if (grpc_status == CODE_OK && whole)
+        leg_set_state(leg, STT_LEG_DONE);
+    else
+        stt__leg_fail(stream, leg, grpc_status, details, now_us);
+}
+
+static char *config_encode(const struct stt_stream *stream, size_t *len)
+{
+    const struct stt_recognition_config config = {
+        .rate = stream->config.rate,
+        .language = stream->language,
+        .model = stream->config.model,
+        .punctuation = stream->config.punctuation,
+        .word_offsets = true,
+        .interim_results = stream->config.partials,
+    };
+    struct buf buf;
+    buf_init(&buf, STT_CONFIG_BYTES_MAX);
+    char *bytes = NULL;
+    if (stt_codec_config_write(&config, &buf) == STATUS_OK)
+        bytes = buf_take(&buf, len);
+    buf_deinit(&buf);
+    return bytes;
+}
+
+/* The soft limit, moved a little so that sessions do not rotate together. */
+static int64_t soft_us(struct stt_stream *stream)
+{
+    int64_t ms = stream->config.stream_soft_ms;
+    int64_t jitter = ms * STT_ROTATE_JITTER_PERCENT / 100;
+    return (ms + rng_range(&stream->rng, -jitter, jitter)) * 1000;
+}
+
+static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    size_t len = 0;
+    char *config = config_encode(stream, &len);
+    leg_set_state(leg, STT_LEG_OPEN);
+    leg->answered = leg->at_final = false;
+    leg->opened_us = leg->event_us = leg->passed_us = leg->moved_us = leg->pace_us = now_us;
+    leg->first_sent_us = 0;
+    leg->soft_us = soft_us(stream);
+    leg->pace = (int64_t)stt__samples(stream, STT_PACE_BURST_MS);
+    leg->catch_up = stt_ring_end(&stream->ring, leg->base);
+    leg->replay_to = leg == &stream->legs[0] && stream->started ? stream->end : 0;
+    leg->call = 0;
+    uint32_t call = ++stream->next_call;
+    int status = config != NULL ? STATUS_OK : STATUS_NOMEM;
+    if (status == STATUS_OK)
+        status = stream->ops.open(stream->ctx, call, config, len);
+    if (status != STATUS_OK) {
+        stt__leg_fail(stream, leg, CODE_UNAVAILABLE, "the call could not be opened", now_us);
+        return;
+    }
+    leg->call = call;
+}
+
+static unsigned calls_open(const struct stt_stream *stream)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < stream->legs_len; i++)
+        n += stream->legs[i].call != 0;
+    return n;
+}
+
+static void leg_try_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    bool first = leg == &stream->legs[0];
+    if (leg->base == leg->end) {
+        leg_set_state(leg, STT_LEG_DONE);
+        return;
+    }
+    if (stt_ring_end(&stream->ring, leg->base) <= leg->base ||
+        (!first && leg[-1].state < STT_LEG_FINISHING) || calls_open(stream) >= STT_CALLS_MAX)
+        return;
+    if (now_us < stream->retry_us) {
+        stt__due(stream, stream->retry_us);
+        return;
+    }
+    leg_open(stream, leg, now_us);
+}
+
+/* True when `samples` may go out now; else says when. */
+static bool leg_pace(struct stt_stream *stream, struct stt_leg *leg, int64_t samples,
+                     int64_t now_us)
+{
+    int64_t speed = (int64_t)stream->config.rate * STT_PACE_SPEED; /* samples a second */
+    int64_t burst = (int64_t)stt__samples(stream, STT_PACE_BURST_MS);
+    int64_t passed = now_us - leg->pace_us;
+    if (passed > 0) {
+        passed = passed < STT_PACE_BURST_MS * 1000 ? passed : STT_PACE_BURST_MS * 1000;
+        leg->pace += speed * passed / 1000000;
+        leg->pace = leg->pace < burst ? leg->pace : burst;
+        leg->pace_us = now_us;
+    }
+    if (leg->pace >= samples)
+        return true;
+    stt__due(stream, now_us + (samples - leg->pace) * 1000000 / speed + 1);
+    return false;
+}
+
+/* The part of the ring's block that the call still needs; one reference, the caller's. */
+static struct stt_block *leg_block(const struct stt_leg *leg, const struct stt_ring_entry *entry)
+{
+    struct stt_block *block = entry->block;
+    assert(entry->end <= leg->end);
+    if (block->first_sample == leg->next)
+        return stt_block_ref(block);
+    uint32_t skip = (uint32_t)(leg->next - block->first_sample) * 2;
+    return stt_block_create(block->pcm + skip, block->bytes - skip, leg->next);
+}
+
+/* Sends one block. STATUS_AGAIN: nothing can go now. */
+static int leg_send_one(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    struct stt_ring_entry *entry = stt_ring_find(&stream->ring, leg->next);
+    if (entry == NULL || leg->next >= leg->end || leg->unsent >= STT_CALL_BLOCKS_MAX)
+        return STATUS_AGAIN;
+    int64_t samples = (int64_t)(entry->end - leg->next);
+    if (!leg_pace(stream, leg, samples, now_us))
+        return STATUS_AGAIN;
+    struct stt_block *block = leg_block(leg, entry);
+    int status = block != NULL ? stream->ops.send(stream->ctx, leg->call, block) : STATUS_FULL;
+    if (block != NULL)
+        stt_block_unref(block);
+    if (status == STATUS_FULL) {
+        stream->again = true;
+        return STATUS_AGAIN;
+    }
+    if (status != STATUS_OK)
+        return status;
+    leg->pace -= samples;
+    leg->next = entry->end;
+    leg->passed_us = now_us;
+    if (leg->unsent++ == 0)
+        leg->moved_us = now_us;
+    stream->billed += (uint64_t)samples;
+    stt_marks_passed(&stream->marks, entry->end, now_us);
+    return STATUS_OK;
+}
+
+static void leg_finish(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    if (leg->state == STT_LEG_OPEN)
+        leg_set_state(leg, STT_LEG_FINISHING);
+    leg->finished_us = now_us;
+    int status = stream->ops.finish(stream->ctx, leg->call);
+    leg->finish_due = status == STATUS_FULL;
+    stream->again = stream->again || leg->finish_due;
+}
+
+/* With no open hypothesis, audio the provider has had for long is silence. */
+static bool leg_settle_silence(struct stt_stream *stream, const struct stt_leg *leg, int64_t now_us)
+{
+    if (!stt_segment_empty(&stream->segment) || leg->base > stream->settled)
+        return false;
+    uint64_t to = leg->next < leg->end ? leg->next : leg->end;
+    uint64_t from = stream->settled;
+    uint64_t heard = stt_ring_heard(&stream->ring, from, to, now_us - STT_SETTLE_MS * 1000);
+    if (heard - from >= stt__samples(stream, STT_SETTLE_STEP_MS)) {
+        stt_segment_next(&stream->segment, false);
+        stt__settle(stream, heard);
+        return true;
+    }
+    if (stt_ring_heard(&stream->ring, from, to, now_us) > from)
+        stt__due(stream, now_us + STT_SETTLE_STEP_MS * 1000);
+    return false;
+}
+
+/* Age of the call as the provider may count it: by the clock or by its audio. */
+static int64_t leg_age_us(const struct stt_stream *stream, const struct stt_leg *leg,
+                          int64_t now_us)
+{
+    int64_t age = now_us - leg->opened_us;
+    int64_t audio = stt__ms(stream, leg->next - leg->base) * 1000;
+    return age > audio ? age : audio;
+}
+
+/* A segment so long, or audio so much, that the provider has to be made to decide. */
+static bool segment_too_long(const struct stt_stream *stream, const struct stt_leg *leg)
+{
+    if (stt_segment_empty(&stream->segment))
+        return false;
+    int64_t max = (int64_t)stream->config.ring_ms * 3 / 4;
+    max = max < STT_SEGMENT_MS_MAX ? max : STT_SEGMENT_MS_MAX;
+    uint64_t since = stream->settled > leg->base ? stream->settled : leg->base;
+    return stt__ms(stream, leg->next - since) >= max ||
+           stt_segment_words(&stream->segment) >= STT_SEGMENT_WORDS_MAX;
+}
+
+/* Limits of a call that takes audio. */
+static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    bool head = leg == &stream->legs[0];
+    bool silent = head && leg_settle_silence(stream, leg, now_us);
+    int64_t age = leg_age_us(stream, leg, now_us);
+    bool restart = head && (leg->at_final || silent) && age >= leg->soft_us;
+    leg->at_final = false;
+    if (leg->unsent > 0 && now_us - leg->moved_us >= STT_STALL_MS * 1000) {
+        stt__leg_fail(stream, leg, CODE_DEADLINE_EXCEEDED, "the call takes no audio", now_us);
+        return;
+    }
+    if (leg->unsent > 0)
+        stt__due(stream, leg->moved_us + STT_STALL_MS * 1000);
+    if (restart) {
+        stt__leg_restart(stream, leg);
+        leg_try_open(stream, leg, now_us);
+        return;
+    }
+    if (leg->end != STT_OPEN_END)
+        return;
+    int64_t hard = (int64_t)stream->config.stream_hard_ms * 1000;
+    int64_t idle_us = leg->passed_us + (int64_t)stream->config.idle_close_ms * 1000;
+    bool idle = stream->pending_len == 0 && leg->next == stt_ring_end(&stream->ring, leg->next) &&
+                now_us >= idle_us;
+    if (idle || age >= hard || (head && segment_too_long(stream, leg)))
+        stt__legs_cut(stream, stt_ring_end(&stream->ring, leg->next));
+    stt__due(stream, idle_us > now_us ? idle_us : INT64_MAX);
+    stt__due(stream, leg->opened_us + hard > now_us ? leg->opened_us + hard : INT64_MAX);
+}
+
+static void leg_drain(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    if (leg->finish_due)
+        leg_finish(stream, leg, now_us);
+    int64_t last = leg->event_us > leg->finished_us ? leg->event_us : leg->finished_us;
+    int64_t until = last + STT_DRAIN_MS * 1000;
+    int64_t total = leg->finished_us + STT_DRAIN_TOTAL_MS * 1000;
+    until = until < total ? until : total;
+    if (now_us < until) {
+        stt__due(stream, until);
+        return;
+    }
+    call_cancel(stream, leg->call);
+    leg->call = 0;
+    leg_set_state(leg, STT_LEG_DONE);
+}
+
+static void leg_run_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    int status = STATUS_OK;
+    while (status == STATUS_OK)
+        status = leg_send_one(stream, leg, now_us);
+    if (status != STATUS_AGAIN) {
+        stt__leg_fail(stream, leg, CODE_UNAVAILABLE, "audio could not be handed over", now_us);
+        return;
+    }
+    leg_limits(stream, leg, now_us);
+    if (!stream->refused && leg->state == STT_LEG_OPEN && leg->next == leg->end)
+        leg_finish(stream, leg, now_us);
+}
+
+static void leg_run(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    if (leg->state == STT_LEG_WAITING)
+        leg_try_open(stream, leg, now_us);
+    if (!stream->refused && leg->state == STT_LEG_OPEN)
+        leg_run_open(stream, leg, now_us);
+    if (!stream->refused && leg->state == STT_LEG_FINISHING)
+        leg_drain(stream, leg, now_us);
+}
+
+/* The head was heard to its end: what it left open becomes final, and the next one's results are
+ * shown. */
+static void legs_pop(struct stt_stream *stream, int64_t now_us)
+{
+    struct stt_leg *head = &stream->legs[0];
+    uint64_t end = head->end;
+    assert(head->state == STT_LEG_DONE && head->call == 0);
+    stt__results_promote(stream, head->event_us, now_us);
+    stt__results_forget(head);
+    memmove(head, head + 1, --stream->legs_len * sizeof(*head));
+    stt__settle(stream, end);
+    if (stream->legs_len > 0 && stt__results_release(stream, head, now_us) != STATUS_OK &&
+        head->state != STT_LEG_WAITING)
+        stt__leg_fail(stream, head, CODE_UNAVAILABLE, "out of memory", now_us);
+}
+
+/* Audio behind the last leg gets a leg of its own. */
+static void legs_extend(struct stt_stream *stream)
+{
+    uint64_t base = stream->settled;
+    if (stream->legs_len > 0)
+        base = stream->legs[stream->legs_len - 1].end;
+    if (base == STT_OPEN_END || stream->legs_len == STT_LEGS_MAX ||
+        stt_ring_end(&stream->ring, base) <= base)
+        return;
+    stream->legs[stream->legs_len++] =
+        (struct stt_leg){.base = base, .end = STT_OPEN_END, .next = base, .sent = base};
+}
+
+void stt__legs_cut(struct stt_stream *stream, uint64_t position)
+{
+    legs_extend(stream);
+    if (stream->legs_len == 0)
+        return;
+    struct stt_leg *tail = &stream->legs[stream->legs_len - 1];
+    /* With no leg free the last one, which waits, grows instead. */
+    if (tail->end == STT_OPEN_END || (tail->end < position && tail->state == STT_LEG_WAITING))
+        tail->end = position;
+}
+
+static void health_run(struct stt_stream *stream, int64_t now_us)
+{
+    for (size_t i = 0; stream->degraded && i < stream->legs_len; i++) {
+        const struct stt_leg *leg = &stream->legs[i];
+        if (leg->call == 0 || leg->first_sent_us == 0)
+            continue;
+        int64_t due = leg->first_sent_us + STT_HEALTHY_MS * 1000;
+        if (now_us >= due)
+            stream_healthy(stream);
+        else
+            stt__due(stream, due);
+    }
+}
+
+void stt__legs_run(struct stt_stream *stream, int64_t now_us)
+{
+    stream->again = false;
+    cancels_retry(stream);
+    /* Every round but the last ends the head leg. */
+    for (bool more = true; more && !stream->refused;) {
+        legs_extend(stream);
+        for (size_t i = 0; i < stream->legs_len; i++)
+            leg_run(stream, &stream->legs[i], now_us);
+        more = !stream->refused && stream->legs_len > 0 && stream->legs[0].state == STT_LEG_DONE;
+        if (more)
+            legs_pop(stream, now_us);
+    }
+    health_run(stream, now_us);
+    if (stream->again)
+        stt__due(stream, now_us + STT_AGAIN_MS * 1000);
+}

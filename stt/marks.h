@@ -1,0 +1,42 @@
+/*
+ * When audio passed which point, by sample position: what the latency ledger of a transcript is
+ * made from. Kept a while longer than the audio itself.
+ *
+ * Threads: one owner at a time. Memory: stt_marks_deinit() ends it; a zeroed struct is empty.
+ */
+#pragma once
+
+#include "base/lat.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct stt_mark {
+    uint64_t end;        /* position after the last sample */
+    int64_t received_us; /* a frame: its receipt; a block: complete */
+    int64_t passed_us;   /* a block: given to the client the first time; 0: not yet */
+    int64_t sent_us;     /* a block: accepted by the transport the first time; 0: not yet */
+};
+
+struct stt_mark_queue {
+    struct stt_mark *at;
+    size_t head, len, cap; /* cap is a power of two */
+};
+
+struct stt_marks {
+    struct stt_mark_queue frames, blocks;
+};
+
+void stt_marks_deinit(struct stt_marks *marks);
+/* Frames shorter than `samples_min` share the stamp of their first. A mark that finds no memory is
+ * left out. */
+void stt_marks_frame(struct stt_marks *marks, uint64_t end, uint64_t samples_min, int64_t now_us);
+void stt_marks_block(struct stt_marks *marks, uint64_t end, int64_t now_us);
+/* The block that ends at `end` was given to the client, was accepted; only the first time counts.
+ */
+void stt_marks_passed(struct stt_marks *marks, uint64_t end, int64_t now_us);
+void stt_marks_sent(struct stt_marks *marks, uint64_t end, int64_t at_us);
+/* Forgets what ends at or before `sample`. */
+void stt_marks_trim(struct stt_marks *marks, uint64_t sample);
+/* The ledger of a span that ends at `end`, up to the transport; of the newest audio when `end` is
+ * past it. */
+void stt_marks_stamp(const struct stt_marks *marks, uint64_t end, struct lat *out);

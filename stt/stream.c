@@ -1,0 +1,244 @@
+#include "stt/stream.h"
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "stt/client.h"
+#include "stt/codec.h"
+#include "stt/limits.h"
+#include "stt/stream_internal.h"
+#include <assert.h>
+#include <string.h>
+
+static bool config_valid(const struct stt_stream_config *config)
+{
+    return config->rate >= 8000 && config->rate <= 48000 && config->language != NULL &&
+           config->language[0] != '\0' && strlen(config->language) < STT_LANGUAGE_BYTES &&
+           config->agreement >= 1 && config->agreement <= 16 &&
+           config->block_ms >= STT_BLOCK_MS_MIN && config->block_ms <= STT_BLOCK_MS_MAX &&
+           config->ring_ms >= STT_RING_MS_MIN && config->ring_ms <= STT_RING_MS_MAX &&
+           config->idle_close_ms > 0 && config->stream_soft_ms > 0 &&
+           config->stream_hard_ms >= config->stream_soft_ms;
+}
+
+int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *config,
+                      const struct stt_stream_ops *ops, void *ctx)
+{
+    assert(out != NULL && config != NULL && ops != NULL);
+    assert(ops->open && ops->send && ops->finish && ops->cancel && ops->transcript &&
+           ops->settled && ops->health);
+    if (!config_valid(config))
+        return STATUS_INVALID;
+    struct stt_stream *stream = mem_calloc(1, sizeof(*stream));
+    char *model = mem_strdup(config->model != NULL ? config->model : "");
+    if (stream == NULL || model == NULL) {
+        mem_free(stream);
+        mem_free(model);
+        return STATUS_NOMEM;
+    }
+    stream->config = *config;
+    stream->config.model = model;
+    memcpy(stream->language, config->language, strlen(config->language) + 1);
+    stream->config.language = stream->language;
+    stream->ops = *ops;
+    stream->ctx = ctx;
+    rng_init(&stream->rng, config->seed);
+    stream->number = 1;
+    uint32_t bytes = (uint32_t)(config->rate * config->block_ms / 1000 * 2);
+    stream->block_bytes = bytes < STT_BLOCK_BYTES_MAX ? bytes : STT_BLOCK_BYTES_MAX;
+    stt_segment_init(&stream->segment, config->agreement);
+    buf_init(&stream->shown.committed, 4 * STT_HYPOTHESIS_BYTES_MAX);
+    buf_init(&stream->shown.tentative, 4 * STT_HYPOTHESIS_BYTES_MAX);
+    buf_init(&stream->scratch, STT_RESPONSE_TEXT_MAX);
+    *out = stream;
+    return STATUS_OK;
+}
+
+void stt_stream_destroy(struct stt_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    stt__legs_drop(stream);
+    stt_ring_deinit(&stream->ring);
+    stt_marks_deinit(&stream->marks);
+    stt_segment_deinit(&stream->segment);
+    buf_deinit(&stream->shown.committed);
+    buf_deinit(&stream->shown.tentative);
+    buf_deinit(&stream->scratch);
+    mem_free(stream->pending);
+    mem_free((char *)stream->config.model);
+    mem_free(stream);
+}
+
+/* Runs what is due and learns when the next is. */
+static void stream_run(struct stt_stream *stream, int64_t now_us)
+{
+    stream->due_us = INT64_MAX;
+    if (stream->pending_len > 0)
+        stt__due(stream, stream->pending_us + (int64_t)stream->config.block_ms * 1000);
+    stt__legs_run(stream, now_us);
+}
+
+/* The pending audio becomes a block of the ring. */
+static int pending_flush(struct stt_stream *stream, int64_t now_us)
+{
+    if (stream->pending_len == 0)
+        return STATUS_OK;
+    uint64_t first = stream->received - stream->pending_len / 2;
+    struct stt_block *block = stt_block_create(stream->pending, stream->pending_len, first);
+    if (block == NULL || stt_ring_push(&stream->ring, block) != STATUS_OK) {
+        if (block != NULL)
+            stt_block_unref(block);
+        return STATUS_NOMEM;
+    }
+    stt_marks_block(&stream->marks, stream->received, now_us);
+    stream->pending_len = 0;
+    mem_free(stream->pending);
+    stream->pending = NULL;
+    return STATUS_OK;
+}
+
+/* Takes what fits into the pending block. */
+static int pending_fill(struct stt_stream *stream, const uint8_t **pcm, size_t *bytes,
+                        int64_t now_us)
+{
+    if (stream->pending == NULL) {
+        stream->pending = mem_alloc(stream->block_bytes);
+        if (stream->pending == NULL)
+            return STATUS_NOMEM;
+        stream->pending_us = now_us;
+    }
+    size_t n = stream->block_bytes - stream->pending_len;
+    n = n < *bytes ? n : *bytes;
+    memcpy(stream->pending + stream->pending_len, *pcm, n);
+    stream->pending_len += (uint32_t)n;
+    stream->received += n / 2;
+    *pcm += n;
+    *bytes -= n;
+    return stream->pending_len == stream->block_bytes ? pending_flush(stream, now_us) : STATUS_OK;
+}
+
+int stt_stream_audio(struct stt_stream *stream, const void *pcm, size_t bytes, int64_t now_us)
+{
+    assert(bytes % 2 == 0 && (pcm != NULL || bytes == 0));
+    if (stream->ended)
+        return STATUS_CLOSED;
+    if (bytes > stt_stream_room(stream))
+        return STATUS_FULL;
+    if (bytes == 0)
+        return STATUS_OK;
+    if (stream->refused) {
+        stream->received += bytes / 2;
+        stt__settle(stream, stream->received);
+        return STATUS_OK;
+    }
+    stt_marks_frame(&stream->marks, stream->received + bytes / 2,
+                    stt__samples(stream, STT_MARK_FRAME_MS), now_us);
+    const uint8_t *at = pcm;
+    int status = STATUS_OK;
+    while (bytes > 0 && status == STATUS_OK)
+        status = pending_fill(stream, &at, &bytes, now_us);
+    stream_run(stream, now_us);
+    return status;
+}
+
+size_t stt_stream_room(const struct stt_stream *stream)
+{
+    if (stream->ended)
+        return 0;
+    uint64_t max = stt__samples(stream, stream->config.ring_ms);
+    uint64_t held = stream->received - stream->settled;
+    uint64_t room = held < max ? max - held : 0;
+    const struct stt_leg *tail = stream->legs_len > 0 ? &stream->legs[stream->legs_len - 1] : NULL;
+    /* During an outage, and while a replay catches up, the ring is the bound. */
+    if (tail != NULL && tail->state == STT_LEG_OPEN && tail->next >= tail->catch_up) {
+        uint64_t unsent_max = stt__samples(stream, STT_UNSENT_MS);
+        uint64_t unsent = stream->received - tail->next;
+        uint64_t left = unsent < unsent_max ? unsent_max - unsent : 0;
+        room = room < left ? room : left;
+    }
+    return (size_t)room * 2;
+}
+
+static void stream_on_response(struct stt_stream *stream, struct stt_leg *leg,
+                               const struct stt_event *event, int64_t now_us)
+{
+    const struct stt_response *response = event->response;
+    if (response == NULL)
+        return;
+    if (response->error_code != 0) {
+        stt__leg_fail(stream, leg, response->error_code, response->error_message, now_us);
+        return;
+    }
+    stt__leg_on_answer(stream, leg, now_us);
+    if (stt__results_response(stream, leg, event, now_us) != STATUS_OK)
+        stt__leg_fail(stream, leg, 14, "a result could not be kept", now_us);
+}
+
+void stt_stream_event(struct stt_stream *stream, struct stt_event *event, int64_t now_us)
+{
+    assert(event != NULL);
+    struct stt_leg *leg = stt__legs_find(stream, event->call);
+    if (leg == NULL)
+        return;
+    switch (event->kind) {
+    case STT_EVENT_SENT: stt__leg_on_sent(stream, leg, event, now_us); break;
+    case STT_EVENT_RESPONSE: stream_on_response(stream, leg, event, now_us); break;
+    case STT_EVENT_CLOSED:
+        stt__leg_on_closed(stream, leg, event->grpc_status,
+                           event->details != NULL ? event->details : "", now_us);
+        break;
+    }
+    stream_run(stream, now_us);
+}
+
+void stt_stream_flush(struct stt_stream *stream, int64_t now_us)
+{
+    if (stream->refused)
+        return;
+    pending_flush(stream, now_us);
+    if (stream->settled < stream->received || !stt_segment_empty(&stream->segment))
+        stt__legs_cut(stream, stt_ring_end(&stream->ring, stream->settled));
+    stream_run(stream, now_us);
+}
+
+void stt_stream_end(struct stt_stream *stream, int64_t now_us)
+{
+    if (stream->ended)
+        return;
+    stt_stream_flush(stream, now_us);
+    stream->ended = true;
+}
+
+int64_t stt_stream_tick(struct stt_stream *stream, int64_t now_us)
+{
+    int64_t block_us = (int64_t)stream->config.block_ms * 1000;
+    if (stream->pending_len > 0 && now_us - stream->pending_us >= block_us)
+        pending_flush(stream, now_us);
+    stream_run(stream, now_us);
+    return stream->due_us;
+}
+
+uint64_t stt_stream_received(const struct stt_stream *stream)
+{
+    return stream->received;
+}
+
+uint64_t stt_stream_settled(const struct stt_stream *stream)
+{
+    return stream->settled;
+}
+
+uint32_t stt_stream_segment(const struct stt_stream *stream)
+{
+    return stream->number;
+}
+
+bool stt_stream_segment_open(const struct stt_stream *stream)
+{
+    return !stt_segment_empty(&stream->segment);
+}
+
+uint64_t stt_stream_billed_ms(const struct stt_stream *stream)
+{
+    return stream->billed * 1000 / stream->config.rate;
+}

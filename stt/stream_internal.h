@@ -1,0 +1,168 @@
+/*
+ * The parts of a speech stream, shared by stream.c (audio in, clock), legs.c (calls) and results.c
+ * (text out).
+ *
+ * A leg is a span of audio one call is to hear to its end: flush, rotation and idleness end it and
+ * begin the next. Legs form a queue; only the head's results are shown, later ones are held. A leg
+ * survives its calls: when one fails, the next is opened on what is not settled.
+ *
+ * Threads and memory: as stt/stream.h.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/rng.h"
+#include "stt/marks.h"
+#include "stt/ring.h"
+#include "stt/segment.h"
+#include "stt/stream.h"
+#include "stt/stream_limits.h"
+
+struct stt_response;
+struct stt_response_word;
+
+#define STT_OPEN_END UINT64_MAX
+
+enum stt_leg_state {
+    STT_LEG_WAITING,   /* no call: awaits audio, its turn or the end of a backoff */
+    STT_LEG_OPEN,      /* its call takes audio */
+    STT_LEG_FINISHING, /* half-closed: the last results and CLOSED are awaited */
+    STT_LEG_DONE,      /* heard to its end; awaits being the head */
+};
+
+/* One result, in the session's audio. */
+struct stt_heard {
+    struct stt_heard *next;
+    bool final;
+    char *text;
+    size_t stable_len;
+    uint64_t end;
+    uint64_t base; /* of the call: what word times count from */
+    const char *language;
+    const struct stt_response_word *words;
+    size_t words_len;
+    int64_t at_us;  /* received from the provider */
+    int64_t now_us; /* received by this stream */
+};
+
+struct stt_leg {
+    enum stt_leg_state state;
+    uint32_t call;
+    uint64_t base;      /* first sample of the call, or of the one to be opened */
+    uint64_t end;       /* STT_OPEN_END: not known yet */
+    uint64_t next;      /* first sample that was not given to the call */
+    uint64_t sent;      /* position after the last SENT */
+    uint64_t catch_up;  /* audio received when the call was opened */
+    uint64_t replay_to; /* end of the segment that was open when the call was opened; 0: none */
+    unsigned unsent;
+    bool answered;   /* the call has had a response */
+    bool finish_due; /* the client could not take the half-close yet */
+    bool at_final;   /* its newest result was a final: a good place to rotate */
+    int64_t opened_us;
+    int64_t event_us;  /* newest event */
+    int64_t passed_us; /* newest block given to the call */
+    int64_t moved_us;  /* newest SENT, or block given while none was under way */
+    int64_t finished_us;
+    int64_t first_sent_us;
+    int64_t soft_us; /* age at which the call rotates */
+    int64_t pace;    /* samples that may be sent now */
+    int64_t pace_us;
+    struct stt_heard *held, *held_last;
+    unsigned held_finals;
+};
+
+/* What was last shown of the open segment. */
+struct stt_shown {
+    uint32_t rev; /* 0: nothing yet */
+    struct buf committed, tentative;
+};
+
+struct stt_stream {
+    struct stt_stream_config config;
+    struct stt_stream_ops ops;
+    void *ctx;
+    struct rng rng;
+    char language[STT_LANGUAGE_BYTES];
+    bool ended, refused, degraded;
+    int64_t due_us;
+
+    /* Audio. */
+    uint64_t received; /* samples, the pending ones included */
+    uint64_t settled;
+    uint64_t billed;  /* samples given to calls */
+    uint8_t *pending; /* the block that is being filled */
+    uint32_t pending_len;
+    uint32_t block_bytes;
+    int64_t pending_us; /* its first byte */
+    int64_t audio_us;   /* newest audio */
+    struct stt_ring ring;
+    struct stt_marks marks;
+
+    /* Calls. */
+    struct stt_leg legs[STT_LEGS_MAX];
+    size_t legs_len;
+    uint32_t next_call;
+    uint32_t cancels[STT_CANCELS_MAX];
+    size_t cancels_len;
+    bool again;        /* the client was full: retry soon */
+    unsigned failures; /* successive, without a response between them */
+    bool ever_answered;
+    int64_t retry_us; /* no call is opened before */
+
+    /* Text. */
+    struct stt_segment segment;
+    uint32_t number;
+    uint64_t final_end;  /* end of the last final */
+    uint64_t start, end; /* of the open segment */
+    bool started;
+    char heard_language[STT_LANGUAGE_BYTES];
+    struct lat lat; /* of the newest hypothesis */
+    struct stt_shown shown;
+    struct buf scratch;
+};
+
+static inline uint64_t stt__samples(const struct stt_stream *stream, int64_t ms)
+{
+    return (uint64_t)ms * stream->config.rate / 1000;
+}
+
+static inline int64_t stt__ms(const struct stt_stream *stream, uint64_t samples)
+{
+    return (int64_t)(samples * 1000 / stream->config.rate);
+}
+
+/* legs.c */
+/* Opens, feeds, finishes what can be; everything due by `now_us`. Lowers stream->due_us. */
+void stt__legs_run(struct stt_stream *stream, int64_t now_us);
+/* The audio before `position` is to be heard to its end by its call; later audio goes to another.
+ */
+void stt__legs_cut(struct stt_stream *stream, uint64_t position);
+struct stt_leg *stt__legs_find(struct stt_stream *stream, uint32_t call);
+void stt__leg_on_sent(struct stt_stream *stream, struct stt_leg *leg, const struct stt_event *event,
+                      int64_t now_us);
+void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
+                        const char *details, int64_t now_us);
+void stt__leg_on_answer(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
+/* The call ends without our finish and is replaced by one on what is not settled: rotation at a
+ * final. */
+void stt__leg_restart(struct stt_stream *stream, struct stt_leg *leg);
+/* An error the API put into a response, or one of our own. */
+void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
+                   const char *details, int64_t now_us);
+/* Cancels every call and forgets every leg. */
+void stt__legs_drop(struct stt_stream *stream);
+static inline void stt__due(struct stt_stream *stream, int64_t at_us)
+{
+    stream->due_us = at_us < stream->due_us ? at_us : stream->due_us;
+}
+
+/* results.c */
+/* STATUS_NOMEM: the call has to be replayed. */
+int stt__results_response(struct stt_stream *stream, struct stt_leg *leg,
+                          const struct stt_event *event, int64_t now_us);
+/* Shows what the new head has had so far. */
+int stt__results_release(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
+void stt__results_forget(struct stt_leg *leg);
+/* Nothing more will be heard of the open segment: the newest hypothesis becomes its final. */
+void stt__results_promote(struct stt_stream *stream, int64_t at_us, int64_t now_us);
+void stt__settle(struct stt_stream *stream, uint64_t position);

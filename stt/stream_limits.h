@@ -1,0 +1,70 @@
+/* The bounds of a session's speech stream, with units. */
+#pragma once
+
+/* Spans of audio that await their call's end: flushes, rotations, idle closes. */
+#define STT_LEGS_MAX 8
+/* Calls of one session at a time: one that takes audio, the others drain. */
+#define STT_CALLS_MAX 3
+/* Finals of a later call that wait for an earlier call's end; past it the later call is replayed.
+ */
+#define STT_HELD_FINALS_MAX 64
+/* Calls whose cancel the client could not take yet. */
+#define STT_CANCELS_MAX 8
+
+/* Blocks: milliseconds of audio each. */
+#define STT_BLOCK_MS_MIN 20
+#define STT_BLOCK_MS_MAX 400
+/* Bound of ring_ms. */
+#define STT_RING_MS_MIN 2000
+#define STT_RING_MS_MAX 120000
+/* Audio that was never sent, on a call that takes it: past this the socket is not read. */
+#define STT_UNSENT_MS 2000
+/* Pace of a call: audio may run ahead of the clock by the burst, and refills at so many times real
+ * time. */
+#define STT_PACE_SPEED    3
+#define STT_PACE_BURST_MS 1000
+
+/* Silence: the provider has had the audio for so long and has no hypothesis. */
+#define STT_SETTLE_MS 2000
+/* Silence is settled in steps of at least this much audio. */
+#define STT_SETTLE_STEP_MS 250
+/* Stamps are kept so long behind the settled position, for results that come late. */
+#define STT_MARKS_KEEP_MS 5000
+/* Frames shorter than this share a stamp. */
+#define STT_MARK_FRAME_MS 10
+
+/* A call that was finished and is silent for so long is cancelled; it is never waited for longer
+ * than the total. */
+#define STT_DRAIN_MS       5000
+#define STT_DRAIN_TOTAL_MS 20000
+/* A call that accepts no block for so long is dead. */
+#define STT_STALL_MS 10000
+/* After a refused hand-over (STATUS_FULL). */
+#define STT_AGAIN_MS 10
+/* Audio accepted for so long without a failure ends an outage. */
+#define STT_HEALTHY_MS 1000
+/* Waits before a call is opened again: first, growth in percent, bound. */
+#define STT_BACKOFF_MS            100
+#define STT_BACKOFF_PERCENT       130
+#define STT_BACKOFF_MAX_MS        10000
+#define STT_BACKOFF_QUOTA_MS      1000
+#define STT_BACKOFF_QUOTA_PERCENT 200
+#define STT_BACKOFF_QUOTA_MAX_MS  30000
+/* The soft limit of a call is moved by up to so many percent either way, so that sessions do not
+ * rotate together. */
+#define STT_ROTATE_JITTER_PERCENT 6
+
+/* A segment without a final for so long, or with so many words, is closed by finishing the call. */
+#define STT_SEGMENT_MS_MAX    30000
+#define STT_SEGMENT_WORDS_MAX 500
+/* Text of one hypothesis, bytes; the rest is cut. */
+#define STT_HYPOTHESIS_BYTES_MAX 32768
+/* Words compared around a contradiction. */
+#define STT_ALIGN_WORDS 64
+/* Interim pieces at least this stable are committed at once, in percent. */
+#define STT_STABLE_PERCENT 80
+/* Where a segment begins when no word times tell: so long before its first hypothesis' end, a word
+ * and at most. */
+#define STT_START_WORD_MS  400
+#define STT_START_GUESS_MS 2000
+#define STT_LANGUAGE_BYTES 36
