@@ -1,8 +1,9 @@
 /*
  * Grammar suggestions: when to ask, what to ask, how to read the answer.
  *
- * A lane is one session's corrections, without I/O, on the session's front thread; requests and answers are built and read by
- * pure functions on workers. Finals come in segment order, exactly one a segment.
+ * A lane is one session's corrections, without I/O, on the session's front thread; requests and
+ * answers are built and read by pure functions on workers. Finals come in segment order, exactly
+ * one a segment.
  */
 #pragma once
 
@@ -30,7 +31,7 @@ enum grammar_kind {
 };
 
 struct grammar_edit {
-    uint32_t start, end;  /* code points of the source text */
+    uint32_t start, end; /* code points of the source text */
     enum grammar_kind kind;
     char *from, *to, *message; /* owned by the result */
 };
@@ -90,8 +91,9 @@ void grammar_lane_destroy(struct grammar_lane *lane);
 void grammar_lane_source(struct grammar_lane *lane, const struct grammar_source *source,
                          int64_t now_us);
 /* `result` is borrowed. */
-void grammar_lane_answer(struct grammar_lane *lane, uint32_t ask, const struct grammar_result *result,
-                         const struct lat *lat, int64_t now_us);
+void grammar_lane_answer(struct grammar_lane *lane, uint32_t ask,
+                         const struct grammar_result *result, const struct lat *lat,
+                         int64_t now_us);
 void grammar_lane_failed(struct grammar_lane *lane, uint32_t ask, int status, const struct lat *lat,
                          int64_t now_us);
 int64_t grammar_lane_tick(struct grammar_lane *lane, int64_t now_us);
@@ -103,11 +105,12 @@ struct grammar_prompt {
     bool json_schema; /* the provider's capability; else json_object is asked for */
     const char *max_tokens_field;
 };
-/* System prompt's first line: "[sotto:grammar v1 language=en-US]"; the user message is the text itself; the answer is JSON
+/* System prompt's first line: "[sotto:grammar v1 language=en-US]"; the user message is the text
+ * itself; the answer is JSON
  * {"corrected": "...", "edits": [{"from","to","kind","message"}]}. */
 int grammar_request_write(const struct grammar_prompt *prompt, struct buf *body, uint32_t *cost);
-/* Reads an answer's content strictly; spans are recomputed by diff against the source, kinds and messages matched from the
- * answer's edits. STATUS_PROTOCOL for anything else than such JSON. */
+/* Reads an answer's content strictly; spans are recomputed by diff against the source, kinds and
+ * messages matched from the answer's edits. STATUS_PROTOCOL for anything else than such JSON. */
 int grammar_answer_read(const struct grammar_prompt *prompt, const char *text, size_t len,
                         struct grammar_result *out);
 /* Word diff of two texts: edits whose spans count code points of `source`. */

@@ -1,0 +1,210 @@
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/utf8.h"
+#include "grammar/internal.h"
+#include "grammar/limits.h"
+#include <assert.h>
+#include <jansson.h>
+#include <string.h>
+
+static const char *string_of(const json_t *object, const char *key, bool *ok)
+{
+    const json_t *value = json_object_get(object, key);
+    if (value == NULL)
+        return "";
+    *ok = *ok && json_is_string(value);
+    return json_is_string(value) ? json_string_value(value) : "";
+}
+
+static bool edits_ok(const json_t *edits)
+{
+    size_t i;
+    const json_t *edit;
+    if (edits == NULL)
+        return true;
+    if (!json_is_array(edits) || json_array_size(edits) > GRAMMAR_EDITS_MAX)
+        return false;
+    json_array_foreach(edits, i, edit)
+    {
+        bool ok = json_is_object(edit);
+        string_of(edit, "from", &ok);
+        string_of(edit, "to", &ok);
+        string_of(edit, "kind", &ok);
+        string_of(edit, "message", &ok);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static enum grammar_kind kind_of(const char *name)
+{
+    for (int kind = 0; kind <= GRAMMAR_PUNCTUATION; kind++) {
+        if (strcmp(name, grammar_kind_name((enum grammar_kind)kind)) == 0)
+            return (enum grammar_kind)kind;
+    }
+    return GRAMMAR_OTHER;
+}
+
+/* A text without the white space at its ends. */
+struct slice {
+    const char *at;
+    size_t len;
+};
+
+static struct slice trimmed(const char *text)
+{
+    size_t len = strlen(text);
+    while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
+        len--;
+    size_t skip = strspn(text, " \t\r\n");
+    return (struct slice){text + (skip < len ? skip : len), skip < len ? len - skip : 0};
+}
+
+static bool is_inner(unsigned char c)
+{
+    return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* True when `part` stands in `whole` as whole words. */
+static bool stands_in(struct slice part, struct slice whole)
+{
+    for (size_t at = 0; part.len > 0 && at + part.len <= whole.len; at++) {
+        if (memcmp(whole.at + at, part.at, part.len) != 0)
+            continue;
+        bool left = at == 0 || !is_inner((unsigned char)whole.at[at - 1]) ||
+                    !is_inner((unsigned char)part.at[0]);
+        size_t end = at + part.len;
+        bool right = end == whole.len || !is_inner((unsigned char)whole.at[end]) ||
+                     !is_inner((unsigned char)part.at[part.len - 1]);
+        if (left && right)
+            return true;
+    }
+    return false;
+}
+
+static unsigned likeness(const char *found, const char *told)
+{
+    struct slice a = trimmed(found), b = trimmed(told);
+    if (a.len == 0 && b.len == 0)
+        return 0;
+    if (a.len == b.len && memcmp(a.at, b.at, a.len) == 0)
+        return 3;
+    return stands_in(a, b) || stands_in(b, a) ? 1 : 0;
+}
+
+/* The told edit most like the one found; of equals one not used before, then the first. -1: none is
+ * like it. */
+static int told_pick(const struct grammar_edit *found, const json_t *told, const bool *used)
+{
+    unsigned best = 0;
+    int pick = -1;
+    for (size_t i = 0; i < json_array_size(told); i++) {
+        bool ok = true;
+        const json_t *edit = json_array_get(told, i);
+        unsigned score = likeness(found->from, string_of(edit, "from", &ok)) +
+                         likeness(found->to, string_of(edit, "to", &ok));
+        score = score > 0 ? score * 2 + !used[i] : 0;
+        if (score > best) {
+            best = score;
+            pick = (int)i;
+        }
+    }
+    return pick;
+}
+
+/* Kinds and messages of what the model told; its spans and texts are not believed. */
+static int explain(struct grammar_result *result, const json_t *told)
+{
+    bool used[GRAMMAR_EDITS_MAX] = {false};
+    for (size_t i = 0; told != NULL && i < result->edits_len; i++) {
+        struct grammar_edit *edit = &result->edits[i];
+        int pick = told_pick(edit, told, used);
+        if (pick < 0)
+            continue;
+        bool ok = true;
+        used[pick] = true;
+        const json_t *from = json_array_get(told, (size_t)pick);
+        const char *text = string_of(from, "message", &ok);
+        char *message = utf8_nfc(text, strlen(text));
+        if (message == NULL)
+            return STATUS_NOMEM;
+        mem_free(edit->message);
+        edit->message = message;
+        edit->kind = kind_of(string_of(from, "kind", &ok));
+    }
+    return 0;
+}
+
+/* White space at the ends is the source's, inside it is blanks: a model adds line ends that no one
+ * spoke. */
+static char *restored(const char *corrected, const char *source)
+{
+    struct slice middle = trimmed(corrected), spoken = trimmed(source);
+    size_t head = (size_t)(spoken.at - source), tail = strlen(source) - head - spoken.len;
+    char *out = mem_alloc(head + middle.len + tail + 1);
+    if (out == NULL)
+        return NULL;
+    memcpy(out, source, head);
+    for (size_t i = 0; i < middle.len; i++) {
+        char c = middle.at[i];
+        out[head + i] = (unsigned char)c < ' ' ? ' ' : c;
+    }
+    memcpy(out + head + middle.len, spoken.at + spoken.len, tail);
+    out[head + middle.len + tail] = '\0';
+    return out;
+}
+
+static int judge(const char *source, const char *corrected)
+{
+    size_t distance, words;
+    struct slice spoken = trimmed(source), said = trimmed(corrected);
+    if (said.len == 0 && spoken.len > 0)
+        return STATUS_FILTERED;
+    int status = grammar__word_distance(source, corrected, &distance, &words);
+    if (status != 0)
+        return status;
+    bool rewrite =
+        distance > GRAMMAR_REWRITE_WORDS && distance * 100 > words * GRAMMAR_REWRITE_PERCENT;
+    return rewrite ? STATUS_FILTERED : 0;
+}
+
+static int read_corrected(const struct grammar_prompt *prompt, const json_t *told, const char *text,
+                          struct grammar_result *out)
+{
+    char *nfc = utf8_nfc(text, strlen(text));
+    char *corrected = nfc != NULL ? restored(nfc, prompt->text) : NULL;
+    struct grammar_result result = {0};
+    int status = corrected != NULL ? judge(prompt->text, corrected) : STATUS_NOMEM;
+    if (status == 0)
+        status = grammar_diff(prompt->text, corrected, &result);
+    if (status == 0)
+        status = explain(&result, told);
+    mem_free(nfc);
+    mem_free(corrected);
+    if (status != 0)
+        grammar_result_free(&result);
+    else
+        *out = result;
+    return status;
+}
+
+int grammar_answer_read(const struct grammar_prompt *prompt, const char *text, size_t len,
+                        struct grammar_result *out)
+{
+    assert(prompt->text != NULL);
+    if (len > GRAMMAR_ANSWER_BYTES_MAX)
+        return STATUS_PROTOCOL;
+    json_error_t error;
+    json_t *top = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    /* jansson's own memory is not ours to make fail, but it says so when it does. */
+    if (top == NULL)
+        return json_error_code(&error) == json_error_out_of_memory ? STATUS_NOMEM : STATUS_PROTOCOL;
+    int status = STATUS_PROTOCOL;
+    const json_t *corrected = json_object_get(top, "corrected");
+    const json_t *edits = json_object_get(top, "edits");
+    if (json_is_string(corrected) && edits_ok(edits))
+        status = read_corrected(prompt, edits, json_string_value(corrected), out);
+    json_decref(top);
+    return status;
+}
