@@ -1,5 +1,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/status.h"
+#include "grammar/internal.h"
 #include "grammar/limits.h"
 #include <assert.h>
 #include <pthread.h>
