@@ -1,0 +1,94 @@
+/*
+ * An HTTP/2 server over TLS for loopback: libnghttp2 and OpenSSL on the project's loop, answers
+ * from any thread.
+ *
+ * A request is handed to its handler once, whole, with an id (slot + generation). The answer may
+ * come later and in pieces; answers to an id that has ended (peer reset the stream, connection
+ * gone) are dropped. Everything is bounded by the configuration: connections, streams, body,
+ * headers, bytes not yet taken by the peer, waiting times.
+ *
+ * Threads: open, close and the callbacks on the loop's thread; h2_server_answer, _write, _reset and
+ * _alive any thread, until h2_server_close() is called. The process ignores SIGPIPE. Memory: what a
+ * callback gets is borrowed until it returns; what an answer carries is copied.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct h2_server;
+
+struct h2_header {
+    const char *name; /* lower case */
+    const char *value;
+};
+
+struct h2_request {
+    uint64_t id;
+    const char *method, *path;
+    const struct h2_header *headers; /* in order of arrival, without pseudo headers */
+    size_t headers_len;
+    const char *body; /* NUL-terminated */
+    size_t body_len;
+    unsigned refused; /* 0, or the status to answer: 413 body too large, 431 headers too large; the
+                         body is incomplete then */
+};
+
+struct h2_server_ops {
+    void (*on_request)(void *ctx, const struct h2_request *request);
+    /* The stream ended before its answer did; not called for streams whose answer ended. May be
+     * NULL. */
+    void (*on_cancel)(void *ctx, uint64_t id);
+};
+
+struct h2_server_config {
+    const char
+        *host;     /* "127.0.0.1", "::1", "localhost" or another numeric address of this machine */
+    unsigned port; /* 0: any free one */
+    const char *cert_dir;     /* gets cert.pem */
+    unsigned connections_max; /* 0 of these and below: the default of local/limits.h */
+    unsigned streams_max;     /* of all connections */
+    size_t body_max;
+    unsigned handshake_ms, idle_ms;
+    struct h2_server_ops ops;
+    void *ctx;
+};
+
+/* Listens when it returns 0. STATUS_IO: the address cannot be had or cert_dir not written;
+ * STATUS_INVALID: not an address. */
+int h2_server_open(struct h2_server **out, struct loop *loop,
+                   const struct h2_server_config *config);
+unsigned h2_server_port(const struct h2_server *server);
+/* Ends every connection, tells on_cancel of open streams, then calls `on_closed` (last call, memory
+ * is free). */
+void h2_server_close(struct h2_server *server, void (*on_closed)(void *ctx), void *ctx);
+
+struct h2_answer {
+    unsigned status;
+    const struct h2_header *headers; /* names lower case */
+    size_t headers_len;
+    const void *body;
+    size_t body_len;
+    bool more; /* h2_server_write() follows */
+};
+
+/* Starts an answer, once a request. STATUS_FULL: the server's inbox is full, nothing was taken. */
+int h2_server_answer(struct h2_server *server, uint64_t id, const struct h2_answer *answer);
+/* More of a started answer's body; `end` ends it. */
+int h2_server_write(struct h2_server *server, uint64_t id, const void *bytes, size_t len, bool end);
+/* Ends a stream with RST_STREAM and an HTTP/2 error code. */
+int h2_server_reset(struct h2_server *server, uint64_t id, uint32_t error_code);
+/* False when nobody waits for this answer any more: work can be saved. */
+bool h2_server_alive(const struct h2_server *server, uint64_t id);
+
+/* Value of the first header of that name (lower case), or NULL. */
+const char *h2_request_header(const struct h2_request *request, const char *name);
+
+struct h2_server_stats {
+    uint64_t connections, connections_open, connections_refused;
+    uint64_t requests, streams_open, resets, tls_failed;
+};
+/* Loop's thread. */
+void h2_server_stats(const struct h2_server *server, struct h2_server_stats *out);
