@@ -1,0 +1,415 @@
+#include "server/ask.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/worker.h"
+#include "grammar/grammar.h"
+#include "pool/chat.h"
+#include "pool/pool.h"
+#include "server/config.h"
+#include "server/metrics.h"
+#include "server/outbox.h"
+#include "server/server.h"
+#include "server/upstream.h"
+#include "translate/translate.h"
+#include <assert.h>
+#include <string.h>
+
+#define REQUEST_BYTES_MAX 65536
+
+/* Finals are worth a second try by the pool itself; a partial is stale by then. */
+#define FINAL_RETRIES 1
+
+struct ask {
+    struct job job; /* the build; afterwards unused */
+    struct server *server;
+    uint64_t session, key, id;
+    uint32_t lane, ask;
+    bool grammar, final;
+    char *source, *target, *text, *explain_in;
+    int64_t deadline_us;
+    struct lat lat;
+    uint32_t cost;
+    size_t shown; /* bytes of a streamed answer already passed on */
+    struct chat_reader *reader;
+};
+
+/* A reply as a job for the worker that owns its ask. */
+struct reply_job {
+    struct job job;
+    struct pool_reply *reply;
+};
+
+static void ask_free(struct ask *ask)
+{
+    mem_free(ask->source);
+    mem_free(ask->target);
+    mem_free(ask->text);
+    mem_free(ask->explain_in);
+    chat_reader_destroy(ask->reader);
+    mem_free(ask);
+}
+
+static void ask_job_free(struct msg *msg)
+{
+    ask_free((struct ask *)msg);
+}
+
+static void answer_free(struct msg *msg)
+{
+    struct ask_answer *answer = (struct ask_answer *)msg;
+    if (answer->result != NULL) {
+        grammar_result_free(answer->result);
+        mem_free(answer->result);
+    }
+    mem_free(answer->text);
+    mem_free(answer);
+}
+
+static struct ask_answer *answer_create(const struct ask *ask, int status)
+{
+    struct ask_answer *answer = mem_calloc(1, sizeof *answer);
+    if (answer == NULL)
+        return NULL;
+    answer->msg = (struct msg){.kind = FRONT_ANSWER, .session = ask->session, .free_fn = answer_free};
+    answer->answer = (struct session_answer){.lane = ask->lane,
+                                             .ask = ask->ask,
+                                             .done = true,
+                                             .status = status,
+                                             .lat = ask->lat};
+    return answer;
+}
+
+static void answer_post(const struct ask *ask, struct ask_answer *answer)
+{
+    lat_mark(&answer->answer.lat, LAT_SERVER, clock_mono_us());
+    answer->answer.text = answer->text;
+    answer->answer.result = answer->result;
+    server_post(ask->server, &answer->msg);
+}
+
+static void post_failure(const struct ask *ask, int status)
+{
+    struct ask_answer *answer = answer_create(ask, status);
+    /* Without memory for the news the lane's deadline tells it. */
+    if (answer != NULL)
+        answer_post(ask, answer);
+}
+
+static uint64_t pool_id(uint32_t serial, uint32_t lane, uint32_t ask)
+{
+    return (uint64_t)serial << 32 | (uint64_t)(lane & 0xffff) << 16 | (ask & 0xffff);
+}
+
+static struct translate_prompt translate_prompt_of(const struct ask *ask)
+{
+    const struct config *config = ask->server->config;
+    return (struct translate_prompt){.model = config->translate_model,
+                                     .source = ask->source,
+                                     .target = ask->target,
+                                     .text = ask->text,
+                                     .stream = ask->final,
+                                     .max_tokens_field = config->chat_max_tokens_field};
+}
+
+static struct grammar_prompt grammar_prompt_of(const struct ask *ask)
+{
+    const struct config *config = ask->server->config;
+    return (struct grammar_prompt){.model = config->grammar_model,
+                                   .language = ask->source,
+                                   .explain_in = ask->explain_in,
+                                   .text = ask->text,
+                                   .json_schema = config->chat_json_schema,
+                                   .max_tokens_field = config->chat_max_tokens_field};
+}
+
+static bool answer_from_cache(struct ask *ask)
+{
+    struct ask_answer *answer = answer_create(ask, STATUS_OK);
+    if (answer == NULL)
+        return false;
+    if (ask->grammar) {
+        answer->result = mem_calloc(1, sizeof *answer->result);
+        if (answer->result != NULL &&
+            grammar_cache_get(ask->server->grammar_cache, ask->source, ask->text, answer->result) !=
+                STATUS_OK) {
+            mem_free(answer->result);
+            answer->result = NULL;
+        }
+    } else {
+        answer->text = translate_cache_get(ask->server->translate_cache, ask->source, ask->target,
+                                           ask->text);
+    }
+    if (answer->text == NULL && answer->result == NULL) {
+        mem_free(answer);
+        return false;
+    }
+    answer->answer.cached = true;
+    metrics_add(METRIC_CACHE_HITS, 1);
+    answer_post(ask, answer);
+    return true;
+}
+
+static int write_body(struct ask *ask, struct buf *body)
+{
+    if (ask->grammar) {
+        struct grammar_prompt prompt = grammar_prompt_of(ask);
+        return grammar_request_write(&prompt, body, &ask->cost);
+    }
+    struct translate_prompt prompt = translate_prompt_of(ask);
+    return translate_request_write(&prompt, body, &ask->cost);
+}
+
+static enum pool_class class_of(const struct ask *ask)
+{
+    if (ask->grammar)
+        return ask->final ? POOL_FINAL_GRAMMAR : POOL_PARTIAL_GRAMMAR;
+    return ask->final ? POOL_FINAL_TRANSLATION : POOL_PARTIAL_TRANSLATION;
+}
+
+static void ask_fail(struct ask *ask, int status)
+{
+    post_failure(ask, status);
+    ask_free(ask);
+}
+
+static int submit(struct ask *ask, struct buf *body)
+{
+    size_t len;
+    char *bytes = buf_take(body, &len);
+    struct pool_request *request = bytes != NULL ? pool_request_create(bytes, len) : NULL;
+    if (request == NULL) {
+        mem_free(bytes);
+        return STATUS_NOMEM;
+    }
+    request->msg.session = ask->session;
+    request->id = ask->id;
+    request->cls = class_of(ask);
+    request->weight = 1;
+    request->cost_tokens = ask->cost;
+    request->deadline_us = ask->deadline_us;
+    request->retries = ask->final ? FINAL_RETRIES : 0;
+    request->stream = !ask->grammar && ask->final;
+    request->ctx = ask;
+    lat_mark(&ask->lat, LAT_SERVER, clock_mono_us());
+    request->lat = ask->lat;
+    int status = upstream_submit(ask->server->upstream, request);
+    if (status != STATUS_OK)
+        request->msg.free_fn(&request->msg);
+    return status;
+}
+
+static void run_build(struct job *job)
+{
+    struct ask *ask = (struct ask *)job;
+    if (answer_from_cache(ask)) {
+        ask_free(ask);
+        return;
+    }
+    struct buf body;
+    buf_init(&body, REQUEST_BYTES_MAX);
+    ask->reader = chat_reader_create(!ask->grammar && ask->final);
+    int status = ask->reader != NULL ? write_body(ask, &body) : STATUS_NOMEM;
+    if (status == STATUS_OK)
+        status = submit(ask, &body);
+    /* Once submitted the ask belongs to its replies. */
+    if (status != STATUS_OK)
+        ask_fail(ask, status == STATUS_FULL ? STATUS_BUDGET : status);
+    buf_deinit(&body);
+}
+
+/* A streamed final as far as it has come. */
+static void post_piece(struct ask *ask)
+{
+    struct chat_result result;
+    chat_reader_result(ask->reader, &result);
+    if (result.len == ask->shown || result.len == 0)
+        return;
+    ask->shown = result.len;
+    struct ask_answer *answer = answer_create(ask, STATUS_OK);
+    if (answer == NULL)
+        return;
+    answer->answer.done = false;
+    answer->text = mem_strndup(result.text, result.len);
+    if (answer->text == NULL) {
+        mem_free(answer);
+        return;
+    }
+    answer_post(ask, answer);
+}
+
+static int read_grammar(struct ask *ask, const struct chat_result *result, struct ask_answer *answer)
+{
+    struct grammar_prompt prompt = grammar_prompt_of(ask);
+    answer->result = mem_calloc(1, sizeof *answer->result);
+    if (answer->result == NULL)
+        return STATUS_NOMEM;
+    int status = grammar_answer_read(&prompt, result->text, result->len, answer->result);
+    if (status == STATUS_OK)
+        grammar_cache_put(ask->server->grammar_cache, ask->source, ask->text, answer->result);
+    return status;
+}
+
+static int read_translation(struct ask *ask, const struct chat_result *result,
+                            struct ask_answer *answer)
+{
+    struct translate_prompt prompt = translate_prompt_of(ask);
+    int status = translate_answer_read(&prompt, result->text, result->len, &answer->text);
+    if (status == STATUS_OK)
+        translate_cache_put(ask->server->translate_cache, ask->source, ask->target, ask->text,
+                            answer->text);
+    return status;
+}
+
+static void post_done(struct ask *ask)
+{
+    int status = chat_reader_end(ask->reader);
+    struct chat_result result;
+    chat_reader_result(ask->reader, &result);
+    uint32_t used = result.prompt_tokens + result.completion_tokens;
+    if (used > 0)
+        upstream_settle(ask->server->upstream, ask->cost, used);
+    struct ask_answer *answer = answer_create(ask, STATUS_OK);
+    if (answer == NULL)
+        return;
+    if (status == STATUS_OK)
+        status = ask->grammar ? read_grammar(ask, &result, answer)
+                              : read_translation(ask, &result, answer);
+    if (status != STATUS_OK) {
+        LOG_WARN(LOG_POOL, ask->session, "unusable answer", "kind=%s status=%s code=%s",
+                 ask->grammar ? "grammar" : "translation", status_name(status),
+                 LOG_Q(result.error_code));
+        if (answer->result != NULL)
+            mem_free(answer->result);
+        answer->result = NULL;
+    }
+    answer->answer.status = status;
+    answer->answer.tokens_in = result.prompt_tokens;
+    answer->answer.tokens_out = result.completion_tokens;
+    answer_post(ask, answer);
+}
+
+static void run_reply(struct job *job)
+{
+    struct reply_job *reply_job = (struct reply_job *)job;
+    struct pool_reply *reply = reply_job->reply;
+    struct ask *ask = reply->ctx;
+    ask->lat = reply->lat;
+    switch (reply->kind) {
+    case POOL_DATA:
+        /* An error sticks in the reader and is judged at the end. */
+        (void)chat_reader_feed(ask->reader, reply->data, reply->len);
+        if (!ask->grammar && ask->final)
+            post_piece(ask);
+        break;
+    case POOL_RESTART:
+        chat_reader_reset(ask->reader);
+        ask->shown = 0;
+        break;
+    case POOL_DONE:
+        post_done(ask);
+        ask_free(ask);
+        break;
+    case POOL_FAILED:
+        post_failure(ask, reply->status);
+        ask_free(ask);
+        break;
+    }
+    reply->msg.free_fn(&reply->msg);
+    mem_free(reply_job);
+}
+
+/* A reply nobody will read: its ask ends with it when it was the last. */
+static void reply_drop(struct pool_reply *reply)
+{
+    if (reply->kind == POOL_DONE || reply->kind == POOL_FAILED)
+        ask_free(reply->ctx);
+    reply->msg.free_fn(&reply->msg);
+}
+
+static void reply_job_free(struct msg *msg)
+{
+    struct reply_job *job = (struct reply_job *)msg;
+    reply_drop(job->reply);
+    mem_free(job);
+}
+
+void ask_on_reply(struct outbox *outbox, struct pool_reply *reply)
+{
+    struct ask *ask = reply->ctx;
+    struct reply_job *job = mem_calloc(1, sizeof *job);
+    if (job == NULL) {
+        reply_drop(reply);
+        return;
+    }
+    job->job.msg.free_fn = reply_job_free;
+    job->job.run = run_reply;
+    job->reply = reply;
+    if (outbox_submit(outbox, ask->key, &job->job) != STATUS_OK)
+        reply_job_free(&job->job.msg);
+}
+
+static struct ask *ask_create(const struct ask_from *from, uint32_t lane, uint32_t number)
+{
+    struct ask *ask = mem_calloc(1, sizeof *ask);
+    if (ask == NULL)
+        return NULL;
+    ask->job.msg.free_fn = ask_job_free;
+    ask->job.run = run_build;
+    ask->server = from->server;
+    ask->session = from->session;
+    ask->key = from->key;
+    ask->lane = lane;
+    ask->ask = number;
+    ask->id = pool_id(from->serial, lane, number);
+    ask->explain_in = mem_strdup(from->explain_in);
+    return ask;
+}
+
+static int ask_submit(struct outbox *outbox, struct ask *ask)
+{
+    bool whole = ask->source != NULL && ask->text != NULL && ask->explain_in != NULL &&
+                 (ask->grammar || ask->target != NULL);
+    int status = whole ? outbox_submit(outbox, ask->key, &ask->job) : STATUS_NOMEM;
+    if (status != STATUS_OK)
+        ask_free(ask);
+    return status;
+}
+
+int ask_translate(struct outbox *outbox, const struct ask_from *from, uint32_t lane,
+                  const struct translate_ask *question)
+{
+    struct ask *ask = ask_create(from, lane, question->ask);
+    if (ask == NULL)
+        return STATUS_NOMEM;
+    ask->final = question->final;
+    ask->deadline_us = question->deadline_us;
+    ask->lat = question->lat;
+    ask->source = mem_strdup(question->source);
+    ask->target = mem_strdup(question->target);
+    ask->text = mem_strdup(question->text);
+    return ask_submit(outbox, ask);
+}
+
+int ask_grammar(struct outbox *outbox, const struct ask_from *from, uint32_t lane,
+                const struct grammar_ask *question)
+{
+    struct ask *ask = ask_create(from, lane, question->ask);
+    if (ask == NULL)
+        return STATUS_NOMEM;
+    ask->grammar = true;
+    ask->final = question->final;
+    ask->deadline_us = question->deadline_us;
+    ask->lat = question->lat;
+    ask->source = mem_strdup(question->language);
+    ask->text = mem_strdup(question->text);
+    return ask_submit(outbox, ask);
+}
+
+void ask_cancel(const struct ask_from *from, uint32_t lane, uint32_t ask)
+{
+    upstream_cancel(from->server->upstream, from->session, pool_id(from->serial, lane, ask));
+}

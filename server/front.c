@@ -1,0 +1,254 @@
+#include "server/front.h"
+
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "loop/loop_uv.h"
+#include "server/ask.h"
+#include "server/config.h"
+#include "server/conn.h"
+#include "server/directory.h"
+#include "server/server.h"
+#include "server/ws.h"
+#include "stt/client.h"
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LISTEN_BACKLOG 4096
+/* While a context ends: how often its progress is looked at. */
+#define CLOSE_POLL_US 2000
+
+struct conn *front_find(struct front *front, uint64_t id)
+{
+    uint32_t slot = directory_slot(id);
+    struct conn *conn = id != 0 && slot < front->conns_len ? front->conns[slot] : NULL;
+    return conn != NULL && (conn->id == id || conn->session_id == id) ? conn : NULL;
+}
+
+void front_bind(struct front *front, uint64_t id, struct conn *conn)
+{
+    assert(directory_slot(id) < front->conns_len);
+    front->conns[directory_slot(id)] = conn;
+}
+
+void front_unbind(struct front *front, uint64_t id)
+{
+    front->conns[directory_slot(id)] = NULL;
+}
+
+/* --- the end of a front: sessions drained, context destroyed, uv closed, loop stopped --- */
+
+static void on_uv_closed(void *ctx)
+{
+    struct front *front = ctx;
+    loop_stop(front->loop);
+}
+
+static void on_close_poll(struct loop_timer *timer)
+{
+    struct front *front = (struct front *)((char *)timer - offsetof(struct front, stop_timer));
+    if (front->lws != NULL) {
+        loop_uv_kick(front->uv);
+        loop_timer_start(front->loop, timer, loop_now_us(front->loop) + CLOSE_POLL_US, on_close_poll);
+        return;
+    }
+    loop_uv_close(front->uv, on_uv_closed, front);
+}
+
+static void front_close(struct front *front)
+{
+    ws_close(front);
+    loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop), on_close_poll);
+}
+
+static void on_stop_deadline(struct loop_timer *timer)
+{
+    struct front *front = (struct front *)((char *)timer - offsetof(struct front, stop_timer));
+    if (front->live > 0)
+        LOG_WARN(LOG_FRONT, 0, "stopping with connections open", "connections=%u", front->live);
+    front_close(front);
+}
+
+void front_conn_gone(struct front *front)
+{
+    assert(front->live > 0);
+    front->live--;
+    /* Its socket may still be in the library's hands: the timer runs after this callback. */
+    if (front->stopping && front->live == 0 && front->lws != NULL &&
+        loop_timer_armed(&front->stop_timer))
+        loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop), on_stop_deadline);
+}
+
+static void on_accept_closed(struct loop_accept *accept)
+{
+    close(accept->fd);
+}
+
+static void front_stop(struct front *front)
+{
+    if (front->stopping)
+        return;
+    front->stopping = true;
+    loop_accept_close(&front->accept, on_accept_closed);
+    int64_t wait_us = front->live > 0 ? STOP_MS * 1000LL : 0;
+    loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop) + wait_us,
+                     on_stop_deadline);
+    for (uint32_t i = 0; i < front->conns_len; i++) {
+        struct conn *conn = front->conns[i];
+        /* A session's slot leads to the same connection: each is told once. */
+        if (conn != NULL && directory_slot(conn->id) == i)
+            conn_goaway(conn, STOP_MS - 500);
+    }
+}
+
+/* --- the mailbox --- */
+
+static void on_msg(struct loop_inbox *inbox, struct msg *msg)
+{
+    struct front *front = (struct front *)((char *)inbox - offsetof(struct front, inbox));
+    if (msg->kind == FRONT_STOP) {
+        msg->free_fn(msg);
+        front_stop(front);
+        return;
+    }
+    struct conn *conn = front_find(front, msg->session);
+    if (conn == NULL) {
+        msg->free_fn(msg);
+        return;
+    }
+    switch ((enum front_msg)msg->kind) {
+    case FRONT_PARSED: conn_on_parsed(conn, (struct conn_parsed *)msg); break;
+    case FRONT_BODY: conn_on_body(conn, (struct conn_body *)msg); break;
+    case FRONT_STT: conn_on_stt(conn, (struct stt_event *)msg); break;
+    case FRONT_ANSWER:
+        conn_on_answer(conn, &((struct ask_answer *)msg)->answer);
+        msg->free_fn(msg);
+        break;
+    case FRONT_STOP: break;
+    }
+}
+
+int front_send(struct front *front, struct msg *msg)
+{
+    return mailbox_send(front->inbox.mailbox, msg);
+}
+
+/* --- the start --- */
+
+static void on_accept(struct loop_accept *accept, int fd)
+{
+    struct front *front = (struct front *)((char *)accept - offsetof(struct front, accept));
+    int on = 1;
+    /* Captions are small and late ones are worthless: no waiting for more (Nagle). */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ws_adopt(front, fd);
+}
+
+static int listen_on(const struct sockaddr_storage *address, uint16_t *port)
+{
+    struct sockaddr_storage bound = *address;
+    socklen_t len = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                   : sizeof(struct sockaddr_in);
+    in_port_t *port_field = address->ss_family == AF_INET6
+                                ? &((struct sockaddr_in6 *)&bound)->sin6_port
+                                : &((struct sockaddr_in *)&bound)->sin_port;
+    if (*port != 0)
+        *port_field = htons(*port);
+    int on = 1;
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&bound, len) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&bound, &len) != 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    *port = ntohs(*port_field);
+    return fd;
+}
+
+static int front_open(struct front *front, const struct sockaddr_storage *address, uint16_t *port)
+{
+    enum loop_backend backend = LOOP_AUTO;
+    const struct config *config = front->server->config;
+    loop_backend_parse(config->loop, &backend);
+    int status = loop_create(&front->loop, backend);
+    if (status != STATUS_OK) {
+        LOG_ERROR(LOG_LOOP, 0, "cannot make an event loop", "backend=%s status=%s hint=%s",
+                  config->loop, status_name(status), LOG_Q("try --loop epoll"));
+        return status;
+    }
+    outbox_init(&front->outbox, front->loop, front->server->workers);
+    if ((status = loop_uv_create(&front->uv, front->loop)) != STATUS_OK ||
+        (status = loop_inbox_open(front->loop, &front->inbox, FRONT_INBOX, on_msg)) != STATUS_OK ||
+        (status = ws_open(front)) != STATUS_OK)
+        return status;
+    front->listen_fd = listen_on(address, port);
+    if (front->listen_fd < 0) {
+        LOG_ERROR(LOG_FRONT, 0, "cannot listen", "listen=%s error=%s hint=%s", config->listen,
+                  LOG_Q(strerror(errno)), LOG_Q("is another server on this port? choose one with --listen"));
+        return STATUS_IO;
+    }
+    return loop_accept_start(front->loop, &front->accept, front->listen_fd, on_accept);
+}
+
+int front_create(struct front **out, struct server *server, unsigned index,
+                 const struct sockaddr_storage *address, uint16_t *port)
+{
+    struct front *front = mem_calloc(1, sizeof *front);
+    if (front == NULL)
+        return STATUS_NOMEM;
+    front->server = server;
+    front->index = index;
+    front->listen_fd = -1;
+    front->conns_len = (uint32_t)(server->config->connections_max + server->config->sessions_max);
+    front->conns = mem_calloc(front->conns_len, sizeof(struct conn *));
+    int status = front->conns != NULL ? front_open(front, address, port) : STATUS_NOMEM;
+    if (status != STATUS_OK) {
+        /* The process ends on a failed start: the kernel takes back what a half-made context holds. */
+        mem_free(front->conns);
+        mem_free(front);
+        return status;
+    }
+    *out = front;
+    return STATUS_OK;
+}
+
+static void *run(void *ctx)
+{
+    struct front *front = ctx;
+    loop_run(front->loop);
+    return NULL;
+}
+
+int front_start(struct front *front)
+{
+    char name[16];
+    snprintf(name, sizeof name, "front-%u", front->index);
+    return thread_start(&front->thread, name, run, front);
+}
+
+void front_join(struct front *front)
+{
+    pthread_join(front->thread, NULL);
+}
+
+void front_free(struct front *front)
+{
+    outbox_deinit(&front->outbox);
+    loop_inbox_close(&front->inbox);
+    loop_destroy(front->loop);
+    mem_free(front->conns);
+    mem_free(front);
+}

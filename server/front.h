@@ -1,0 +1,59 @@
+/*
+ * A front: one thread, one loop, one libwebsockets context, the connections it accepted and their sessions.
+ *
+ * Threads: front_create() and front_join()/front_free() on main; front_send() any thread; the rest on the front's own thread.
+ * Every front has its own listening socket (SO_REUSEPORT), so the kernel spreads connections.
+ */
+#pragma once
+
+#include "loop/loop.h"
+#include "server/outbox.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct buf;
+struct conn;
+struct loop_uv;
+struct lws_context;
+struct lws_vhost;
+struct msg;
+struct server;
+
+/* The struct is visible to the files of the front only (conn.c, ws.c, http.c). */
+struct front {
+    struct server *server;
+    unsigned index;
+    struct loop *loop;
+    struct loop_uv *uv;
+    struct lws_context *lws;
+    struct lws_vhost *vhost;
+    struct loop_accept accept;
+    struct loop_inbox inbox;
+    struct loop_timer stop_timer;
+    struct outbox outbox;
+    struct conn **conns; /* by directory slot: connections and the sessions on them */
+    uint32_t conns_len;
+    uint32_t live; /* connections open here */
+    bool stopping;
+    int listen_fd;
+    pthread_t thread;
+};
+
+/* `address` is the configured one; with port 0 the first front chooses and the others follow `*port`. The reason of a failure is
+ * logged. */
+int front_create(struct front **out, struct server *server, unsigned index,
+                 const struct sockaddr_storage *address, uint16_t *port);
+int front_start(struct front *front);
+/* After FRONT_STOP was sent: waits for the thread's end. */
+void front_join(struct front *front);
+/* After every sender to its mailbox has stopped. */
+void front_free(struct front *front);
+int front_send(struct front *front, struct msg *msg);
+
+/* The connection that holds `id` as its own or as its session's; NULL when gone. */
+struct conn *front_find(struct front *front, uint64_t id);
+void front_bind(struct front *front, uint64_t id, struct conn *conn);
+void front_unbind(struct front *front, uint64_t id);
+/* One connection fewer: a stopping front ends with its last. */
+void front_conn_gone(struct front *front);

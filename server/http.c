@@ -1,0 +1,427 @@
+#include "server/http.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+#include "pool/pool.h"
+#include "server/config.h"
+#include "server/directory.h"
+#include "server/front.h"
+#include "server/metrics.h"
+#include "server/server.h"
+#include "server/upstream.h"
+#include "stt/client.h"
+#include <ctype.h>
+#include <libwebsockets.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HOST_BYTES_MAX   256
+#define KEY_BYTES        24 /* base64 of 16 bytes, RFC 6455 §4.1 */
+#define HEADER_BYTES_MAX 1024
+
+static const char front_page[] =
+    "<!doctype html><meta charset=\"utf-8\"><title>sotto</title>"
+    "<h1>sotto is running</h1>"
+    "<p>Speak to it over WebSocket at <code>/v1/stream</code> (subprotocol <code>sotto.v1</code>), for "
+    "example with <code>sotto-say --url ws://HOST:PORT/v1/stream FILE.wav</code>.</p>"
+    "<p><a href=\"/healthz\">/healthz</a> <a href=\"/readyz\">/readyz</a> "
+    "<a href=\"/metrics\">/metrics</a></p>\n";
+
+static const struct {
+    int status;
+    const char *title;
+} titles[] = {
+    {400, "Bad Request"},       {403, "Forbidden"},           {404, "Not Found"},
+    {405, "Method Not Allowed"}, {421, "Misdirected Request"}, {426, "Upgrade Required"},
+    {501, "Not Implemented"},   {503, "Service Unavailable"},
+};
+
+static const char *title_of(int status)
+{
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
+        if (titles[i].status == status)
+            return titles[i].title;
+    return "OK";
+}
+
+static void add_header(struct lws *wsi, const char *name, const char *value, unsigned char **at,
+                       unsigned char *end)
+{
+    (void)lws_add_http_header_by_name(wsi, (const unsigned char *)name,
+                                      (const unsigned char *)value, (int)strlen(value), at, end);
+}
+
+/* Status line and headers; `extra` is "name:", then its value, or NULL. */
+static int send_head(struct lws *wsi, int status, const char *type, size_t len,
+                     const char *const extra[2])
+{
+    unsigned char head[LWS_PRE + HEADER_BYTES_MAX], *at = head + LWS_PRE, *end = head + sizeof head;
+    if (lws_add_http_common_headers(wsi, (unsigned)status, type, len, &at, end) != 0)
+        return -1;
+    add_header(wsi, "cache-control:", "no-store", &at, end);
+    if (extra != NULL)
+        add_header(wsi, extra[0], extra[1], &at, end);
+    return lws_finalize_write_http_header(wsi, head + LWS_PRE, &at, end) != 0 ? -1 : 0;
+}
+
+static int reply_with(struct lws *wsi, int status, const char *type, struct buf *body,
+                      struct http_reply *reply)
+{
+    http_reply_free(reply);
+    reply->body = buf_take(body, &reply->len);
+    if (send_head(wsi, status, type, reply->len, NULL) != 0)
+        return -1;
+    lws_callback_on_writable(wsi);
+    return 0;
+}
+
+static void write_problem(struct buf *body, int status, const char *detail)
+{
+    buf_printf(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}\n",
+               title_of(status), status, detail);
+}
+
+static int problem(struct lws *wsi, int status, const char *detail, struct http_reply *reply)
+{
+    struct buf body;
+    buf_init(&body, HTTP_BODY_MAX);
+    write_problem(&body, status, detail);
+    int result = reply_with(wsi, status, "application/problem+json", &body, reply);
+    buf_deinit(&body);
+    return result;
+}
+
+int http_writeable(struct lws *wsi, struct http_reply *reply)
+{
+    if (reply->body == NULL)
+        return 0;
+    unsigned char *block = mem_alloc(LWS_PRE + reply->len);
+    if (block == NULL)
+        return -1;
+    memcpy(block + LWS_PRE, reply->body, reply->len);
+    int written = lws_write(wsi, block + LWS_PRE, reply->len, LWS_WRITE_HTTP_FINAL);
+    mem_free(block);
+    http_reply_free(reply);
+    if (written < 0)
+        return -1;
+    return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
+}
+
+void http_reply_free(struct http_reply *reply)
+{
+    mem_free(reply->body);
+    *reply = (struct http_reply){0};
+}
+
+/* --- endpoints --- */
+
+static const char *not_ready(const struct server *server)
+{
+    /* Relaxed: a flag that is only ever set. */
+    if (atomic_load_explicit(&server->stopping, memory_order_relaxed))
+        return "stopping";
+    if (!upstream_ready(server->upstream))
+        return "warming the connections to the chat completions API";
+    if (directory_count(server->directory, DIRECTORY_SESSION) >= server->config->sessions_max)
+        return "at capacity: sessions_max is reached";
+    return NULL;
+}
+
+static int get_ready(struct front *front, struct lws *wsi, struct http_reply *reply)
+{
+    const char *why = not_ready(front->server);
+    if (why != NULL)
+        return problem(wsi, 503, why, reply);
+    struct buf body;
+    buf_init(&body, HTTP_BODY_MAX);
+    buf_puts(&body, "ready\n");
+    return reply_with(wsi, 200, "text/plain", &body, reply);
+}
+
+static int get_health(struct front *front, struct lws *wsi, struct http_reply *reply)
+{
+    (void)front;
+    struct buf body;
+    buf_init(&body, HTTP_BODY_MAX);
+    buf_puts(&body, "ok\n");
+    return reply_with(wsi, 200, "text/plain", &body, reply);
+}
+
+static int get_page(struct front *front, struct lws *wsi, struct http_reply *reply)
+{
+    (void)front;
+    struct buf body;
+    buf_init(&body, HTTP_BODY_MAX);
+    buf_puts(&body, front_page);
+    return reply_with(wsi, 200, "text/html; charset=utf-8", &body, reply);
+}
+
+static void write_loop(struct buf *out, const char *name, const struct loop_stats *stats)
+{
+    buf_printf(out, "sotto_loop_turns_total{loop=\"%s\"} %llu\n", name,
+               (unsigned long long)stats->turns);
+    buf_printf(out, "sotto_loop_cq_overflows_total{loop=\"%s\"} %llu\n", name,
+               (unsigned long long)stats->cq_overflows);
+    buf_printf(out, "sotto_loop_lag_seconds{loop=\"%s\",quantile=\"0.5\"} %.6f\n", name,
+               (double)stats->lag_p50_us / 1e6);
+    buf_printf(out, "sotto_loop_lag_seconds{loop=\"%s\",quantile=\"0.99\"} %.6f\n", name,
+               (double)stats->lag_p99_us / 1e6);
+    buf_printf(out, "sotto_loop_lag_seconds{loop=\"%s\",quantile=\"0.999\"} %.6f\n", name,
+               (double)stats->lag_p999_us / 1e6);
+    buf_printf(out, "sotto_loop_lag_seconds_max{loop=\"%s\"} %.6f\n", name,
+               (double)stats->lag_max_us / 1e6);
+}
+
+static void write_loops(struct front *front, struct buf *out)
+{
+    struct server *server = front->server;
+    struct loop_stats stats;
+    struct pool_stats pool;
+    buf_printf(out,
+               "# HELP sotto_loop_backend event loop backend; reason tells why io_uring is not used\n"
+               "# TYPE sotto_loop_backend gauge\nsotto_loop_backend{backend=\"%s\",reason=\"%s\"} 1\n",
+               loop_backend_name(front->loop), loop_backend_reason(front->loop));
+    buf_puts(out, "# HELP sotto_loop_lag_seconds how long due work waited\n"
+                  "# TYPE sotto_loop_lag_seconds summary\n");
+    for (unsigned i = 0; i < server->fronts_len; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "front-%u", i);
+        loop_stats(server->fronts[i]->loop, &stats);
+        write_loop(out, name, &stats);
+    }
+    upstream_stats(server->upstream, &pool, &stats);
+    write_loop(out, "upstream", &stats);
+    metrics_gauge(out, "sotto_pool_connections", "warm connections", (double)pool.connections);
+    metrics_gauge(out, "sotto_pool_in_flight", "requests sent, not answered", (double)pool.in_flight);
+    metrics_gauge(out, "sotto_pool_queued", "requests waiting for budget", (double)pool.queued);
+    metrics_gauge(out, "sotto_pool_waiting_stream", "requests waiting for a stream",
+                  (double)pool.waiting_stream);
+    metrics_gauge(out, "sotto_pool_handshakes_late", "TLS handshakes on the request path after warm-up",
+                  (double)pool.handshakes_late);
+    metrics_gauge(out, "sotto_pool_sent", "requests sent", (double)pool.sent);
+    metrics_gauge(out, "sotto_pool_done", "requests answered", (double)pool.done);
+    metrics_gauge(out, "sotto_pool_failed", "requests failed", (double)pool.failed);
+    metrics_gauge(out, "sotto_pool_retried", "requests sent again", (double)pool.retried);
+    metrics_gauge(out, "sotto_pool_cancelled", "requests cancelled", (double)pool.cancelled);
+    metrics_gauge(out, "sotto_pool_expired", "requests dropped unsent at their deadline",
+                  (double)pool.expired);
+    metrics_gauge(out, "sotto_pool_throttled", "answers with status 429", (double)pool.throttled);
+}
+
+static void write_speech(struct server *server, struct buf *out)
+{
+    struct stt_client_stats stats;
+    stt_client_stats(server->stt, &stats);
+    metrics_gauge(out, "sotto_stt_calls", "speech streams open", (double)stats.calls_open);
+    metrics_gauge(out, "sotto_stt_calls_started", "speech streams opened", (double)stats.calls_total);
+    metrics_gauge(out, "sotto_stt_channels", "gRPC channels", (double)stats.channels);
+    metrics_gauge(out, "sotto_stt_waiting", "speech streams waiting for a channel",
+                  (double)stats.waiting);
+    metrics_gauge(out, "sotto_stt_bytes_sent", "audio sent to the speech API", (double)stats.bytes_sent);
+    buf_puts(out, "# HELP sotto_stt_closed streams closed, by gRPC status\n"
+                  "# TYPE sotto_stt_closed counter\n");
+    for (int i = 0; i < 17; i++)
+        if (stats.closed_by_status[i] > 0)
+            buf_printf(out, "sotto_stt_closed{status=\"%d\"} %llu\n", i,
+                       (unsigned long long)stats.closed_by_status[i]);
+}
+
+void http_metrics(struct front *front, struct buf *out)
+{
+    struct server *server = front->server;
+    metrics_write(out);
+    metrics_gauge(out, "sotto_connections", "connections open",
+                  directory_count(server->directory, DIRECTORY_CONNECTION));
+    metrics_gauge(out, "sotto_sessions", "live sessions",
+                  directory_count(server->directory, DIRECTORY_SESSION));
+    metrics_gauge(out, "sotto_sessions_max", "configured limit", (double)server->config->sessions_max);
+    metrics_gauge(out, "sotto_ready", "1 when /readyz says ready", not_ready(server) == NULL);
+    metrics_gauge(out, "sotto_rss_bytes", "resident set", (double)mem_rss());
+    metrics_gauge(out, "sotto_uptime_seconds", "since the start",
+                  (double)(clock_mono_us() - server->started_us) / 1e6);
+    metrics_gauge(out, "sotto_log_dropped_total", "log lines dropped", (double)log_dropped());
+    write_loops(front, out);
+    write_speech(server, out);
+}
+
+static int get_metrics(struct front *front, struct lws *wsi, struct http_reply *reply)
+{
+    struct buf body;
+    buf_init(&body, HTTP_BODY_MAX);
+    http_metrics(front, &body);
+    return reply_with(wsi, 200, "text/plain; version=0.0.4", &body, reply);
+}
+
+static const struct {
+    const char *path;
+    int (*get)(struct front *front, struct lws *wsi, struct http_reply *reply);
+} endpoints[] = {
+    {"/healthz", get_health}, {"/readyz", get_ready}, {"/metrics", get_metrics}, {"/", get_page},
+};
+
+/* --- who may ask --- */
+
+static bool host_is_loopback(const char *host)
+{
+    size_t len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+    for (int i = 0; i < 3; i++)
+        if (strlen(names[i]) == len && strncasecmp(host, names[i], len) == 0)
+            return true;
+    return false;
+}
+
+/* Until token keys exist the server answers on loopback only, so a page of elsewhere that resolves its own name to 127.0.0.1
+ * (DNS rebinding) must not reach it. */
+static const char *host_problem(struct lws *wsi, int *status)
+{
+    char host[HOST_BYTES_MAX];
+    *status = 400;
+    int len = lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST);
+    if (len <= 0 || lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0)
+        return "exactly one Host header is needed";
+    *status = 421;
+    return host_is_loopback(host) ? NULL : "this server answers to localhost, 127.0.0.1 and [::1] only";
+}
+
+static bool origin_listed(const char *list, const char *origin)
+{
+    size_t len = strlen(origin);
+    for (const char *at = list; *at != '\0'; at += strspn(at, ", ")) {
+        size_t item = strcspn(at, ", ");
+        if (item == len && strncasecmp(at, origin, len) == 0)
+            return true;
+        at += item;
+    }
+    return false;
+}
+
+static bool origin_allowed(struct front *front, struct lws *wsi)
+{
+    char origin[HOST_BYTES_MAX], host[HOST_BYTES_MAX];
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
+        return true;
+    if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0 ||
+        lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) <= 0)
+        return false;
+    if (front->server->config->origins[0] != '\0')
+        return origin_listed(front->server->config->origins, origin);
+    const char *name = strstr(origin, "://");
+    return name != NULL && strcasecmp(name + 3, host) == 0;
+}
+
+int http_request(struct front *front, struct lws *wsi, const char *path, struct http_reply *reply)
+{
+    int status;
+    const char *wrong = host_problem(wsi, &status);
+    if (wrong != NULL)
+        return problem(wsi, status, wrong, reply);
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0)
+        return problem(wsi, 405, "only GET is served", reply);
+    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++)
+        if (strcmp(endpoints[i].path, path) == 0)
+            return endpoints[i].get(front, wsi, reply);
+    if (strcmp(path, "/v1/stream") == 0)
+        return problem(wsi, 426, "GET /v1/stream is a WebSocket with subprotocol sotto.v1", reply);
+    return problem(wsi, 404, "there is nothing here", reply);
+}
+
+/* --- the upgrade --- */
+
+static bool key_valid(struct lws *wsi)
+{
+    char key[64];
+    if (lws_hdr_fragment_length(wsi, WSI_TOKEN_KEY, 1) > 0 ||
+        lws_hdr_copy(wsi, key, sizeof key, WSI_TOKEN_KEY) != KEY_BYTES)
+        return false;
+    for (int i = 0; i < KEY_BYTES - 2; i++)
+        if (!isalnum((unsigned char)key[i]) && key[i] != '+' && key[i] != '/')
+            return false;
+    return strcmp(key + KEY_BYTES - 2, "==") == 0;
+}
+
+static bool protocol_offered(struct lws *wsi)
+{
+    char offered[256];
+    if (lws_hdr_copy(wsi, offered, sizeof offered, WSI_TOKEN_PROTOCOL) <= 0)
+        return false;
+    for (const char *at = offered; *at != '\0'; at += strspn(at, ", ")) {
+        size_t len = strcspn(at, ", ");
+        if (len == strlen("sotto.v1") && strncmp(at, "sotto.v1", len) == 0)
+            return true;
+        at += len;
+    }
+    return false;
+}
+
+static bool version_is_13(struct lws *wsi)
+{
+    char version[16];
+    return lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_VERSION) > 0 &&
+           strcmp(version, "13") == 0;
+}
+
+/* The first thing that is wrong with a handshake; NULL when nothing is. */
+static const char *upgrade_problem(struct front *front, struct lws *wsi, int *status)
+{
+    struct server *server = front->server;
+    char path[64];
+    const char *wrong = host_problem(wsi, status);
+    if (wrong != NULL)
+        return wrong;
+    *status = 403;
+    if (!origin_allowed(front, wsi))
+        return "this Origin is not allowed; see origins in docs/configuration.md";
+    *status = 400;
+    if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0)
+        return "a WebSocket begins with GET and a short path";
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
+        lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
+        return "a WebSocket handshake has no body";
+    *status = 501;
+    if (strcmp(path, "/v1/monitor") == 0)
+        return "the monitor is not served by this version";
+    *status = 404;
+    if (strcmp(path, "/v1/stream") != 0)
+        return "WebSockets are served at /v1/stream";
+    *status = 426;
+    if (!version_is_13(wsi))
+        return "WebSocket version 13 is spoken here";
+    *status = 400;
+    if (!key_valid(wsi))
+        return "Sec-WebSocket-Key must be 16 bytes in base64, once";
+    if (!protocol_offered(wsi))
+        return "offer the subprotocol sotto.v1";
+    *status = 503;
+    if (directory_count(server->directory, DIRECTORY_CONNECTION) >= server->config->connections_max)
+        return "as many connections are open as the server may hold; try again in some seconds";
+    if (atomic_load_explicit(&server->stopping, memory_order_relaxed))
+        return "the server is stopping; connect again";
+    return NULL;
+}
+
+bool http_upgrade_allowed(struct front *front, struct lws *wsi)
+{
+    static const char *const version[] = {"sec-websocket-version:", "13"};
+    static const char *const retry[] = {"retry-after:", "3"};
+    int status;
+    const char *wrong = upgrade_problem(front, wsi, &status);
+    if (wrong == NULL)
+        return true;
+    metrics_add(METRIC_UPGRADES_REFUSED, 1);
+    struct buf body;
+    buf_init(&body, HTTP_BODY_MAX);
+    char space[LWS_PRE] = {0};
+    buf_append(&body, space, sizeof space);
+    write_problem(&body, status, wrong);
+    const char *const *extra = status == 426 ? version : status == 503 ? retry : NULL;
+    if (buf_status(&body) == 0 &&
+        send_head(wsi, status, "application/problem+json", body.len - LWS_PRE, extra) == 0)
+        lws_write(wsi, (unsigned char *)body.data + LWS_PRE, body.len - LWS_PRE,
+                  LWS_WRITE_HTTP_FINAL);
+    buf_deinit(&body);
+    return false;
+}

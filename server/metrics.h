@@ -1,0 +1,48 @@
+/*
+ * Counters of the process and the latency ledger by kind of event, rendered as Prometheus text.
+ *
+ * Threads: any; counters are relaxed atomics, histograms sit behind a short lock. One process, one set.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct buf;
+struct lat;
+
+#define METRICS_MAP(X)                                                                             \
+    X(CONNECTIONS, "sotto_connections_total", "connections accepted")                              \
+    X(CONNECTIONS_REFUSED, "sotto_connections_refused_total", "connections closed at the cap")     \
+    X(UPGRADES_REFUSED, "sotto_upgrades_refused_total", "WebSocket handshakes refused")            \
+    X(SESSIONS, "sotto_sessions_total", "sessions started")                                        \
+    X(SESSIONS_REFUSED, "sotto_sessions_refused_total", "sessions refused for capacity")           \
+    X(AUDIO_BYTES, "sotto_audio_bytes_total", "audio received, bytes")                             \
+    X(TEXT_MESSAGES, "sotto_text_messages_total", "text messages received")                        \
+    X(BAD_MESSAGES, "sotto_bad_messages_total", "messages that made no sense")                     \
+    X(EVENTS, "sotto_events_total", "messages handed to sockets")                                  \
+    X(EVENT_BYTES, "sotto_event_bytes_total", "bytes handed to sockets")                           \
+    X(PARTIALS_REPLACED, "sotto_partials_replaced_total", "partials replaced in a socket's queue by newer ones") \
+    X(SLOW_CLOSED, "sotto_slow_readers_closed_total", "sockets closed because the client did not read") \
+    X(FINAL_TRANSCRIPTS, "sotto_final_transcripts_total", "final transcripts")                     \
+    X(FINAL_TRANSLATIONS, "sotto_final_translations_total", "final translations")                  \
+    X(FINALS_FAILED, "sotto_finals_failed_total", "finals delivered as failed")                    \
+    X(SPLICED, "sotto_spliced_total", "finals that contradicted committed words")                  \
+    X(CACHE_HITS, "sotto_cache_hits_total", "answers taken from the cache")
+
+enum metric {
+#define X(name, text, help) METRIC_##name,
+    METRICS_MAP(X)
+#undef X
+    METRICS
+};
+
+enum metrics_latency { LATENCY_TRANSCRIPT, LATENCY_TRANSLATION, LATENCY_GRAMMAR, LATENCIES };
+
+void metrics_add(enum metric metric, uint64_t count);
+uint64_t metrics_get(enum metric metric);
+/* One message's ledger, final when handed to the socket. */
+void metrics_latency(enum metrics_latency kind, const struct lat *lat);
+/* Appends counters and latencies; gauges are the caller's. */
+void metrics_write(struct buf *out);
+/* Appends HELP, TYPE and one sample of a gauge. */
+void metrics_gauge(struct buf *out, const char *name, const char *help, double value);

@@ -1,0 +1,66 @@
+/*
+ * What all threads of the process share: configuration, directory, workers, upstreams, fronts. Made by server_start(), read-only
+ * afterwards but for the atomics that are named.
+ *
+ * Threads: main starts and stops it; server_post() from the stt thread and the workers.
+ */
+#pragma once
+
+#include "server/limits.h"
+#include "server/session.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+struct directory;
+struct front;
+struct grammar_cache;
+struct loop;
+struct msg;
+struct pool;
+struct stt_client;
+struct translate_cache;
+struct upstream;
+struct worker_pool;
+
+/* Kinds of message a front receives; all name a connection or a session in msg.session. */
+enum front_msg {
+    FRONT_PARSED, /* server/conn.h: a client's message, parsed */
+    FRONT_BODY,   /* server/conn.h: an event, serialised */
+    FRONT_STT,    /* stt/client.h: struct stt_event */
+    FRONT_ANSWER, /* server/ask.h: a translation or correction */
+    FRONT_STOP,   /* go away, then end the loop */
+};
+
+struct server {
+    const struct config *config;
+    struct session_config session_config;
+    struct directory *directory;
+    struct worker_pool *workers;
+    struct stt_client *stt;
+    struct upstream *upstream; /* server/upstream.h */
+    struct translate_cache *translate_cache;
+    struct grammar_cache *grammar_cache;
+    struct front *fronts[FRONTS_MAX];
+    unsigned fronts_len;
+    uint16_t port;
+    int64_t started_us;
+    /* Relaxed: set once by main, read by /readyz and by new connections. */
+    _Atomic bool stopping;
+    /* Relaxed: the next session's serial, for ids that are unique in the process. */
+    _Atomic uint32_t serial;
+};
+
+/* Starts every thread and listens. On failure everything is undone and the reason logged. */
+int server_start(struct server **out, const struct config *config);
+/* The port in use (a configured port 0 is chosen by the kernel). */
+uint16_t server_port(const struct server *server);
+/* Drains sessions for at most STOP_MS, stops every thread, frees everything. */
+void server_stop(struct server *server);
+
+/*
+ * Sends `msg` to the front that holds msg->session; frees it when nobody does. Waits while that front's mailbox is full (back
+ * pressure on the caller), so never from a loop thread.
+ */
+void server_post(struct server *server, struct msg *msg);

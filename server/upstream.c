@@ -1,0 +1,145 @@
+#include "server/upstream.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "base/worker.h"
+#include "loop/loop.h"
+#include "pool/pool.h"
+#include "server/ask.h"
+#include "server/config.h"
+#include "server/outbox.h"
+#include "server/server.h"
+#include <assert.h>
+
+struct upstream {
+    struct server *server;
+    struct loop *loop;
+    struct pool *pool;
+    struct outbox outbox;
+    pthread_t thread;
+    struct loop_inbox control; /* main asks for the close here: pools are closed on their loop */
+};
+
+static void on_reply(void *ctx, struct pool_reply *reply)
+{
+    struct upstream *upstream = ctx;
+    ask_on_reply(&upstream->outbox, reply);
+}
+
+static void on_pool_closed(void *ctx)
+{
+    struct upstream *upstream = ctx;
+    upstream->pool = NULL;
+    loop_stop(upstream->loop);
+}
+
+static void on_control(struct loop_inbox *inbox, struct msg *msg)
+{
+    struct upstream *upstream =
+        (struct upstream *)((char *)inbox - offsetof(struct upstream, control));
+    msg->free_fn(msg);
+    pool_close(upstream->pool, on_pool_closed, upstream);
+}
+
+static void *run(void *ctx)
+{
+    struct upstream *upstream = ctx;
+    loop_run(upstream->loop);
+    return NULL;
+}
+
+static struct pool_config pool_config_from(const struct config *config)
+{
+    return (struct pool_config){
+        .base_url = config->chat_url,
+        .api_key = config->chat_key,
+        .organization = config->chat_organization[0] != '\0' ? config->chat_organization : NULL,
+        .ca_file = config->chat_ca[0] != '\0' ? config->chat_ca : NULL,
+        .connections = (unsigned)config->chat_connections,
+        .streams_per_connection = (unsigned)config->chat_streams,
+        .requests_per_minute = (unsigned)config->chat_requests_per_minute,
+        .tokens_per_minute = (unsigned)config->chat_tokens_per_minute,
+        .connect_timeout_ms = (unsigned)config->chat_connect_ms,
+        .stall_ms = (unsigned)config->chat_stall_ms,
+        .keepalive_ms = (unsigned)config->chat_keepalive_ms,
+        .queue_max = (unsigned)config->chat_queue_max,
+    };
+}
+
+int upstream_create(struct upstream **out, struct server *server)
+{
+    struct upstream *upstream = mem_calloc(1, sizeof *upstream);
+    if (upstream == NULL)
+        return STATUS_NOMEM;
+    upstream->server = server;
+    enum loop_backend backend = LOOP_AUTO;
+    loop_backend_parse(server->config->loop, &backend);
+    int status = loop_create(&upstream->loop, backend);
+    if (status != STATUS_OK)
+        goto fail;
+    outbox_init(&upstream->outbox, upstream->loop, server->workers);
+    struct pool_config config = pool_config_from(server->config);
+    status = pool_create(&upstream->pool, upstream->loop, &config, on_reply, upstream);
+    if (status != STATUS_OK)
+        goto fail_loop;
+    status = loop_inbox_open(upstream->loop, &upstream->control, 2, on_control);
+    if (status == STATUS_OK)
+        status = thread_start(&upstream->thread, "upstream", run, upstream);
+    if (status != STATUS_OK)
+        goto fail_loop;
+    *out = upstream;
+    return STATUS_OK;
+fail_loop:
+    loop_destroy(upstream->loop);
+fail:
+    mem_free(upstream);
+    return status;
+}
+
+static void control_free(struct msg *msg)
+{
+    mem_free(msg);
+}
+
+void upstream_destroy(struct upstream *upstream)
+{
+    struct msg *msg = mem_calloc(1, sizeof *msg);
+    assert(msg != NULL);
+    msg->free_fn = control_free;
+    int status = mailbox_send(upstream->control.mailbox, msg);
+    assert(status == STATUS_OK);
+    pthread_join(upstream->thread, NULL);
+    outbox_deinit(&upstream->outbox);
+    loop_inbox_close(&upstream->control);
+    loop_destroy(upstream->loop);
+    mem_free(upstream);
+}
+
+int upstream_submit(struct upstream *upstream, struct pool_request *request)
+{
+    return pool_submit(upstream->pool, request);
+}
+
+void upstream_cancel(struct upstream *upstream, uint64_t session, uint64_t id)
+{
+    /* A full mailbox only means that the request ends by its deadline instead. */
+    (void)pool_cancel(upstream->pool, session, id);
+}
+
+void upstream_settle(struct upstream *upstream, uint32_t estimate, uint32_t used)
+{
+    pool_settle(upstream->pool, estimate, used);
+}
+
+bool upstream_ready(const struct upstream *upstream)
+{
+    return pool_ready(upstream->pool);
+}
+
+void upstream_stats(struct upstream *upstream, struct pool_stats *pool, struct loop_stats *loop)
+{
+    pool_stats(upstream->pool, pool);
+    loop_stats(upstream->loop, loop);
+}

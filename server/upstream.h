@@ -1,0 +1,27 @@
+/*
+ * The upstream thread: one loop with the chat completions pool on it. Its mailbox is its only surface, so that it could move
+ * into a process of its own.
+ *
+ * Threads: upstream_submit() and upstream_cancel() from any thread.
+ */
+#pragma once
+
+#include "loop/loop.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+struct pool_request;
+struct pool_stats;
+struct server;
+struct upstream;
+
+int upstream_create(struct upstream **out, struct server *server);
+/* Fails what is in flight, ends the thread. Workers must still run: they read the last replies. */
+void upstream_destroy(struct upstream *upstream);
+/* As pool_submit(). */
+int upstream_submit(struct upstream *upstream, struct pool_request *request);
+void upstream_cancel(struct upstream *upstream, uint64_t session, uint64_t id);
+void upstream_settle(struct upstream *upstream, uint32_t estimate, uint32_t used);
+bool upstream_ready(const struct upstream *upstream);
+void upstream_stats(struct upstream *upstream, struct pool_stats *pool, struct loop_stats *loop);

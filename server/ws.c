@@ -1,0 +1,226 @@
+#include "server/ws.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/utf8.h"
+#include "loop/loop_uv.h"
+#include "server/config.h"
+#include "server/conn.h"
+#include "server/front.h"
+#include "server/http.h"
+#include "server/server.h"
+#include <libwebsockets.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WS_BUFFER_BYTES  16384 /* one receive buffer a front */
+#define WS_HEADER_BYTES  8192  /* of one HTTP request */
+#define WS_HEADER_POOL   512   /* requests being read at once */
+#define WS_HEADER_SECS   5     /* for sending a whole HTTP request */
+#define WS_PING_SECS     30    /* a silent peer is asked */
+#define WS_HANGUP_SECS   45    /* and given up */
+
+/* The library keeps one of these a WebSocket and one a plain request. */
+struct ws_user {
+    struct conn *conn;
+};
+
+static struct front *front_of(struct lws *wsi)
+{
+    return lws_context_user(lws_get_context(wsi));
+}
+
+void ws_want_write(struct conn *conn)
+{
+    lws_callback_on_writable(conn->wsi);
+    loop_uv_kick(conn->front->uv);
+}
+
+void ws_pause_rx(struct conn *conn, bool pause)
+{
+    lws_rx_flow_control(conn->wsi, pause ? 0 : 1);
+    loop_uv_kick(conn->front->uv);
+}
+
+void ws_kill(struct conn *conn)
+{
+    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    loop_uv_kick(conn->front->uv);
+}
+
+static int on_established(struct lws *wsi, struct ws_user *user)
+{
+    user->conn = conn_create(front_of(wsi), wsi);
+    return user->conn != NULL ? 0 : -1;
+}
+
+static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t len)
+{
+    struct conn_piece piece = {
+        .bytes = in,
+        .len = len,
+        .left = lws_remaining_packet_payload(wsi),
+        .text = !lws_frame_is_binary(wsi),
+        .first = lws_is_first_fragment(wsi) != 0,
+        .last = lws_is_final_fragment(wsi) != 0,
+    };
+    conn_receive(user->conn, &piece);
+    return 0;
+}
+
+/* One message a callback. The close waits for a callback of its own: the library calls back only once everything before has
+ * left, and a close right after a write would cut that write short. */
+static int on_writeable(struct lws *wsi, struct ws_user *user)
+{
+    struct conn *conn = user->conn;
+    char *data;
+    size_t len;
+    if (conn->state == CONN_CLOSED)
+        return -1;
+    if (!conn_next(conn, &data, &len)) {
+        if (conn->state != CONN_CLOSING || conn->close_code == 0)
+            return 0;
+        conn->state = CONN_CLOSED;
+        lws_close_reason(wsi, (enum lws_close_status)conn->close_code, NULL, 0);
+        return -1;
+    }
+    int written = lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_TEXT);
+    if (written < 0)
+        return -1;
+    conn_sent(conn);
+    if (conn_has_output(conn))
+        lws_callback_on_writable(wsi);
+    return 0;
+}
+
+static bool close_code_valid(unsigned code)
+{
+    /* RFC 6455 §7.4.2 and the IANA registry; 1004–1006 and 1015 never travel. */
+    return (code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006) ||
+           (code >= 3000 && code <= 4999);
+}
+
+/* The library echoes a peer's close as it came; what RFC 6455 §5.5.1 forbids is answered properly here. */
+static int on_peer_close(struct lws *wsi, const uint8_t *payload, size_t len)
+{
+    if (len == 0)
+        return 0;
+    unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
+    if (!close_code_valid(code)) {
+        lws_close_reason(wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
+        return -1;
+    }
+    if (!utf8_valid(payload + 2, len - 2)) {
+        lws_close_reason(wsi, LWS_CLOSE_STATUS_INVALID_PAYLOAD, NULL, 0);
+        return -1;
+    }
+    return 0;
+}
+
+static int on_stream(struct lws *wsi, enum lws_callback_reasons reason, void *user_data, void *in,
+                     size_t len)
+{
+    struct ws_user *user = user_data;
+    switch ((int)reason) {
+    case LWS_CALLBACK_ESTABLISHED: return on_established(wsi, user);
+    case LWS_CALLBACK_RECEIVE: return user->conn != NULL ? on_receive(wsi, user, in, len) : -1;
+    case LWS_CALLBACK_SERVER_WRITEABLE: return user->conn != NULL ? on_writeable(wsi, user) : -1;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(wsi, in, len);
+    case LWS_CALLBACK_CLOSED:
+        if (user->conn != NULL)
+            conn_destroy(user->conn);
+        user->conn = NULL;
+        return 0;
+    default: return 0;
+    }
+}
+
+static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user_data, void *in,
+                   size_t len)
+{
+    struct http_reply *reply = user_data;
+    switch ((int)reason) {
+    case LWS_CALLBACK_HTTP: return http_request(front_of(wsi), wsi, in, reply);
+    case LWS_CALLBACK_HTTP_WRITEABLE: return http_writeable(wsi, reply);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        if (strcasecmp(in, "websocket") != 0)
+            return -1; /* h2c would be silent for ever */
+        return http_upgrade_allowed(front_of(wsi), wsi) ? 0 : -1;
+    case LWS_CALLBACK_RAW_ADOPT: return -1; /* CONNECT and the like */
+    case LWS_CALLBACK_CLOSED_HTTP:
+    case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+        if (reply != NULL)
+            http_reply_free(reply);
+        return 0;
+    default: return lws_callback_http_dummy(wsi, reason, user_data, in, len);
+    }
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = "http", .callback = on_http, .per_session_data_size = sizeof(struct http_reply)},
+    {.name = "sotto.v1", .callback = on_stream, .per_session_data_size = sizeof(struct ws_user)},
+    {0},
+};
+
+static const lws_retry_bo_t keepalive = {
+    .secs_since_valid_ping = WS_PING_SECS,
+    .secs_since_valid_hangup = WS_HANGUP_SECS,
+};
+
+static void on_lws_log(int level, const char *line)
+{
+    size_t len = strcspn(line, "\n");
+    char text[200];
+    snprintf(text, sizeof text, "%.*s", (int)len, line);
+    if (level == LLL_ERR)
+        LOG_DEBUG(LOG_FRONT, 0, "libwebsockets", "text=%s", LOG_Q(text));
+    else
+        LOG_TRACE(LOG_FRONT, 0, "libwebsockets", "text=%s", LOG_Q(text));
+}
+
+int ws_open(struct front *front)
+{
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
+    void *loops[] = {loop_uv_get(front->uv)};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = protocols,
+        .user = front,
+        .foreign_loops = loops,
+        .pcontext = &front->lws,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE,
+        .pt_serv_buf_size = WS_BUFFER_BYTES,
+        .max_http_header_data2 = WS_HEADER_BYTES,
+        .max_http_header_pool2 = WS_HEADER_POOL,
+        .timeout_secs = WS_HEADER_SECS,
+        .timeout_secs_ah_idle = WS_HEADER_SECS,
+        .keepalive_timeout = WS_HEADER_SECS,
+        .fd_limit_per_thread = (unsigned)front->server->config->connections_max + 64,
+        .retry_and_idle_policy = &keepalive,
+        .server_string = "sotto",
+        .gid = -1,
+        .uid = -1,
+    };
+    front->lws = lws_create_context(&info);
+    if (front->lws == NULL)
+        return STATUS_INTERNAL;
+    info.vhost_name = "sotto";
+    front->vhost = lws_create_vhost(front->lws, &info);
+    return front->vhost != NULL ? STATUS_OK : STATUS_INTERNAL;
+}
+
+void ws_adopt(struct front *front, int fd)
+{
+    lws_sock_file_fd_type socket = {.sockfd = fd};
+    /* The library closes the descriptor when it refuses it. */
+    lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP, socket, NULL, NULL);
+    loop_uv_kick(front->uv);
+}
+
+void ws_close(struct front *front)
+{
+    lws_context_destroy(front->lws);
+    loop_uv_kick(front->uv);
+}

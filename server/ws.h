@@ -1,0 +1,18 @@
+/*
+ * libwebsockets on a front's loop: context and vhost, the callbacks of HTTP and of sotto.v1, and the fixes that version 4.1.6 wants
+ * from an application (docs/protocol.md, "Conformance").
+ *
+ * Threads: the front's own; ws_open() before its loop runs.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct front;
+
+/* Makes the context and the vhost without a listening socket. STATUS_INTERNAL. */
+int ws_open(struct front *front);
+/* Adopts an accepted socket; closes it when the library refuses. */
+void ws_adopt(struct front *front, int fd);
+/* Starts the end of the context; front->lws is NULL once it is complete. */
+void ws_close(struct front *front);
