@@ -222,13 +222,17 @@ void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg, int grpc
 
 static char *config_encode(const struct stt_stream *stream, size_t *len)
 {
+    const struct stt_context vocabulary = {.phrases = (const char *const *)stream->vocabulary,
+                                           .phrases_len = stream->vocabulary_len};
     const struct stt_recognition_config config = {
+        .contexts = &vocabulary,
+        .contexts_len = stream->vocabulary_len > 0,
         .rate = stream->config.rate,
         .language = stream->language,
         .model = stream->config.model,
         .punctuation = stream->config.punctuation,
         .word_offsets = true,
-        .interim_results = stream->config.partials,
+        .interim_results = true,
     };
     struct buf buf;
     buf_init(&buf, STT_CONFIG_BYTES_MAX);

@@ -111,7 +111,8 @@ static void segment_update(struct stt_stream *stream, const struct stt_heard *he
     const char *tentative = stt_segment_tentative(&stream->segment);
     const char *was = shown->committed.data != NULL ? shown->committed.data : "";
     const char *was_tentative = shown->tentative.data != NULL ? shown->tentative.data : "";
-    if (strcmp(committed, was) == 0 && strcmp(tentative, was_tentative) == 0)
+    if (!stream->config.partials ||
+        (strcmp(committed, was) == 0 && strcmp(tentative, was_tentative) == 0))
         return;
     buf_reset(&shown->committed);
     buf_reset(&shown->tentative);

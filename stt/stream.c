@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "stt/client.h"
 #include "stt/codec.h"
 #include "stt/limits.h"
@@ -13,11 +14,44 @@ static bool config_valid(const struct stt_stream_config *config)
 {
     return config->rate >= 8000 && config->rate <= 48000 && config->language != NULL &&
            config->language[0] != '\0' && strlen(config->language) < STT_LANGUAGE_BYTES &&
+           utf8_valid(config->language, strlen(config->language)) &&
+           (config->model == NULL || utf8_valid(config->model, strlen(config->model))) &&
            config->agreement >= 1 && config->agreement <= 16 &&
            config->block_ms >= STT_BLOCK_MS_MIN && config->block_ms <= STT_BLOCK_MS_MAX &&
            config->ring_ms >= STT_RING_MS_MIN && config->ring_ms <= STT_RING_MS_MAX &&
            config->idle_close_ms > 0 && config->stream_soft_ms > 0 &&
            config->stream_hard_ms >= config->stream_soft_ms;
+}
+
+static void vocabulary_free(char **words, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        mem_free(words[i]);
+    mem_free(words);
+}
+
+int stt_stream_vocabulary(struct stt_stream *stream, const char *const *words, size_t len)
+{
+    assert(words != NULL || len == 0);
+    size_t max = len < STT_CONFIG_PHRASES_MAX ? len : STT_CONFIG_PHRASES_MAX, kept = 0;
+    char **copy = max > 0 ? mem_calloc(max, sizeof(*copy)) : NULL;
+    if (max > 0 && copy == NULL)
+        return STATUS_NOMEM;
+    for (size_t i = 0; i < max; i++) {
+        size_t bytes = strlen(words[i]);
+        if (!utf8_valid(words[i], bytes) || bytes == 0 ||
+            utf8_count(words[i], bytes) > STT_CONFIG_PHRASE_CHARS_MAX)
+            continue;
+        copy[kept] = mem_strdup(words[i]);
+        if (copy[kept++] == NULL) {
+            vocabulary_free(copy, kept);
+            return STATUS_NOMEM;
+        }
+    }
+    vocabulary_free(stream->vocabulary, stream->vocabulary_len);
+    stream->vocabulary = copy;
+    stream->vocabulary_len = kept;
+    return STATUS_OK;
 }
 
 int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *config,
@@ -49,6 +83,12 @@ int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *c
     buf_init(&stream->shown.committed, 4 * STT_HYPOTHESIS_BYTES_MAX);
     buf_init(&stream->shown.tentative, 4 * STT_HYPOTHESIS_BYTES_MAX);
     buf_init(&stream->scratch, STT_RESPONSE_TEXT_MAX);
+    int status = stt_stream_vocabulary(stream, config->vocabulary, config->vocabulary_len);
+    stream->config.vocabulary = NULL;
+    if (status != STATUS_OK) {
+        stt_stream_destroy(stream);
+        return status;
+    }
     *out = stream;
     return STATUS_OK;
 }
@@ -65,6 +105,7 @@ void stt_stream_destroy(struct stt_stream *stream)
     buf_deinit(&stream->shown.tentative);
     buf_deinit(&stream->scratch);
     mem_free(stream->pending);
+    vocabulary_free(stream->vocabulary, stream->vocabulary_len);
     mem_free((char *)stream->config.model);
     mem_free(stream);
 }

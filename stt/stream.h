@@ -6,7 +6,7 @@
  * (stt/segment.h) with a committed prefix that only grows. Segments count 1, 2, 3 …; each gets exactly one final.
  *
  * Threads: the session's front thread. Time is passed in (microseconds of the loop's clock).
- * Memory: ops arguments are borrowed for the call unless said otherwise.
+ * Memory: ops arguments are borrowed for the call unless said otherwise. ops must not call into the stream, getters aside.
  */
 #pragma once
 
@@ -64,13 +64,16 @@ struct stt_stream_config {
     const char *language;      /* BCP-47; copied */
     const char *model;         /* may be "" ; copied */
     bool punctuation;
-    bool partials;             /* ask for interim results */
-    unsigned agreement;        /* successive hypotheses that must agree before words are committed: low 1, medium 2, high 3 */
+    bool partials;             /* show hypotheses; they are asked for in any case, to tell speech from silence */
+    unsigned agreement;        /* successive hypotheses that must agree before words are committed: low 1, medium 2, high 3;
+                                  words the provider calls stable are committed at once */
     uint32_t block_ms;         /* coalescing: 100 by default, 20–400 */
     uint32_t idle_close_ms;    /* half-close a call that has had no audio for so long (< 10 s for v1); reopened lazily */
     uint32_t ring_ms;          /* bound of audio not yet final */
     uint32_t stream_soft_ms, stream_hard_ms; /* rotation: at the next final, regardless */
     uint64_t seed;             /* jitter */
+    const char *const *vocabulary; /* words to expect; copied, those past the API's bounds left out */
+    size_t vocabulary_len;
 };
 
 /* STATUS_INVALID, STATUS_NOMEM. */
@@ -92,6 +95,8 @@ void stt_stream_event(struct stt_stream *stream, struct stt_event *event, int64_
 void stt_stream_flush(struct stt_stream *stream, int64_t now_us);
 /* Same, and no audio comes after it. */
 void stt_stream_end(struct stt_stream *stream, int64_t now_us);
+/* Words to expect from the next call on. STATUS_NOMEM: the old ones stay. */
+int stt_stream_vocabulary(struct stt_stream *stream, const char *const *words, size_t len);
 /* Runs what is due; returns the next due time in microseconds, INT64_MAX for none. */
 int64_t stt_stream_tick(struct stt_stream *stream, int64_t now_us);
 

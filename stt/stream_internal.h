@@ -83,6 +83,8 @@ struct stt_stream {
     void *ctx;
     struct rng rng;
     char language[STT_LANGUAGE_BYTES];
+    char **vocabulary;
+    size_t vocabulary_len;
     bool ended, refused, degraded;
     int64_t due_us;
 

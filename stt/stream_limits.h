@@ -24,8 +24,9 @@
 #define STT_PACE_SPEED    3
 #define STT_PACE_BURST_MS 1000
 
-/* Silence: the provider has had the audio for so long and has no hypothesis. */
-#define STT_SETTLE_MS 2000
+/* Silence: the provider has had the audio for so long and has no hypothesis. Chirp needs 2.4 s for
+ * a one-word utterance. */
+#define STT_SETTLE_MS 2500
 /* Silence is settled in steps of at least this much audio. */
 #define STT_SETTLE_STEP_MS 250
 /* Stamps are kept so long behind the settled position, for results that come late. */
