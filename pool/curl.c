@@ -1,0 +1,147 @@
+/* Easy handles and what is set on them once; a request then changes only its body. */
+#include "base/mem.h"
+#include "base/status.h"
+#include "pool/internal.h"
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define IDLE_MAX_S                                                                                 \
+    (365L * 24 * 3600) /* libcurl would drop idle connections after 118 s; ours are kept warm */
+
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
+{
+    struct pool__slot *slot = ctx;
+    slot->conn->used_us = loop_now_us(slot->pool->loop);
+    if (slot->exchange == NULL)
+        return size * count;
+    return pool__exchange_bytes(slot->exchange, bytes, size * count);
+}
+
+/* A stream was found. Called again when libcurl sends a refused request again by itself: that must
+ * not stay silent. */
+static int on_stream(void *ctx, char *peer, char *local, int peer_port, int local_port)
+{
+    struct pool__slot *slot = ctx;
+    slot->streams++;
+    if (slot->exchange == NULL)
+        return CURL_PREREQFUNC_OK;
+    slot->exchange->byte_us = loop_now_us(slot->pool->loop);
+    if (slot->streams == 1)
+        slot->conn->waiting--;
+    else
+        POOL_COUNT(slot->pool, retried, 1);
+    return CURL_PREREQFUNC_OK;
+}
+
+static int header_add(struct curl_slist **list, const char *name, const char *value)
+{
+    char line[1024];
+    if (value == NULL || value[0] == '\0')
+        return STATUS_OK;
+    int len = snprintf(line, sizeof line, "%s: %s", name, value);
+    if (len < 0 || (size_t)len >= sizeof line || strpbrk(line, "\r\n") != NULL)
+        return STATUS_INVALID;
+    struct curl_slist *longer = curl_slist_append(*list, line);
+    if (longer == NULL)
+        return STATUS_NOMEM;
+    *list = longer;
+    return STATUS_OK;
+}
+
+static int headers_of(struct pool *pool, struct curl_slist **list)
+{
+    char bearer[900] = "";
+    const char *key = pool->config.api_key;
+    if (key != NULL && key[0] != '\0') {
+        int len = snprintf(bearer, sizeof bearer, "Bearer %s", key);
+        if (len < 0 || (size_t)len >= sizeof bearer)
+            return STATUS_INVALID;
+    }
+    int status = header_add(list, "Authorization", bearer);
+    if (status == STATUS_OK)
+        status = header_add(list, "OpenAI-Organization", pool->config.organization);
+    return status;
+}
+
+int pool__headers_create(struct pool *pool)
+{
+    int status = headers_of(pool, &pool->get_headers);
+    if (status == STATUS_OK)
+        status = headers_of(pool, &pool->headers);
+    if (status == STATUS_OK)
+        status = header_add(&pool->headers, "Content-Type", "application/json");
+    if (status != STATUS_OK)
+        return status;
+    /* Without a value: libcurl then leaves the header out, and never waits for 100 Continue. */
+    struct curl_slist *longer = curl_slist_append(pool->headers, "Expect:");
+    if (longer == NULL)
+        return STATUS_NOMEM;
+    pool->headers = longer;
+    return STATUS_OK;
+}
+
+static void set_connection(struct pool__slot *slot)
+{
+    const struct pool_config *config = &slot->pool->config;
+    CURL *easy = slot->easy;
+    bool plain = slot->pool->plain;
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     (long)(plain ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, plain ? 0L : 1L);
+    if (plain)
+        curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    if (config->ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, pool__socket_open);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, slot);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, pool__socket_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, slot->pool);
+}
+
+static void set_request(struct pool__slot *slot, bool get)
+{
+    struct pool *pool = slot->pool;
+    CURL *easy = slot->easy;
+    curl_easy_setopt(easy, CURLOPT_URL, get ? pool->models_url : pool->url);
+    curl_easy_setopt(easy, get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, get ? pool->get_headers : pool->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "sotto/" SOTTO_VERSION);
+    if (get)
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 2L * (long)pool->config.connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_stream);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, slot);
+}
+
+struct pool__slot *pool__slot_create(struct pool *pool, bool get)
+{
+    struct pool__slot *slot = mem_calloc(1, sizeof *slot);
+    if (slot == NULL)
+        return NULL;
+    slot->pool = pool;
+    slot->easy = curl_easy_init();
+    if (slot->easy == NULL) {
+        mem_free(slot);
+        return NULL;
+    }
+    set_connection(slot);
+    set_request(slot, get);
+    return slot;
+}
+
+void pool__slot_destroy(struct pool__slot *slot)
+{
+    if (slot == NULL)
+        return;
+    curl_easy_cleanup(slot->easy);
+    mem_free(slot);
+}

@@ -1,0 +1,545 @@
+/* The life of one request in the pool: queued, sent, sent again, answered once. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "pool/chat.h"
+#include "pool/internal.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void exchange_on_timer(struct loop_timer *timer);
+
+static bool is_final(const struct pool__exchange *exchange)
+{
+    return exchange->request.cls == POOL_FINAL_TRANSLATION ||
+           exchange->request.cls == POOL_FINAL_GRAMMAR;
+}
+
+static void reply_free(struct msg *msg)
+{
+    struct pool_reply *reply = (struct pool_reply *)msg;
+    mem_free(reply->data);
+    mem_free(reply);
+}
+
+static void request_free(struct msg *msg)
+{
+    struct pool__exchange *exchange = (struct pool__exchange *)msg;
+    mem_free(exchange->request.body);
+    if (exchange->last != NULL)
+        reply_free(&exchange->last->msg);
+    buf_deinit(&exchange->body);
+    mem_free(exchange);
+}
+
+static struct pool_reply *reply_create(void)
+{
+    struct pool_reply *reply = mem_calloc(1, sizeof *reply);
+    if (reply != NULL)
+        reply->msg.free_fn = reply_free;
+    return reply;
+}
+
+struct pool_request *pool_request_create(char *body, size_t len)
+{
+    assert(body != NULL);
+    struct pool__exchange *exchange = mem_calloc(1, sizeof *exchange);
+    if (exchange == NULL)
+        return NULL;
+    exchange->last = reply_create();
+    if (exchange->last == NULL) {
+        mem_free(exchange);
+        return NULL;
+    }
+    exchange->request.msg.free_fn = request_free;
+    exchange->request.weight = 1;
+    exchange->request.body = body;
+    exchange->request.body_len = len;
+    buf_init(&exchange->body, POOL_REPLY_MAX);
+    return &exchange->request;
+}
+
+static void reply_send(struct pool__exchange *exchange, struct pool_reply *reply,
+                       enum pool_reply_kind kind)
+{
+    struct pool *pool = exchange->pool;
+    reply->msg.session = exchange->request.msg.session;
+    reply->id = exchange->request.id;
+    reply->kind = kind;
+    reply->ctx = exchange->request.ctx;
+    reply->lat = exchange->request.lat;
+    pool->on_reply(pool->ctx, reply);
+}
+
+/* A ledger that measures nothing begins with the first stamp. */
+static void exchange_mark(struct pool__exchange *exchange, enum lat_part part)
+{
+    struct lat *lat = &exchange->request.lat;
+    int64_t now_us = loop_now_us(exchange->pool->loop);
+    if (lat->last_us == 0)
+        lat->last_us = now_us;
+    lat_mark(lat, part, now_us);
+}
+
+static struct pool__exchange **table_slot(struct pool *pool, uint64_t id)
+{
+    return &pool->table[(id * 0x9E3779B97F4A7C15u >> 32) & pool->table_mask];
+}
+
+static void table_remove(struct pool__exchange *exchange)
+{
+    struct pool__exchange **link = table_slot(exchange->pool, exchange->request.id);
+    while (*link != exchange)
+        link = &(*link)->chain;
+    *link = exchange->chain;
+    exchange->pool->exchanges--;
+}
+
+/* Takes it out of wherever it is: scheduler, connection, dirty list. */
+static void exchange_unplace(struct pool__exchange *exchange)
+{
+    struct pool *pool = exchange->pool;
+    loop_timer_stop(&exchange->timer);
+    if (exchange->dirty) {
+        struct pool__exchange **link = &pool->dirty;
+        while (*link != exchange)
+            link = &(*link)->dirty_next;
+        *link = exchange->dirty_next;
+        exchange->dirty = false;
+    }
+    if (exchange->item.heap_index != 0)
+        scheduler_remove(pool->scheduler, &exchange->item, loop_now_us(pool->loop));
+    if (exchange->slot != NULL) {
+        struct pool__slot *slot = exchange->slot;
+        pool__conn_remove(slot);
+        slot->exchange = NULL;
+        slot->next = pool->slots;
+        pool->slots = slot;
+        exchange->slot = NULL;
+    }
+    pool__pump_later(pool);
+}
+
+/* The last reply; `data` is given. */
+static void exchange_end(struct pool__exchange *exchange, enum pool_reply_kind kind)
+{
+    struct pool_reply *reply = exchange->last;
+    exchange_unplace(exchange);
+    table_remove(exchange);
+    exchange->last = NULL;
+    reply_send(exchange, reply, kind);
+    exchange->request.msg.free_fn(&exchange->request.msg);
+}
+
+void pool__exchange_fail(struct pool__exchange *exchange, int status)
+{
+    struct pool *pool = exchange->pool;
+    exchange_mark(exchange, exchange->state == EXCHANGE_SENT ? LAT_UPSTREAM : LAT_QUEUE);
+    POOL_COUNT(pool, failed, 1);
+    if (status == STATUS_TIMEOUT)
+        POOL_COUNT(pool, expired, 1);
+    if (status == STATUS_CANCELLED)
+        POOL_COUNT(pool, cancelled, 1);
+    exchange->last->status = status;
+    exchange_end(exchange, POOL_FAILED);
+}
+
+void pool__exchange_start(struct pool__exchange *exchange)
+{
+    struct pool *pool = exchange->pool;
+    struct pool_request *request = &exchange->request;
+    struct pool__exchange **slot = table_slot(pool, request->id);
+    exchange->chain = *slot;
+    *slot = exchange;
+    pool->exchanges++;
+    exchange_mark(exchange, LAT_SERVER);
+    if (request->retries > POOL_RETRIES_MAX)
+        request->retries = POOL_RETRIES_MAX;
+    int64_t now_us = exchange->queued_us = loop_now_us(pool->loop);
+    exchange->item = (struct scheduler_item){
+        .session = request->msg.session,
+        .cls = request->cls,
+        .weight = request->weight,
+        .cost = request->cost_tokens,
+        .deadline_us = request->deadline_us,
+    };
+    exchange->state = EXCHANGE_QUEUED;
+    struct scheduler_item *shed = NULL;
+    int status = STATUS_UNAVAILABLE;
+    if (is_final(exchange) || !pool__down(pool))
+        status = scheduler_add(pool->scheduler, &exchange->item, now_us, &shed);
+    if (status != STATUS_OK)
+        pool__exchange_fail(exchange, status);
+    if (shed != NULL)
+        pool__exchange_fail(
+            (struct pool__exchange *)((char *)shed - offsetof(struct pool__exchange, item)),
+            STATUS_BUDGET);
+}
+
+static struct pool__slot *slot_get(struct pool *pool)
+{
+    struct pool__slot *slot = pool->slots;
+    if (slot == NULL)
+        return pool__slot_create(pool, false);
+    pool->slots = slot->next;
+    return slot;
+}
+
+static void exchange_arm(struct pool__exchange *exchange)
+{
+    const struct pool_config *config = &exchange->pool->config;
+    int64_t due_us = exchange->request.deadline_us, at_us;
+    if (exchange->slot->streams == 0)
+        at_us = exchange->byte_us + POOL_STREAM_WAIT_MS * 1000;
+    else
+        at_us =
+            config->stall_ms > 0 ? exchange->byte_us + (int64_t)config->stall_ms * 1000 : INT64_MAX;
+    loop_timer_start(exchange->pool->loop, &exchange->timer, at_us < due_us ? at_us : due_us,
+                     exchange_on_timer);
+}
+
+static int exchange_place(struct pool__exchange *exchange, struct pool__conn *conn)
+{
+    struct pool__slot *slot = slot_get(exchange->pool);
+    if (slot == NULL)
+        return STATUS_NOMEM;
+    /* Borrowed by libcurl: the body lives in the request until the handle is removed. */
+    curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, exchange->request.body);
+    curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t)exchange->request.body_len);
+    slot->exchange = exchange;
+    int status = pool__conn_add(conn, slot);
+    if (status != STATUS_OK) {
+        slot->exchange = NULL;
+        slot->next = exchange->pool->slots;
+        exchange->pool->slots = slot;
+        return status;
+    }
+    exchange->slot = slot;
+    exchange->pool->next_conn = (conn->index + 1) % exchange->pool->config.connections;
+    return STATUS_OK;
+}
+
+void pool__exchange_send(struct pool__exchange *exchange, struct pool__conn *conn)
+{
+    struct pool *pool = exchange->pool;
+    exchange->sent_us = exchange->byte_us = loop_now_us(pool->loop);
+    if (exchange_place(exchange, conn) != STATUS_OK) {
+        pool__exchange_fail(exchange, STATUS_NOMEM);
+        return;
+    }
+    exchange_mark(exchange, LAT_QUEUE);
+    exchange->state = EXCHANGE_SENT;
+    exchange->tries++;
+    exchange->received = 0;
+    pthread_mutex_lock(&pool->stats_lock);
+    pool->stats.sent++;
+    hist_add(&pool->queue_hist, exchange->sent_us - exchange->queued_us);
+    pthread_mutex_unlock(&pool->stats_lock);
+    exchange_arm(exchange);
+}
+
+/* Answers. */
+
+size_t pool__exchange_bytes(struct pool__exchange *exchange, const char *bytes, size_t len)
+{
+    struct pool *pool = exchange->pool;
+    long http_status = 0;
+    curl_easy_getinfo(exchange->slot->easy, CURLINFO_RESPONSE_CODE, &http_status);
+    exchange->byte_us = loop_now_us(pool->loop);
+    exchange->received += len;
+    if (http_status < 200 || http_status >= 300) {
+        size_t room = CHAT_ERROR_BODY_MAX - exchange->body.len;
+        buf_append(&exchange->body, bytes, len < room ? len : room);
+        return len;
+    }
+    if (exchange->received > POOL_REPLY_MAX || buf_append(&exchange->body, bytes, len) != 0)
+        return 0;
+    if (exchange->request.stream && !exchange->dirty) {
+        exchange->dirty = true;
+        exchange->dirty_next = pool->dirty;
+        pool->dirty = exchange;
+    }
+    return len;
+}
+
+/* False: out of memory, the bytes stay. */
+static bool exchange_flush(struct pool__exchange *exchange)
+{
+    struct pool_reply *reply = reply_create();
+    if (reply == NULL)
+        return false;
+    exchange_mark(exchange, LAT_UPSTREAM);
+    reply->http_status = 200;
+    reply->data = buf_take(&exchange->body, &reply->len);
+    exchange->delivered = true;
+    reply_send(exchange, reply, POOL_DATA);
+    return true;
+}
+
+void pool__dirty_flush(struct pool *pool)
+{
+    while (pool->dirty != NULL) {
+        struct pool__exchange *exchange = pool->dirty;
+        pool->dirty = exchange->dirty_next;
+        exchange->dirty = false;
+        if (!exchange_flush(exchange))
+            pool__exchange_fail(exchange, STATUS_NOMEM);
+    }
+}
+
+/* Remembers the fastest answer of this and the last span: half of it is what none will beat. */
+static void floor_learn(struct pool *pool, int64_t took_us)
+{
+    if (pool->floor_count == 0 || took_us < pool->floor_next_us)
+        pool->floor_next_us = took_us;
+    if (++pool->floor_count < 256)
+        return;
+    pool->floor_us = pool->floor_next_us;
+    pool->floor_count = 0;
+    int64_t floor_us = pool->floor_us / 2;
+    scheduler_set_floor(pool->scheduler,
+                        floor_us < POOL_FLOOR_MAX_US ? floor_us : POOL_FLOOR_MAX_US);
+}
+
+static void exchange_whole(struct pool__exchange *exchange, int http_status)
+{
+    struct pool *pool = exchange->pool;
+    int64_t took_us = loop_now_us(pool->loop) - exchange->sent_us;
+    if (exchange->body.len > 0 && !exchange_flush(exchange)) {
+        pool__exchange_fail(exchange, STATUS_NOMEM);
+        return;
+    }
+    floor_learn(pool, took_us);
+    pthread_mutex_lock(&pool->stats_lock);
+    pool->stats.done++;
+    hist_add(&pool->upstream_hist, took_us);
+    pthread_mutex_unlock(&pool->stats_lock);
+    exchange->last->http_status = http_status;
+    exchange_end(exchange, POOL_DONE);
+}
+
+/* What the failed try leaves for the next or for the last reply. */
+struct failure {
+    enum retry_fault fault;
+    int http_status;
+    struct retry_hints hints;
+};
+
+static bool exchange_may_retry(const struct pool__exchange *exchange, const struct failure *failure,
+                               int64_t at_us)
+{
+    if (!retry_helps(failure->fault, &failure->hints) || exchange->pool->closing)
+        return false;
+    if (failure->fault == RETRY_STALL && (exchange->stalled || !is_final(exchange)))
+        return false;
+    return exchange->tries <= exchange->request.retries && at_us < exchange->request.deadline_us;
+}
+
+static void exchange_retry(struct pool__exchange *exchange, enum retry_fault fault, int64_t at_us)
+{
+    struct pool *pool = exchange->pool;
+    if (exchange->slot != NULL)
+        exchange->avoid = exchange->slot->conn;
+    exchange_unplace(exchange);
+    buf_reset(&exchange->body);
+    exchange->stalled = exchange->stalled || fault == RETRY_STALL;
+    POOL_COUNT(pool, retried, 1);
+    if (exchange->delivered) {
+        struct pool_reply *reply = reply_create();
+        if (reply == NULL) {
+            pool__exchange_fail(exchange, STATUS_NOMEM);
+            return;
+        }
+        exchange->delivered = false;
+        reply_send(exchange, reply, POOL_RESTART);
+    }
+    exchange->state = EXCHANGE_BACKOFF;
+    loop_timer_start(pool->loop, &exchange->timer, at_us, exchange_on_timer);
+}
+
+/* The provider said no for now: everybody waits. */
+static void exchange_throttled(struct pool *pool, uint32_t after_ms)
+{
+    POOL_COUNT(pool, throttled, 1);
+    if (after_ms > 0 && after_ms <= POOL_RETRY_AFTER_MAX_MS)
+        scheduler_pause(pool->scheduler, loop_now_us(pool->loop) + (int64_t)after_ms * 1000);
+}
+
+static void exchange_failed(struct pool__exchange *exchange, const struct failure *failure)
+{
+    struct pool *pool = exchange->pool;
+    if (failure->http_status == 429)
+        exchange_throttled(pool, failure->hints.after_ms);
+    int64_t at_us = loop_now_us(pool->loop) + retry_backoff_us(failure->fault, exchange->tries,
+                                                               failure->hints.after_ms, &pool->rng);
+    exchange_mark(exchange, LAT_UPSTREAM);
+    if (exchange_may_retry(exchange, failure, at_us)) {
+        exchange_retry(exchange, failure->fault, at_us);
+        return;
+    }
+    POOL_COUNT(pool, failed, 1);
+    struct pool_reply *last = exchange->last;
+    last->status = retry_status(failure->fault);
+    last->http_status = failure->http_status;
+    last->retry_after_ms = failure->hints.after_ms;
+    if (failure->http_status >= 300)
+        last->data = buf_take(&exchange->body, &last->len);
+    exchange_end(exchange, POOL_FAILED);
+}
+
+static const char *header_of(CURL *easy, const char *name)
+{
+    struct curl_header *header;
+    if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return NULL;
+    return header->value;
+}
+
+/* "x-ratelimit-remaining-…", when the limit beside it makes sense (some gateways send -1). */
+static uint32_t remaining_of(CURL *easy, const char *limit_name, const char *remaining_name)
+{
+    const char *limit = header_of(easy, limit_name), *remaining = header_of(easy, remaining_name);
+    if (limit == NULL || remaining == NULL || limit[0] < '1' || limit[0] > '9' ||
+        remaining[0] < '0' || remaining[0] > '9')
+        return UINT32_MAX;
+    unsigned long value = strtoul(remaining, NULL, 10);
+    return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
+static void budget_observe(struct pool *pool, CURL *easy)
+{
+    if (pool->config.requests_per_minute == 0 && pool->config.tokens_per_minute == 0)
+        return;
+    uint32_t requests =
+        remaining_of(easy, "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests");
+    uint32_t tokens =
+        remaining_of(easy, "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens");
+    if (requests != UINT32_MAX || tokens != UINT32_MAX)
+        scheduler_observe(pool->scheduler, requests, tokens, loop_now_us(pool->loop));
+}
+
+static struct failure failure_of(struct pool__exchange *exchange, CURLcode result)
+{
+    CURL *easy = exchange->slot->easy;
+    long http_status = 0;
+    struct failure failure = {.fault = RETRY_CONNECTION};
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &http_status);
+    failure.http_status = (int)http_status;
+    if (result == CURLE_WRITE_ERROR && http_status < 300) {
+        failure.fault = RETRY_LARGE;
+        return failure;
+    }
+    /* libcurl 7.88 reports some broken streams as complete: an answer without a byte is none. */
+    if (result != CURLE_OK || (http_status < 300 && exchange->received == 0)) {
+        failure.http_status = 0;
+        return failure;
+    }
+    struct chat_error error = {0};
+    if (http_status >= 300) {
+        chat_error_read(exchange->body.data, exchange->body.len, &error);
+        failure.hints.after_ms =
+            retry_after_read(header_of(easy, "retry-after"), header_of(easy, "retry-after-ms"));
+        const char *should = header_of(easy, "x-should-retry");
+        if (should != NULL)
+            failure.hints.should_retry = strcmp(should, "true") == 0 ? 1 : -1;
+    }
+    failure.fault = retry_fault_of((int)http_status, &error);
+    if (failure.fault != RETRY_NONE)
+        LOG_WARN(LOG_POOL, exchange->request.msg.session, "upstream answers with an error",
+                 "status=%ld code=%s after_ms=%u", http_status, LOG_Q(error.code),
+                 failure.hints.after_ms);
+    return failure;
+}
+
+/* Handshakes that a request had to wait for; after warm-up there should be none. */
+static void connects_count(struct pool__exchange *exchange)
+{
+    long connects = 0;
+    curl_easy_getinfo(exchange->slot->easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (connects <= 0)
+        return;
+    POOL_COUNT(exchange->pool, connects_total, (uint64_t)connects);
+    POOL_COUNT(exchange->pool, handshakes_late, (uint64_t)connects);
+}
+
+void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
+{
+    struct pool__slot *slot = exchange->slot;
+    struct pool__conn *conn = slot->conn;
+    connects_count(exchange);
+    budget_observe(exchange->pool, slot->easy);
+    struct failure failure = failure_of(exchange, result);
+    exchange_mark(exchange, LAT_UPSTREAM);
+    if (failure.fault == RETRY_NONE) {
+        exchange_whole(exchange, failure.http_status);
+        return;
+    }
+    if (result != CURLE_OK)
+        LOG_WARN(LOG_POOL, exchange->request.msg.session, "request failed",
+                 "conn=%u try=%u error=%s", conn->index, exchange->tries,
+                 LOG_Q(slot->error[0] != '\0' ? slot->error : curl_easy_strerror(result)));
+    /* A reset stream says nothing about its connection; anything else may. */
+    if (failure.fault == RETRY_CONNECTION && result != CURLE_HTTP2_STREAM)
+        pool__conn_suspect(conn);
+    exchange_failed(exchange, &failure);
+}
+
+/* No stream for a while: another connection may have one. It was never sent, so this is no retry.
+ */
+static void exchange_move(struct pool__exchange *exchange)
+{
+    struct pool__conn *conn = pool__conn_choose(exchange->pool, exchange->slot->conn);
+    exchange->byte_us = loop_now_us(exchange->pool->loop);
+    if (conn == NULL || conn == exchange->slot->conn || conn->waiting > 0) {
+        exchange_arm(exchange);
+        return;
+    }
+    exchange_unplace(exchange);
+    if (exchange_place(exchange, conn) != STATUS_OK) {
+        pool__exchange_fail(exchange, STATUS_NOMEM);
+        return;
+    }
+    exchange_arm(exchange);
+}
+
+static void exchange_on_timer(struct loop_timer *timer)
+{
+    struct pool__exchange *exchange =
+        (struct pool__exchange *)((char *)timer - offsetof(struct pool__exchange, timer));
+    struct pool *pool = exchange->pool;
+    int64_t now_us = loop_now_us(pool->loop);
+    if (exchange->state == EXCHANGE_BACKOFF) {
+        exchange->state = EXCHANGE_QUEUED;
+        exchange->queued_us = now_us;
+        int status = scheduler_add_again(pool->scheduler, &exchange->item, now_us);
+        if (status != STATUS_OK)
+            pool__exchange_fail(exchange, status);
+        pool__pump_later(pool);
+        return;
+    }
+    assert(exchange->state == EXCHANGE_SENT);
+    if (now_us >= exchange->request.deadline_us) {
+        pool__exchange_fail(exchange, STATUS_TIMEOUT);
+    } else if (exchange->slot->streams == 0) {
+        exchange_move(exchange);
+    } else if (now_us - exchange->byte_us >= (int64_t)pool->config.stall_ms * 1000) {
+        LOG_WARN(LOG_POOL, exchange->request.msg.session, "answer stalled", "conn=%u received=%zu",
+                 exchange->slot->conn->index, exchange->received);
+        pool__conn_suspect(exchange->slot->conn);
+        exchange_failed(exchange, &(struct failure){.fault = RETRY_STALL});
+    } else {
+        exchange_arm(exchange);
+    }
+}
+
+void pool__exchange_cancel(struct pool *pool, uint64_t session, uint64_t id)
+{
+    struct pool__exchange *exchange = *table_slot(pool, id);
+    while (exchange != NULL &&
+           (exchange->request.id != id || exchange->request.msg.session != session))
+        exchange = exchange->chain;
+    if (exchange != NULL)
+        pool__exchange_fail(exchange, STATUS_CANCELLED);
+}

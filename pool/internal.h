@@ -1,0 +1,185 @@
+/*
+ * What pool's files share: the pool, its connections, and the exchange, which is a request while
+ * the pool owns it.
+ *
+ * A connection is one multi handle. Callbacks of libcurl only record (bytes into the exchange's
+ * buffer, the exchange on the dirty list, sockets, timers); replies leave after the call into
+ * libcurl has returned.
+ *
+ * Threads: the loop's own, except what `stats_lock` guards and the atomics.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/hist.h"
+#include "base/rng.h"
+#include "loop/loop.h"
+#include "pool/limits.h"
+#include "pool/pool.h"
+#include "pool/retry.h"
+#include "pool/scheduler.h"
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct pool__conn;
+
+enum pool__state {
+    EXCHANGE_NEW,     /* in the mailbox */
+    EXCHANGE_QUEUED,  /* in the scheduler */
+    EXCHANGE_SENT,    /* on a connection */
+    EXCHANGE_BACKOFF, /* waiting to be queued again */
+};
+
+struct pool__exchange {
+    struct pool_request request; /* first: the pool's callers hold this */
+    struct pool_reply *last;     /* DONE or FAILED, taken with the request so that it cannot fail */
+    struct pool *pool;
+    struct scheduler_item item;
+    struct loop_timer timer;      /* SENT: deadline, stall or stream wait; BACKOFF: its end */
+    struct pool__exchange *chain; /* table by id */
+    struct pool__exchange *dirty_next;
+    struct pool__slot *slot;  /* SENT */
+    struct pool__conn *avoid; /* where it failed last */
+    struct buf body;          /* received and not passed on */
+    size_t received;
+    int64_t queued_us, sent_us, byte_us;
+    unsigned tries;
+    enum pool__state state;
+    bool dirty, delivered, stalled;
+};
+
+/* An easy handle and whose transfer it carries. */
+struct pool__slot {
+    CURL *easy;
+    struct pool *pool;
+    struct pool__conn *conn;
+    struct pool__exchange *exchange; /* NULL: the connection's own GET */
+    struct pool__slot *next;         /* free list */
+    unsigned streams;                /* times libcurl found a stream for it */
+    char error[CURL_ERROR_SIZE];
+};
+
+struct pool__socket {
+    struct loop_poll poll;
+    struct pool__conn *conn;
+    struct pool__socket *next;
+    bool started;
+    bool ours; /* a connection's, made by our open callback; else the resolver's */
+    bool idle; /* no transfer: watched for the peer's end */
+};
+
+enum pool__conn_state {
+    CONN_COLD,    /* never tried */
+    CONN_WARMING, /* its GET is on the way */
+    CONN_WARM,    /* takes requests */
+    CONN_DOWN,    /* failed; `care` tries again */
+};
+
+struct pool__conn {
+    struct pool *pool;
+    CURLM *multi;
+    struct pool__slot *own; /* the GET */
+    struct pool__socket *sockets;
+    struct loop_timer clock; /* libcurl's */
+    struct loop_timer care;  /* keep-warm, or the next try */
+    int64_t used_us;         /* last byte or request */
+    unsigned index, in_flight, waiting, streams_max, failures;
+    enum pool__conn_state state;
+    bool getting; /* the GET is on the way */
+    bool unread;  /* idle, with bytes that no transfer has read */
+    bool kicked;  /* handles were added since libcurl last ran */
+    bool tried;   /* warm or failed once */
+};
+
+struct pool {
+    struct loop *loop;
+    struct loop_inbox inbox;
+    struct loop_task pump;
+    struct loop_timer due; /* the scheduler's */
+    struct scheduler *scheduler;
+    struct pool_config config; /* strings owned */
+    char *url, *models_url;
+    bool plain; /* http to loopback: HTTP/1.1 */
+    struct curl_slist *headers, *get_headers;
+    struct pool__conn *conns;
+    struct pool__slot *slots; /* free */
+    unsigned next_conn;       /* where the next search among equals begins */
+    unsigned sockets_open;
+    struct pool__exchange **table;
+    uint32_t table_mask, exchanges;
+    struct pool__exchange *dirty;
+    pool_reply_fn *on_reply;
+    void *ctx;
+    void (*on_closed)(void *ctx);
+    void *closed_ctx;
+    bool closing, in_turn;
+    struct rng rng;
+    int64_t floor_us, floor_next_us; /* fastest answer of this and the last span of answers */
+    unsigned floor_count;
+    _Atomic int64_t settled;    /* relaxed: a sum, read when there is something to send */
+    _Atomic bool ready;         /* relaxed: a hint */
+    pthread_mutex_t stats_lock; /* guards what follows */
+    struct pool_stats stats;
+    struct hist queue_hist, upstream_hist;
+};
+
+#define POOL_COUNT(pool, field, n)                                                                 \
+    do {                                                                                           \
+        pthread_mutex_lock(&(pool)->stats_lock);                                                   \
+        (pool)->stats.field += (n);                                                                \
+        pthread_mutex_unlock(&(pool)->stats_lock);                                                 \
+    } while (0)
+
+/* curl.c: easy handles. */
+struct pool__slot *pool__slot_create(struct pool *pool, bool get);
+void pool__slot_destroy(struct pool__slot *slot);
+int pool__headers_create(struct pool *pool);
+
+/* conn.c */
+int pool__conn_init(struct pool *pool, struct pool__conn *conn, unsigned index);
+/* Begins to warm it unless that is under way. */
+void pool__conn_warm(struct pool__conn *conn);
+/* The connection broke under a request, or may have. */
+void pool__conn_suspect(struct pool__conn *conn);
+/* Requests wait: a connection that is down is tried again sooner. */
+void pool__conn_hurry(struct pool__conn *conn);
+int pool__conn_add(struct pool__conn *conn, struct pool__slot *slot);
+/* Takes the slot off its connection; a transfer on the way is reset. */
+void pool__conn_remove(struct pool__slot *slot);
+/* Runs libcurl after handles were added; completions are handled inside. */
+void pool__conn_kick(struct pool__conn *conn);
+void pool__conn_deinit(struct pool__conn *conn);
+/* The least loaded warm connection with a stream free, another than `avoid` when there is one;
+ * NULL: none. */
+struct pool__conn *pool__conn_choose(struct pool *pool, const struct pool__conn *avoid);
+
+/* sockets.c: libcurl's sockets on our loop. */
+int pool__socket_watch(CURL *easy, curl_socket_t fd, int what, void *ctx, void *assigned);
+curl_socket_t pool__socket_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address);
+int pool__socket_close(void *ctx, curl_socket_t fd);
+/* True when the connection's socket has seen the peer's end. */
+bool pool__sockets_dead(const struct pool__conn *conn);
+void pool__conn_ready(struct pool__conn *conn, curl_socket_t fd, int events);
+void pool__conn_idle_readable(struct pool__conn *conn);
+
+/* exchange.c */
+void pool__exchange_start(struct pool__exchange *exchange);
+/* On `conn`; the scheduler has let it go. */
+void pool__exchange_send(struct pool__exchange *exchange, struct pool__conn *conn);
+/* The transfer has ended; the slot is free again after this. */
+void pool__exchange_done(struct pool__exchange *exchange, CURLcode result);
+/* The last reply; the exchange is gone after this. */
+void pool__exchange_fail(struct pool__exchange *exchange, int status);
+void pool__exchange_cancel(struct pool *pool, uint64_t session, uint64_t id);
+size_t pool__exchange_bytes(struct pool__exchange *exchange, const char *bytes, size_t len);
+void pool__dirty_flush(struct pool *pool);
+
+/* pool.c */
+static inline void pool__pump_later(struct pool *pool)
+{
+    loop_defer(pool->loop, &pool->pump);
+}
+void pool__ready_check(struct pool *pool);
+/* No connection is warm and each has failed. */
+bool pool__down(const struct pool *pool);

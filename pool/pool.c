@@ -1,0 +1,372 @@
+/* The pool as a whole: configuration, the mailbox, the pump that sends what may be sent, stats. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "pool/internal.h"
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MSG_REQUEST, MSG_CANCEL };
+
+struct cancel {
+    struct msg msg;
+    uint64_t id;
+};
+
+static void pump_run(struct loop_task *task);
+
+bool pool__down(const struct pool *pool)
+{
+    for (unsigned i = 0; i < pool->config.connections; i++)
+        if (pool->conns[i].state == CONN_WARM || pool->conns[i].failures == 0)
+            return false;
+    return true;
+}
+
+void pool__ready_check(struct pool *pool)
+{
+    if (atomic_load_explicit(&pool->ready, memory_order_relaxed))
+        return;
+    unsigned warm = 0;
+    for (unsigned i = 0; i < pool->config.connections; i++) {
+        if (!pool->conns[i].tried)
+            return;
+        warm += pool->conns[i].state == CONN_WARM;
+    }
+    LOG_INFO(LOG_POOL, 0, "upstream pool is ready", "warm=%u connections=%u", warm,
+             pool->config.connections);
+    atomic_store_explicit(&pool->ready, true, memory_order_relaxed);
+}
+
+bool pool_ready(const struct pool *pool)
+{
+    return atomic_load_explicit(&pool->ready, memory_order_relaxed);
+}
+
+/* The mailbox. */
+
+static void on_msg(struct loop_inbox *inbox, struct msg *msg)
+{
+    struct pool *pool = (struct pool *)((char *)inbox - offsetof(struct pool, inbox));
+    if (msg->kind == MSG_REQUEST) {
+        struct pool__exchange *exchange = (struct pool__exchange *)msg;
+        exchange->pool = pool;
+        pool__exchange_start(exchange);
+    } else {
+        pool__exchange_cancel(pool, msg->session, ((struct cancel *)msg)->id);
+        msg->free_fn(msg);
+    }
+    pool__pump_later(pool);
+}
+
+int pool_submit(struct pool *pool, struct pool_request *request)
+{
+    assert(pool != NULL && request != NULL && request->deadline_us > 0);
+    request->msg.kind = MSG_REQUEST;
+    return mailbox_send(pool->inbox.mailbox, &request->msg);
+}
+
+static void cancel_free(struct msg *msg)
+{
+    mem_free(msg);
+}
+
+int pool_cancel(struct pool *pool, uint64_t session, uint64_t id)
+{
+    struct cancel *cancel = mem_calloc(1, sizeof *cancel);
+    if (cancel == NULL)
+        return STATUS_FULL;
+    cancel->msg = (struct msg){.kind = MSG_CANCEL, .session = session, .free_fn = cancel_free};
+    cancel->id = id;
+    int status = mailbox_send(pool->inbox.mailbox, &cancel->msg);
+    if (status != STATUS_OK)
+        mem_free(cancel);
+    return status;
+}
+
+void pool_settle(struct pool *pool, uint32_t estimate, uint32_t used)
+{
+    atomic_fetch_add_explicit(&pool->settled, (int64_t)estimate - (int64_t)used,
+                              memory_order_relaxed);
+}
+
+/* The pump. */
+
+static struct pool__exchange *exchange_of(struct scheduler_item *item)
+{
+    return (struct pool__exchange *)((char *)item - offsetof(struct pool__exchange, item));
+}
+
+static void pump_expire(struct pool *pool, int64_t now_us)
+{
+    struct scheduler_item *item;
+    while ((item = scheduler_expire(pool->scheduler, now_us)) != NULL)
+        pool__exchange_fail(exchange_of(item),
+                            pool__down(pool) ? STATUS_UNAVAILABLE : STATUS_TIMEOUT);
+}
+
+static void pump_on_due(struct loop_timer *timer)
+{
+    pool__pump_later((struct pool *)((char *)timer - offsetof(struct pool, due)));
+}
+
+static void pump_arm(struct pool *pool, int64_t now_us)
+{
+    bool can_send = pool__conn_choose(pool, NULL) != NULL;
+    int64_t due_us = scheduler_due(pool->scheduler, can_send, now_us);
+    if (due_us == INT64_MAX)
+        loop_timer_stop(&pool->due);
+    else if (!loop_timer_armed(&pool->due) || pool->due.due_us != due_us)
+        loop_timer_start(pool->loop, &pool->due, due_us, pump_on_due);
+}
+
+static void pump_gauges(struct pool *pool)
+{
+    uint64_t in_flight = 0, waiting = 0, warm = 0;
+    bool room = false;
+    for (unsigned i = 0; i < pool->config.connections; i++) {
+        const struct pool__conn *conn = &pool->conns[i];
+        in_flight += conn->in_flight;
+        waiting += conn->waiting;
+        warm += conn->state == CONN_WARM;
+        room = room || (conn->state == CONN_WARM && conn->in_flight < conn->streams_max);
+    }
+    uint32_t queued = scheduler_len(pool->scheduler);
+    pthread_mutex_lock(&pool->stats_lock);
+    pool->stats.connections = warm;
+    pool->stats.in_flight = in_flight;
+    pool->stats.queued = queued;
+    pool->stats.waiting_stream = waiting + (room ? 0 : queued);
+    pthread_mutex_unlock(&pool->stats_lock);
+}
+
+static void pump_send(struct pool *pool, int64_t now_us)
+{
+    while (pool__conn_choose(pool, NULL) != NULL) {
+        struct scheduler_item *item = scheduler_take(pool->scheduler, now_us);
+        if (item == NULL)
+            return;
+        struct pool__exchange *exchange = exchange_of(item);
+        pool__exchange_send(exchange, pool__conn_choose(pool, exchange->avoid));
+    }
+}
+
+static void pool_free(struct pool *pool);
+
+static void pump_run(struct loop_task *task)
+{
+    struct pool *pool = (struct pool *)((char *)task - offsetof(struct pool, pump));
+    if (pool->closing) {
+        if (pool->sockets_open == 0)
+            pool_free(pool);
+        return;
+    }
+    int64_t now_us = loop_now_us(pool->loop);
+    int64_t settled = atomic_exchange_explicit(&pool->settled, 0, memory_order_relaxed);
+    if (settled != 0)
+        scheduler_settle(pool->scheduler, settled);
+    pump_expire(pool, now_us);
+    pump_send(pool, now_us);
+    for (unsigned i = 0; i < pool->config.connections; i++) {
+        if (scheduler_len(pool->scheduler) > 0)
+            pool__conn_hurry(&pool->conns[i]);
+        pool__conn_kick(&pool->conns[i]);
+    }
+    pump_arm(pool, now_us);
+    pump_gauges(pool);
+}
+
+/* Life cycle. */
+
+static bool starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Keys must never cross a network in the clear. */
+static bool plain_loopback(const char *url)
+{
+    static const char *const hosts[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        char after = starts(url, hosts[i]) ? url[strlen(hosts[i])] : '?';
+        if (after == ':' || after == '/' || after == '\0')
+            return true;
+    }
+    return false;
+}
+
+static const char *config_fault(const struct pool_config *config)
+{
+    const char *url = config->base_url;
+    if (url == NULL || (!starts(url, "https://") && !plain_loopback(url)))
+        return "base_url must be https, or http to loopback";
+    if (url[strlen(url) - 1] == '/' || strlen(url) > 1000)
+        return "base_url must not end in a slash";
+    if (config->connections == 0 || config->connections > POOL_CONNECTIONS_MAX)
+        return "connections out of range";
+    if (config->streams_per_connection == 0 || config->streams_per_connection > POOL_STREAMS_MAX)
+        return "streams_per_connection out of range";
+    if (config->queue_max == 0 || config->queue_max > POOL_QUEUE_MAX)
+        return "queue_max out of range";
+    if (config->connect_timeout_ms == 0)
+        return "connect_timeout_ms must not be 0";
+    return NULL;
+}
+
+static char *url_join(const char *base, const char *path)
+{
+    struct buf url;
+    buf_init(&url, 2048);
+    buf_puts(&url, base);
+    buf_puts(&url, path);
+    return buf_take(&url, &(size_t){0});
+}
+
+static int copy_config(struct pool *pool, const struct pool_config *config)
+{
+    const char *from[] = {config->base_url, config->api_key, config->organization, config->ca_file};
+    const char **to[] = {&pool->config.base_url, &pool->config.api_key, &pool->config.organization,
+                         &pool->config.ca_file};
+    pool->config = *config;
+    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++)
+        *to[i] = NULL;
+    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++)
+        if (from[i] != NULL && (*to[i] = mem_strdup(from[i])) == NULL)
+            return STATUS_NOMEM;
+    pool->plain = starts(config->base_url, "http://");
+    pool->url = url_join(config->base_url, "/chat/completions");
+    pool->models_url = url_join(config->base_url, "/models");
+    return pool->url != NULL && pool->models_url != NULL ? STATUS_OK : STATUS_NOMEM;
+}
+
+static void curl_start(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static int pool_init(struct pool *pool, const struct pool_config *config)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, curl_start);
+    int status = copy_config(pool, config);
+    if (status == STATUS_OK)
+        status = pool__headers_create(pool);
+    if (status != STATUS_OK)
+        return status;
+    uint32_t slots = 64;
+    while (slots < config->queue_max)
+        slots *= 2;
+    pool->table_mask = slots - 1;
+    pool->table = mem_calloc(slots, sizeof(struct pool__exchange *));
+    pool->scheduler =
+        scheduler_create(&(struct scheduler_config){config->requests_per_minute,
+                                                    config->tokens_per_minute, config->queue_max},
+                         loop_now_us(pool->loop));
+    pool->conns = mem_calloc(config->connections, sizeof *pool->conns);
+    if (pool->table == NULL || pool->scheduler == NULL || pool->conns == NULL)
+        return STATUS_NOMEM;
+    for (unsigned i = 0; i < config->connections && status == STATUS_OK; i++)
+        status = pool__conn_init(pool, &pool->conns[i], i);
+    if (status != STATUS_OK)
+        return status;
+    return loop_inbox_open(pool->loop, &pool->inbox, config->queue_max, on_msg);
+}
+
+static void pool_free(struct pool *pool)
+{
+    void (*on_closed)(void *ctx) = pool->on_closed;
+    void *ctx = pool->closed_ctx;
+    if (pool->scheduler != NULL)
+        scheduler_destroy(pool->scheduler);
+    curl_slist_free_all(pool->headers);
+    curl_slist_free_all(pool->get_headers);
+    mem_free((char *)pool->config.base_url);
+    mem_free((char *)pool->config.api_key);
+    mem_free((char *)pool->config.organization);
+    mem_free((char *)pool->config.ca_file);
+    mem_free(pool->url);
+    mem_free(pool->models_url);
+    mem_free(pool->table);
+    mem_free(pool->conns);
+    pthread_mutex_destroy(&pool->stats_lock);
+    mem_free(pool);
+    if (on_closed != NULL)
+        on_closed(ctx);
+}
+
+static void conns_deinit(struct pool *pool)
+{
+    for (unsigned i = 0; pool->conns != NULL && i < pool->config.connections; i++)
+        pool__conn_deinit(&pool->conns[i]);
+    while (pool->slots != NULL) {
+        struct pool__slot *slot = pool->slots;
+        pool->slots = slot->next;
+        pool__slot_destroy(slot);
+    }
+}
+
+int pool_create(struct pool **out, struct loop *loop, const struct pool_config *config,
+                pool_reply_fn *on_reply, void *ctx)
+{
+    assert(out != NULL && loop != NULL && config != NULL && on_reply != NULL);
+    const char *fault = config_fault(config);
+    if (fault != NULL) {
+        LOG_ERROR(LOG_POOL, 0, "pool configuration is not valid", "reason=%s", LOG_Q(fault));
+        return STATUS_INVALID;
+    }
+    struct pool *pool = mem_calloc(1, sizeof *pool);
+    if (pool == NULL)
+        return STATUS_NOMEM;
+    pool->loop = loop;
+    pool->on_reply = on_reply;
+    pool->ctx = ctx;
+    pool->pump.run = pump_run;
+    rng_init(&pool->rng, rng_seed());
+    pthread_mutex_init(&pool->stats_lock, NULL);
+    int status = pool_init(pool, config);
+    if (status != STATUS_OK) {
+        conns_deinit(pool);
+        pool_free(pool);
+        return status;
+    }
+    for (unsigned i = 0; i < config->connections; i++)
+        pool__conn_warm(&pool->conns[i]);
+    *out = pool;
+    return STATUS_OK;
+}
+
+/* Requests still in the mailbox are answered like those inside. */
+static void close_mailbox(struct pool *pool)
+{
+    struct msg *msg;
+    mailbox_close(pool->inbox.mailbox);
+    while ((msg = mailbox_recv(pool->inbox.mailbox)) != NULL)
+        on_msg(&pool->inbox, msg);
+    loop_inbox_close(&pool->inbox);
+}
+
+void pool_close(struct pool *pool, void (*on_closed)(void *ctx), void *ctx)
+{
+    assert(pool != NULL && !pool->closing && !pool->in_turn);
+    close_mailbox(pool);
+    pool->closing = true;
+    pool->on_closed = on_closed;
+    pool->closed_ctx = ctx;
+    for (uint32_t i = 0; i <= pool->table_mask; i++)
+        while (pool->table[i] != NULL)
+            pool__exchange_fail(pool->table[i], STATUS_CLOSED);
+    assert(pool->exchanges == 0);
+    conns_deinit(pool);
+    loop_timer_stop(&pool->due);
+    pool__pump_later(pool);
+}
+
+void pool_stats(struct pool *pool, struct pool_stats *out)
+{
+    pthread_mutex_lock(&pool->stats_lock);
+    *out = pool->stats;
+    out->queue_p99_us = hist_quantile(&pool->queue_hist, 0.99);
+    out->upstream_p99_us = hist_quantile(&pool->upstream_hist, 0.99);
+    pthread_mutex_unlock(&pool->stats_lock);
+}
