@@ -63,8 +63,9 @@ struct loop_ops {
 struct loop {
     const struct loop_ops *ops;
     int64_t now_us;
-    int64_t reaped_us; /* when the last wait returned */
-    int64_t since_us;  /* from when the events of this turn may have been waiting */
+    int64_t reaped_us;          /* when the last wait returned */
+    int64_t since_us;           /* from when the events of this turn may have been waiting */
+    int64_t ended_us, flush_us; /* end of the turn before; what its changes then took */
     bool running;
     _Atomic bool stop; /* relaxed: only ever read by the loop after the wake that follows it */
     _Atomic bool

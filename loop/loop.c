@@ -48,7 +48,7 @@ int loop__init(struct loop *loop, const struct loop_ops *ops)
         return STATUS_NOMEM;
     }
     hist_reset(&loop->lag);
-    loop->now_us = loop->reaped_us = loop->since_us = ops->now_us(loop);
+    loop->now_us = loop->reaped_us = loop->since_us = loop->ended_us = ops->now_us(loop);
     return STATUS_OK;
 }
 
@@ -208,16 +208,19 @@ static void ready_run(struct loop *loop)
     loop->ready_count = 0;
 }
 
-static void stats_publish(struct loop *loop, int64_t busy_us)
+/* Books the turn that ends: what it collected becomes visible to loop_stats(). */
+static void stats_publish(struct loop *loop)
 {
+    int64_t now_us = loop->ops->now_us(loop);
     pthread_mutex_lock(&loop->stats_lock);
     loop->stats.turns++;
     loop->stats.events += loop->turn_events;
-    loop->stats.busy_us += busy_us;
+    loop->stats.busy_us += now_us - loop->reaped_us + loop->flush_us;
     for (uint32_t i = 0; i < loop->lags_count; i++)
         hist_add(&loop->lag, loop->lags[i]);
     pthread_mutex_unlock(&loop->stats_lock);
     loop->lags_count = 0;
+    loop->ended_us = now_us;
 }
 
 void loop__lag(struct loop *loop, int64_t since_us)
@@ -269,7 +272,7 @@ static void turn_sleep(struct loop *loop, int64_t limit_us)
         loop->ops->flush(loop);
     int64_t timeout_us = sleep_us(loop, limit_us);
     int64_t before_us = loop->ops->now_us(loop);
-    stats_publish(loop, before_us - loop->reaped_us);
+    loop->flush_us = before_us - loop->ended_us;
 
     bool slept = loop->ops->wait(loop, timeout_us);
     int64_t after_us = loop->ops->now_us(loop);
@@ -288,6 +291,7 @@ void loop__turn(struct loop *loop, int64_t limit_us)
     loop__inboxes_run(loop);
     tasks_run(loop);
     loop__closed_run(loop);
+    stats_publish(loop);
 }
 
 void loop_run(struct loop *loop)
@@ -297,7 +301,7 @@ void loop_run(struct loop *loop)
     loop->running = true;
     if (loop->ops->enter != NULL)
         loop->ops->enter(loop);
-    loop->now_us = loop->reaped_us = loop->ops->now_us(loop);
+    loop->now_us = loop->reaped_us = loop->ended_us = loop->ops->now_us(loop);
     while (!atomic_load_explicit(&loop->stop, memory_order_relaxed))
         loop__turn(loop, -1);
     atomic_store_explicit(&loop->stop, false, memory_order_relaxed);

@@ -29,7 +29,15 @@
 /* Low bits of user_data; the rest is the object's address. */
 #define TAG_MASK 7ULL
 
-enum tag { TAG_POLL, TAG_ACCEPT, TAG_IGNORE, TAG_WAKE, TAG_MESSAGE, TAG_MESSAGE_SENT };
+enum tag {
+    TAG_POLL,
+    TAG_POLL_WIDENED,
+    TAG_ACCEPT,
+    TAG_CANCEL,
+    TAG_WAKE,
+    TAG_MESSAGE,
+    TAG_MESSAGE_SENT
+};
 
 struct loop_uring {
     struct loop loop;
@@ -105,14 +113,13 @@ static void uring_poll_close(struct loop_poll *poll)
     poll_mark(poll);
 }
 
-static void cancel(struct loop_uring *uring, uint64_t user_data, bool is_poll)
+/* Not IORING_OP_POLL_REMOVE: that gives up (EALREADY) on a poll just woken, and when the wake turns
+ * out to be for nothing the poll stays armed. A cancellation sticks. */
+static void cancel(struct loop_uring *uring, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = next_sqe(uring);
-    if (is_poll)
-        io_uring_prep_poll_remove(sqe, user_data);
-    else
-        io_uring_prep_cancel64(sqe, user_data, 0);
-    io_uring_sqe_set_data64(sqe, TAG_IGNORE);
+    io_uring_prep_cancel64(sqe, user_data, 0);
+    io_uring_sqe_set_data64(sqe, TAG_CANCEL);
 }
 
 static void poll_arm(struct loop_uring *uring, struct loop_poll *poll)
@@ -126,15 +133,26 @@ static void poll_arm(struct loop_uring *uring, struct loop_poll *poll)
 }
 
 /* Only ever widens: what was asked before and reports now is filtered and armed anew with what is
- * asked then. A poll that has just fired cannot be updated (ENOENT, EALREADY); its completion is on
- * the way and leads here again. */
+ * asked then. */
 static void poll_widen(struct loop_uring *uring, struct loop_poll *poll)
 {
     struct io_uring_sqe *sqe = next_sqe(uring);
     io_uring_prep_poll_update(sqe, tagged(poll, TAG_POLL), 0, loop__events_to_poll(poll->events),
                               IORING_POLL_UPDATE_EVENTS);
-    io_uring_sqe_set_data64(sqe, TAG_IGNORE);
+    io_uring_sqe_set_data64(sqe, tagged(poll, TAG_POLL_WIDENED));
     poll->armed = poll->events;
+    poll->in_flight++;
+}
+
+/* EALREADY: just woken, perhaps for nothing; asked again while it stays armed. ENOENT: its
+ * completion is here too. */
+static void poll_widened(struct loop_poll *poll, int32_t res)
+{
+    assert(poll->in_flight > 0);
+    poll->in_flight--;
+    if (res == -EALREADY)
+        poll->armed = 0;
+    poll_mark(poll);
 }
 
 static void poll_flush(struct loop_uring *uring, struct loop_poll *poll)
@@ -143,7 +161,7 @@ static void poll_flush(struct loop_uring *uring, struct loop_poll *poll)
     if (poll->flags & LOOP__CLOSING) {
         if ((poll->flags & LOOP__ARMED) && !(poll->flags & LOOP__CANCELLED)) {
             poll->flags |= LOOP__CANCELLED;
-            cancel(uring, tagged(poll, TAG_POLL), true);
+            cancel(uring, tagged(poll, TAG_POLL));
         }
         loop__poll_maybe_closed(poll);
     } else if (poll->events == 0 || (poll->flags & LOOP__BROKEN)) {
@@ -161,7 +179,7 @@ static void accept_flush(struct loop_uring *uring, struct loop_accept *accept)
     if (accept->flags & LOOP__CLOSING) {
         if ((accept->flags & LOOP__ARMED) && !(accept->flags & LOOP__CANCELLED)) {
             accept->flags |= LOOP__CANCELLED;
-            cancel(uring, tagged(accept, TAG_ACCEPT), false);
+            cancel(uring, tagged(accept, TAG_ACCEPT));
         }
         loop__accept_maybe_closed(accept);
     } else if (!(accept->flags & (LOOP__ARMED | LOOP__POLLED))) {
@@ -242,12 +260,13 @@ static bool reap_one(struct loop_uring *uring, const struct io_uring_cqe *cqe)
     case TAG_POLL: return poll_reaped(&uring->loop, object, cqe->res);
     case TAG_ACCEPT:
         return accept_reaped(&uring->loop, object, cqe->res, cqe->flags & IORING_CQE_F_MORE);
+    case TAG_POLL_WIDENED: poll_widened(object, cqe->res); break;
     case TAG_WAKE: uring->wake_armed = false; break;
     case TAG_MESSAGE_SENT:
         if (cqe->res < 0)
             wake_by_eventfd(object);
         break;
-    case TAG_IGNORE:
+    case TAG_CANCEL:
     case TAG_MESSAGE: break;
     }
     return true;

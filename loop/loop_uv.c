@@ -63,8 +63,10 @@ static void on_timer(struct loop_timer *timer)
 static void on_prepare(struct loop__prepare *prepare)
 {
     struct loop_uv *nest = (struct loop_uv *)((char *)prepare - offsetof(struct loop_uv, prepare));
-    int timeout_ms = uv_backend_timeout(&nest->uv);
-    if (timeout_ms == 0 || (watchers_pending(&nest->uv) && uv_loop_alive(&nest->uv)))
+    /* A loop without handles answers 0, "do not wait"; but uv_run() would have nothing to do. */
+    bool alive = uv_loop_alive(&nest->uv);
+    int timeout_ms = alive ? uv_backend_timeout(&nest->uv) : -1;
+    if (timeout_ms == 0 || (alive && watchers_pending(&nest->uv)))
         loop_defer(nest->loop, &nest->task);
     if (timeout_ms <= 0) {
         loop_timer_stop(&nest->timer);
