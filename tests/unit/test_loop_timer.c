@@ -158,7 +158,8 @@ static void test_more_than_a_turn(void)
     CHECK(stats.turns >= 1); /* a turn is counted when the next begins */
 }
 
-/* 30 ms of sleep with one timer at their end are one sleep, not a poll. */
+/* 30 ms of sleep with one timer at their end are one sleep, not a poll; a few interruptions are the
+ * kernel's (the end of a ring destroyed before interrupts the thread). */
 static void test_idle_sleeps(void)
 {
     struct loop_stats stats;
@@ -167,7 +168,7 @@ static void test_idle_sleeps(void)
     loop_timer_start(kit_loop, &other, due, on_end);
     kit_run();
     loop_stats(kit_loop, &stats);
-    CHECK(stats.turns <= 3);
+    CHECK(stats.turns <= 6);
     CHECK(loop_now_us(kit_loop) >= due);
     CHECK(stats.lag_count == 1);
 }
