@@ -47,11 +47,11 @@ static const char *title_of(int status)
     return "OK";
 }
 
-static void add_header(struct lws *wsi, const char *name, const char *value, unsigned char **at,
-                       unsigned char *end)
+static int add_header(struct lws *wsi, const char *const pair[2], unsigned char **at,
+                      unsigned char *end)
 {
-    (void)lws_add_http_header_by_name(wsi, (const unsigned char *)name,
-                                      (const unsigned char *)value, (int)strlen(value), at, end);
+    return lws_add_http_header_by_name(wsi, (const unsigned char *)pair[0],
+                                       (const unsigned char *)pair[1], (int)strlen(pair[1]), at, end);
 }
 
 /* Status line and headers; `extra` is "name:", then its value, or NULL. */
@@ -61,9 +61,10 @@ static int send_head(struct lws *wsi, int status, const char *type, size_t len,
     unsigned char head[LWS_PRE + HEADER_BYTES_MAX], *at = head + LWS_PRE, *end = head + sizeof head;
     if (lws_add_http_common_headers(wsi, (unsigned)status, type, len, &at, end) != 0)
         return -1;
-    add_header(wsi, "cache-control:", "no-store", &at, end);
-    if (extra != NULL)
-        add_header(wsi, extra[0], extra[1], &at, end);
+    static const char *const no_store[] = {"cache-control:", "no-store"};
+    if (add_header(wsi, no_store, &at, end) != 0 ||
+        (extra != NULL && add_header(wsi, extra, &at, end) != 0))
+        return -1;
     return lws_finalize_write_http_header(wsi, head + LWS_PRE, &at, end) != 0 ? -1 : 0;
 }
 

@@ -1,0 +1,137 @@
+#include "base/buf.h"
+#include "base/lat.h"
+#include "base/status.h"
+#include "server/codec.h"
+#include "server/event.h"
+#include "tests/check.h"
+#include <jansson.h>
+
+static char *splice(struct buf *bytes, uint64_t seq, const struct lat *lat)
+{
+    return codec_splice(bytes->data + CODEC_HEAD_MAX, seq, 1234, lat);
+}
+
+/* Writes an event the way a worker and a front do together; the caller ends `bytes`. */
+static json_t *whole(const struct event *event, struct buf *bytes, const struct lat *lat)
+{
+    static const char space[CODEC_HEAD_MAX];
+    buf_init(bytes, 65536);
+    buf_append(bytes, space, sizeof space);
+    CHECK_EQ(codec_event_write(event, bytes), STATUS_OK);
+    json_error_t error;
+    json_t *object = json_loads(splice(bytes, event->seq, lat), JSON_REJECT_DUPLICATES, &error);
+    CHECK(object != NULL);
+    return object;
+}
+
+static const char *text_of(json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static void test_transcript(void)
+{
+    struct event *event = event_create(EVENT_TRANSCRIPT);
+    event->segment = 3;
+    event->rev = 7;
+    event->seq = 9;
+    event->final = true;
+    event->committed = event_str(event, "He said \"ñandú\"\n");
+    event->tentative = "";
+    event->language = "en-US";
+    event->start_ms = 10;
+    event->end_ms = 900;
+    struct lat lat;
+    lat_start(&lat, 1000);
+    lat_mark(&lat, LAT_HOLD, 51000);
+    lat_mark(&lat, LAT_UPSTREAM, 151000);
+    struct buf bytes;
+    json_t *object = whole(event, &bytes, &lat);
+    CHECK_STR(text_of(object, "type"), "transcript");
+    CHECK_STR(text_of(object, "committed"), "He said \"ñandú\"\n");
+    CHECK_EQ(json_integer_value(json_object_get(object, "seq")), 9);
+    CHECK_EQ(json_integer_value(json_object_get(object, "t_ms")), 1234);
+    json_t *ledger = json_object_get(object, "lat");
+    CHECK(json_number_value(json_object_get(ledger, "audio")) == 150.0);
+    CHECK(json_number_value(json_object_get(ledger, "hold")) == 50.0);
+    CHECK(json_number_value(json_object_get(ledger, "upstream")) == 100.0);
+    CHECK(json_object_get(object, "words") == NULL);
+    json_decref(object);
+    buf_deinit(&bytes);
+    event_free(event);
+}
+
+static void test_no_seq_no_lat(void)
+{
+    struct event *event = event_create(EVENT_ACK);
+    event->audio_samples = 48000;
+    struct buf bytes;
+    json_t *object = whole(event, &bytes, NULL);
+    CHECK(json_object_get(object, "seq") == NULL);
+    CHECK(json_object_get(object, "lat") == NULL);
+    CHECK_EQ(json_integer_value(json_object_get(object, "audio_samples")), 48000);
+    json_decref(object);
+    buf_deinit(&bytes);
+    event_free(event);
+}
+
+static void test_errors(void)
+{
+    static const char *const fatal[] = {"start_required", "over_capacity", "frame_too_big",
+                                        "unauthorized", "internal"};
+    static const int closes[] = {1008, 1013, 1009, 1008, 1011};
+    for (int i = 0; i < 5; i++) {
+        struct event *event = event_error(fatal[i], "why", 1500);
+        CHECK(event->fatal);
+        CHECK_EQ(event->close_code, closes[i]);
+        struct buf bytes;
+        json_t *object = whole(event, &bytes, NULL);
+        CHECK_STR(text_of(object, "code"), fatal[i]);
+        CHECK(json_is_true(json_object_get(object, "fatal")));
+        CHECK_EQ(json_integer_value(json_object_get(object, "retry_after_ms")), 1500);
+        json_decref(object);
+        buf_deinit(&bytes);
+        event_free(event);
+    }
+    struct event *event = event_error("bad_message", "why", 0);
+    CHECK(!event->fatal && event->close_code == 0);
+    event_free(event);
+}
+
+static void test_started(void)
+{
+    struct event *event = event_create(EVENT_STARTED);
+    event->session = "abc";
+    event->started_at = "2026-01-01T00:00:00.000Z";
+    event->epoch = 1;
+    event->open_segment = 1;
+    event->limits.targets_max = 8;
+    struct client_settings settings = {.source = "en-US",
+                                       .targets = {"es"},
+                                       .targets_len = 1,
+                                       .rate = 16000,
+                                       .stability = STABILITY_LOW,
+                                       .explain_in = "",
+                                       .class_name = "",
+                                       .name = "Ana"};
+    event_copy_settings(event, &settings);
+    struct buf bytes;
+    json_t *object = whole(event, &bytes, NULL);
+    CHECK_STR(text_of(object, "session"), "abc");
+    CHECK_STR(text_of(object, "stability"), "low");
+    CHECK_STR(text_of(object, "name"), "Ana");
+    CHECK(json_is_false(json_object_get(object, "durable")));
+    CHECK_EQ(json_integer_value(json_object_get(json_object_get(object, "limits"), "targets_max")), 8);
+    json_decref(object);
+    buf_deinit(&bytes);
+    event_free(event);
+}
+
+int main(void)
+{
+    RUN(test_transcript);
+    RUN(test_no_seq_no_lat);
+    RUN(test_errors);
+    RUN(test_started);
+    return check_done();
+}
