@@ -185,8 +185,9 @@ static int words_fill(const char *text, size_t len, struct translate__words *wor
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
         struct translate__word *word = &words->list[i];
-        bool more = translate__word_next(text, len, &at, &word->span);
-        assert(more);
+        /* Counted before: only lack of memory hides a word. */
+        if (!translate__word_next(text, len, &at, &word->span))
+            return STATUS_NOMEM;
         size_t bytes = word->span.end - word->span.start;
         int status = fold_hash(text + word->span.start, bytes, &word->fold);
         if (status != 0)
