@@ -1,10 +1,13 @@
 /*
- * The gRPC side of speech: one thread that sits in grpc_completion_queue_next(), starts every batch and carries all
- * calls of google.cloud.speech.v1.Speech/StreamingRecognize over a pool of channels, at most `streams_per_channel` each.
+ * The gRPC side of speech: one thread that sits in grpc_completion_queue_next(), starts every batch
+ * and carries all calls of google.cloud.speech.v1.Speech/StreamingRecognize over a pool of
+ * channels, at most `streams_per_channel` each.
  * https://cloud.google.com/speech-to-text/docs/reference/rpc/google.cloud.speech.v1
  *
  * A call is named by (session, call): the opener chooses `call`, unique within the session.
- * Threads: stt_client_* from any thread; on_event runs on the stt thread and must only pass the event on.
+ *
+ * Threads: stt_client_* from any thread, except that nobody may call when destroy is called;
+ * on_event runs on the stt thread and must only pass the event on.
  * Memory: events are given to on_event, which frees them with msg.free_fn (or sends them on).
  */
 #pragma once
@@ -18,24 +21,29 @@ struct stt_client;
 struct stt_response; /* stt/codec.h */
 
 struct stt_client_config {
-    const char *target;           /* host:port */
-    bool plaintext;               /* loopback targets only, else STATUS_INVALID */
-    const char *ca_file;          /* PEM; NULL: the system's roots */
-    const char *credentials;      /* NULL or "": none; "google": application default credentials; else a file that holds
-                                     a bearer token, read again when the API says UNAUTHENTICATED */
+    const char *target;  /* host:port */
+    bool plaintext;      /* loopback targets only, else STATUS_INVALID */
+    const char *ca_file; /* PEM; NULL: the system's roots */
+    /* NULL or "": none; "google": application default credentials; else a file that holds a bearer
+     * token. The file is read again when the API says UNAUTHENTICATED: if the token is another one
+     * by then, the call ends with UNAVAILABLE instead, since a new attempt may succeed. */
+    const char *credentials;
     const char *quota_project;    /* x-goog-user-project metadata, or NULL */
-    unsigned channels_max;        /* bound on channels */
+    unsigned channels_max;        /* bound on channels, ≤ STT_CHANNELS_MAX */
     unsigned streams_per_channel; /* ≤ 80 for Google */
-    unsigned open_timeout_ms;     /* no response headers needed, but the call must be accepted by then */
+    /* No response headers needed, but the call must have its stream by then, or it ends with
+     * DEADLINE_EXCEEDED; 0: no bound. */
+    unsigned open_timeout_ms;
 };
 
-/* Audio as it goes on the wire: one buffer with room for the protobuf header before the PCM. Shared read-only between
- * the session's ring and the calls it is sent on; freed when the last reference goes. */
+/* Audio as it goes on the wire: one buffer with room for the protobuf header before the PCM. Shared
+ * read-only between the session's ring and the calls it is sent on; freed when the last reference
+ * goes. */
 #define STT_BLOCK_HEAD 16
 struct stt_block {
     _Atomic uint32_t refs;
-    uint32_t bytes;         /* PCM bytes, even */
-    uint64_t first_sample;  /* session's audio position of the first sample */
+    uint32_t bytes;        /* PCM bytes, even */
+    uint64_t first_sample; /* session's audio position of the first sample */
     uint8_t head[STT_BLOCK_HEAD];
     uint8_t pcm[];
 };
@@ -47,18 +55,20 @@ void stt_block_unref(struct stt_block *block);
 enum stt_event_kind {
     STT_EVENT_SENT,     /* a block was handed to gRPC and accepted: credit comes back */
     STT_EVENT_RESPONSE, /* `response` */
-    STT_EVENT_CLOSED,   /* the last event of a call: grpc_status and details */
+    STT_EVENT_CLOSED,   /* the last event of a call; blocks without SENT by then get none */
 };
 
 struct stt_event {
     struct msg msg; /* msg.session names the session */
     uint32_t call;
     enum stt_event_kind kind;
-    int64_t at_us;                 /* CLOCK_MONOTONIC on the stt thread: handed to gRPC, or received from it */
+    int64_t at_us; /* CLOCK_MONOTONIC on the stt thread: handed to gRPC, or received from it */
     uint64_t end_sample;           /* SENT: position after the block */
     struct stt_response *response; /* RESPONSE: owned by the event */
-    int grpc_status;               /* CLOSED: the numbers of google.rpc.Code */
-    char *details;                 /* CLOSED: text from the API, may be "" */
+    /* CLOSED: the numbers of google.rpc.Code; an error that came inside a response counts before
+     * the call's own status. */
+    int grpc_status;
+    char *details; /* CLOSED: text from the API or ours, valid UTF-8, may be "" */
 };
 
 typedef void stt_event_fn(void *ctx, struct stt_event *event);
@@ -69,12 +79,12 @@ int stt_client_create(struct stt_client **out, const struct stt_client_config *c
 /* Cancels every call, delivers their CLOSED events, joins the thread. */
 void stt_client_destroy(struct stt_client *client);
 
-/* Takes `config` bytes (the encoded first request) when 0. STATUS_FULL: mailbox full, no event will come. When no channel
- * has a free stream: a CLOSED event with RESOURCE_EXHAUSTED. */
+/* Takes `config` bytes (the encoded first request) when 0. STATUS_FULL: mailbox full, no event will
+ * come. When no channel has a free stream: a CLOSED event with RESOURCE_EXHAUSTED. */
 int stt_client_open(struct stt_client *client, uint64_t session, uint32_t call, char *config,
                     size_t config_len);
-/* Takes a reference of its own. Blocks of one call go out in order; at most STT_CALL_BLOCKS_MAX may be unsent, the sender
- * counts SENT events. STATUS_FULL: nothing was queued. */
+/* Takes a reference of its own. Blocks of one call go out in order; at most STT_CALL_BLOCKS_MAX may
+ * be unsent, the sender counts SENT events. None after finish. STATUS_FULL: nothing was queued. */
 int stt_client_send(struct stt_client *client, uint64_t session, uint32_t call,
                     struct stt_block *block);
 /* Half-close after what is queued: the API then sends its last results and CLOSED. */

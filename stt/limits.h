@@ -9,13 +9,19 @@
 #define STT_COMMANDS_PER_TURN 256
 #define STT_CHANNELS_MAX      256
 #define STT_STREAMS_MAX       1000 /* on one channel; Google's own bound is 100 */
-/* Calls that wait for their channel to connect are closed as UNAVAILABLE past open_timeout_ms,
- * looked at so often. */
-#define STT_OPEN_CHECK_MS 100
+/* Bytes a call may have written ahead of the connection before SENT waits for it. */
+#define STT_WRITE_BUFFER_BYTES (16 << 10)
+/* A connection with calls on which nothing is received is pinged after, and given up after that. */
+#define STT_KEEPALIVE_MS         30000
+#define STT_KEEPALIVE_TIMEOUT_MS 10000
+/* Between attempts to connect: the first pause, and the longest. */
+#define STT_RECONNECT_MS     500
+#define STT_RECONNECT_MAX_MS 5000
 /* Text from the API that is kept of a closed call, bytes. */
 #define STT_DETAILS_MAX 1024
 /* A file that holds a bearer token, bytes. */
 #define STT_TOKEN_BYTES_MAX 16384
+#define STT_TOKEN_READ_MS   1000 /* between looks into it */
 #define STT_CA_BYTES_MAX    (4 << 20)
 
 /* One message from the API. */

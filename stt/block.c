@@ -1,0 +1,58 @@
+#include "base/mem.h"
+#include "stt/call.h"
+#include "stt/client.h"
+#include "stt/codec.h"
+#include "stt/limits.h"
+#include <assert.h>
+#include <stdatomic.h>
+#include <string.h>
+
+_Static_assert(STT_BLOCK_HEAD >= STT_AUDIO_HEAD_MAX, "the header must fit before the PCM");
+_Static_assert(offsetof(struct stt_block, pcm) == offsetof(struct stt_block, head) + STT_BLOCK_HEAD,
+               "header and PCM must be one run of bytes");
+
+struct stt_block *stt_block_create(const void *pcm, uint32_t bytes, uint64_t first_sample)
+{
+    assert(pcm != NULL && bytes > 0 && bytes % 2 == 0 && bytes <= STT_BLOCK_BYTES_MAX);
+    struct stt_block *block = mem_alloc(sizeof *block + bytes);
+    if (block == NULL)
+        return NULL;
+    atomic_init(&block->refs, 1);
+    block->bytes = bytes;
+    block->first_sample = first_sample;
+    uint8_t head[STT_AUDIO_HEAD_MAX];
+    size_t head_len;
+    stt_codec_audio_head(bytes, head, &head_len);
+    memcpy(block->head + STT_BLOCK_HEAD - head_len, head, head_len);
+    memcpy(block->pcm, pcm, bytes);
+    return block;
+}
+
+const uint8_t *stt__block_wire(struct stt_block *block, size_t *len)
+{
+    uint8_t head[STT_AUDIO_HEAD_MAX];
+    size_t head_len;
+    stt_codec_audio_head(block->bytes, head, &head_len);
+    *len = head_len + block->bytes;
+    return block->head + STT_BLOCK_HEAD - head_len;
+}
+
+struct stt_block *stt_block_ref(struct stt_block *block)
+{
+    /* Relaxed: who takes a reference already has one. */
+    uint32_t before = atomic_fetch_add_explicit(&block->refs, 1, memory_order_relaxed);
+    assert(before > 0 && before < UINT32_MAX);
+    return block;
+}
+
+void stt_block_unref(struct stt_block *block)
+{
+    if (block == NULL)
+        return;
+    /* Release what this holder did with the block, acquire what the others did before freeing it.
+     */
+    uint32_t before = atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel);
+    assert(before > 0);
+    if (before == 1)
+        mem_free(block);
+}

@@ -1,0 +1,309 @@
+#include "stt/client.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "stt/call.h"
+#include "stt/channel.h"
+#include "stt/limits.h"
+#include <assert.h>
+#include <grpc/grpc.h>
+#include <grpc/support/log.h>
+#include <stdatomic.h>
+#include <string.h>
+
+struct stt_client {
+    struct mailbox *mailbox;
+    grpc_completion_queue *queue;
+    /* gRPC core has no public alarm. A batch without operations completes at once, from any thread
+     * and on any call: this one is of a channel that leads nowhere. */
+    grpc_channel *lame;
+    grpc_call *waker;
+    struct stt_tag wake_tag;
+    struct stt_channels channels;
+    struct stt_calls calls;
+    struct stt_counters counters;
+    pthread_t thread;
+    /* Set once by destroy, release; read by the thread each turn, acquire. */
+    _Atomic bool stopping;
+    bool stopped; /* the thread has cancelled its calls */
+};
+
+/* gRPC's own words are for those who debug it. */
+static void on_grpc_log(gpr_log_func_args *args)
+{
+    LOG_DEBUG(LOG_STT, 0, "grpc", "severity=%s file=%s line=%d text=%s",
+              gpr_log_severity_string(args->severity), args->file, args->line,
+              LOG_Q(args->message));
+}
+
+static void grpc_log_redirect(void)
+{
+    gpr_set_log_function(on_grpc_log);
+    gpr_set_log_verbosity(log_on(LOG_STT, LOG_LEVEL_TRACE)   ? GPR_LOG_SEVERITY_DEBUG
+                          : log_on(LOG_STT, LOG_LEVEL_DEBUG) ? GPR_LOG_SEVERITY_INFO
+                                                             : GPR_LOG_SEVERITY_ERROR);
+}
+
+/* The mailbox's wake: only a sender that finds the thread asleep comes here. */
+static void client_wake(void *ctx)
+{
+    struct stt_client *client = ctx;
+    grpc_call_error error = grpc_call_start_batch(client->waker, NULL, 0, &client->wake_tag, NULL);
+    assert(error == GRPC_CALL_OK);
+}
+
+static void client_on_command(struct stt_client *client, struct stt_command *command)
+{
+    struct stt_calls *calls = &client->calls;
+    switch ((enum stt_command_kind)command->event.msg.kind) {
+    case STT_COMMAND_OPEN:
+        if (client->stopped)
+            stt_call_refuse(calls, command, GRPC_STATUS_CANCELLED, "the server is shutting down");
+        else
+            stt_call_on_open(calls, command);
+        return;
+    case STT_COMMAND_SEND: stt_call_on_send(calls, command); return;
+    case STT_COMMAND_FINISH: stt_call_on_finish(calls, command); return;
+    case STT_COMMAND_CANCEL: stt_call_on_cancel(calls, command); return;
+    }
+    assert(!"unknown command");
+}
+
+/* True when there may be more. */
+static bool client_take_commands(struct stt_client *client)
+{
+    for (unsigned i = 0; i < STT_COMMANDS_PER_TURN; i++) {
+        struct msg *msg = mailbox_recv(client->mailbox);
+        if (msg == NULL)
+            return false;
+        client_on_command(client, (struct stt_command *)msg);
+    }
+    return true;
+}
+
+static gpr_timespec deadline_in(int64_t us)
+{
+    if (us == INT64_MAX)
+        return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                        gpr_time_from_micros(us > 0 ? us : 0, GPR_TIMESPAN));
+}
+
+static void client_on_event(struct stt_client *client, const grpc_event *event)
+{
+    struct stt_tag *tag = event->tag;
+    switch (tag->kind) {
+    case STT_TAG_WAKE: break;
+    case STT_TAG_WATCH: stt_channels_on_watch(&client->channels, tag->owner); break;
+    default: stt_call_on_batch(&client->calls, tag, event->success != 0); break;
+    }
+}
+
+/* One turn: commands, what is overdue, one completion. The queue is entered to sleep only with the
+ * mailbox parked, so a busy thread is never woken. */
+static void client_turn(struct stt_client *client)
+{
+    bool more = client_take_commands(client);
+    int64_t wait_us = 0;
+    if (!more) {
+        int64_t now_us = client->calls.opening_first != NULL ? clock_mono_us() : 0;
+        int64_t due_us = stt_calls_expire(&client->calls, now_us);
+        if (mailbox_park(client->mailbox))
+            wait_us = due_us == INT64_MAX ? INT64_MAX : due_us - now_us;
+    }
+    grpc_event event = grpc_completion_queue_next(client->queue, deadline_in(wait_us), NULL);
+    if (event.type == GRPC_OP_COMPLETE)
+        client_on_event(client, &event);
+}
+
+/* Watches and late wakes are still in the queue. */
+static void client_drain(struct stt_client *client)
+{
+    stt_channels_close(&client->channels);
+    for (unsigned i = 0; i < client->channels.len; i++)
+        while (client->channels.list[i]->tag.in_flight) {
+            grpc_event event = grpc_completion_queue_next(
+                client->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+            if (event.type == GRPC_OP_COMPLETE)
+                client_on_event(client, &event);
+        }
+}
+
+static void *client_run(void *ctx)
+{
+    struct stt_client *client = ctx;
+    while (!client->stopped || client->calls.len > 0 || mailbox_len(client->mailbox) > 0) {
+        client_turn(client);
+        if (!client->stopped && atomic_load_explicit(&client->stopping, memory_order_acquire)) {
+            client->stopped = true;
+            stt_calls_cancel_all(&client->calls);
+        }
+    }
+    client_drain(client);
+    return NULL;
+}
+
+static bool config_valid(const struct stt_client_config *config)
+{
+    return config->target != NULL && config->target[0] != '\0' && config->channels_max > 0 &&
+           config->channels_max <= STT_CHANNELS_MAX && config->streams_per_channel > 0 &&
+           config->streams_per_channel <= STT_STREAMS_MAX;
+}
+
+/* What has no thread yet; safe on a half-made client. */
+static void client_free(struct stt_client *client)
+{
+    if (client->mailbox != NULL)
+        mailbox_destroy(client->mailbox);
+    if (client->calls.table != NULL)
+        stt_calls_deinit(&client->calls);
+    grpc_call_unref(client->waker);
+    grpc_channel_destroy(client->lame);
+    grpc_completion_queue_shutdown(client->queue);
+    while (
+        grpc_completion_queue_next(client->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL).type !=
+        GRPC_QUEUE_SHUTDOWN)
+        ;
+    grpc_completion_queue_destroy(client->queue);
+    mem_free(client);
+    grpc_shutdown();
+}
+
+static struct stt_client *client_alloc(const struct stt_client_config *config)
+{
+    struct stt_client *client = mem_calloc(1, sizeof *client);
+    if (client == NULL)
+        return NULL;
+    grpc_log_redirect();
+    grpc_init();
+    client->wake_tag = (struct stt_tag){.kind = STT_TAG_WAKE, .owner = client};
+    client->queue = grpc_completion_queue_create_for_next(NULL);
+    client->lame = grpc_lame_client_channel_create(NULL, GRPC_STATUS_UNAVAILABLE, "wakes only");
+    client->waker = grpc_channel_create_call(client->lame, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                             client->queue, grpc_slice_from_static_string("/wake"),
+                                             NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    client->mailbox = mailbox_create(STT_COMMANDS_MAX, client_wake, client);
+    int status =
+        stt_calls_init(&client->calls, (size_t)config->channels_max * config->streams_per_channel);
+    if (client->mailbox == NULL || status != 0) {
+        client_free(client);
+        return NULL;
+    }
+    client->calls.channels = &client->channels;
+    client->calls.queue = client->queue;
+    client->calls.counters = &client->counters;
+    client->calls.open_timeout_us = config->open_timeout_ms * INT64_C(1000);
+    return client;
+}
+
+int stt_client_create(struct stt_client **out, const struct stt_client_config *config,
+                      stt_event_fn *on_event, void *ctx)
+{
+    assert(out != NULL && config != NULL && on_event != NULL);
+    if (!config_valid(config))
+        return STATUS_INVALID;
+    struct stt_client *client = client_alloc(config);
+    if (client == NULL)
+        return STATUS_NOMEM;
+    client->calls.on_event = on_event;
+    client->calls.ctx = ctx;
+    int status = stt_channels_init(&client->channels, config, client->queue, &client->counters);
+    if (status != 0) {
+        client_free(client);
+        return status;
+    }
+    status = thread_start(&client->thread, "stt", client_run, client);
+    if (status != 0) {
+        client_drain(client);
+        stt_channels_deinit(&client->channels);
+        client_free(client);
+        return status;
+    }
+    *out = client;
+    return 0;
+}
+
+void stt_client_destroy(struct stt_client *client)
+{
+    if (client == NULL)
+        return;
+    mailbox_close(client->mailbox);
+    atomic_store_explicit(&client->stopping, true, memory_order_release);
+    client_wake(client);
+    pthread_join(client->thread, NULL);
+    stt_channels_deinit(&client->channels);
+    client_free(client);
+}
+
+static int client_command(struct stt_client *client, struct stt_command *command)
+{
+    if (command == NULL)
+        return STATUS_NOMEM;
+    int status = mailbox_send(client->mailbox, &command->event.msg);
+    if (status != 0)
+        stt__command_free(&command->event.msg);
+    return status;
+}
+
+int stt_client_open(struct stt_client *client, uint64_t session, uint32_t call, char *config,
+                    size_t config_len)
+{
+    assert(client != NULL);
+    struct stt_command *command = stt__command_create(STT_COMMAND_OPEN, session, call);
+    if (command == NULL)
+        return STATUS_NOMEM;
+    struct stt_call *opened = stt__call_create(config, config_len);
+    if (opened == NULL) {
+        stt__command_free(&command->event.msg);
+        return STATUS_NOMEM;
+    }
+    command->opened = opened;
+    int status = mailbox_send(client->mailbox, &command->event.msg);
+    if (status == 0)
+        return 0;
+    (void)stt__call_give_config(opened);
+    stt__command_free(&command->event.msg);
+    return status;
+}
+
+int stt_client_send(struct stt_client *client, uint64_t session, uint32_t call,
+                    struct stt_block *block)
+{
+    assert(client != NULL && block != NULL);
+    struct stt_command *command = stt__command_create(STT_COMMAND_SEND, session, call);
+    if (command != NULL)
+        command->block = stt_block_ref(block);
+    return client_command(client, command);
+}
+
+int stt_client_finish(struct stt_client *client, uint64_t session, uint32_t call)
+{
+    assert(client != NULL);
+    return client_command(client, stt__command_create(STT_COMMAND_FINISH, session, call));
+}
+
+int stt_client_cancel(struct stt_client *client, uint64_t session, uint32_t call)
+{
+    assert(client != NULL);
+    return client_command(client, stt__command_create(STT_COMMAND_CANCEL, session, call));
+}
+
+void stt_client_stats(struct stt_client *client, struct stt_client_stats *out)
+{
+    assert(client != NULL && out != NULL);
+    struct stt_counters *counters = &client->counters;
+#define READ(name) out->name = atomic_load_explicit(&counters->name, memory_order_relaxed)
+    READ(calls_open);
+    READ(calls_total);
+    READ(channels);
+    READ(blocks_sent);
+    READ(bytes_sent);
+    READ(responses);
+    READ(waiting);
+    for (int i = 0; i < 17; i++)
+        READ(closed_by_status[i]);
+#undef READ
+}

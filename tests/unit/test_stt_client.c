@@ -1,0 +1,787 @@
+#include "stt/client.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "stt/codec.h"
+#include "stt/credentials.h"
+#include "stt/limits.h"
+#include "tests/check.h"
+#include "tests/upstream/speech_server.h"
+#include "tests/upstream/test_cert.h"
+#include <arpa/inet.h>
+#include <grpc/grpc.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define WAIT_MS      20000
+#define BLOCK_BYTES  3200 /* 100 ms at 16 kHz */
+#define BLOCK_FRAMES (BLOCK_BYTES / 2)
+
+/* A client, a server, and the events in between. */
+struct rig {
+    struct speech_server *server;
+    struct stt_client *client;
+    struct mailbox *events;
+    char target[64];
+};
+
+static void on_event(void *ctx, struct stt_event *event)
+{
+    struct rig *rig = ctx;
+    CHECK_EQ(mailbox_send(rig->events, &event->msg), 0);
+}
+
+static struct stt_client_config client_config(const struct rig *rig)
+{
+    return (struct stt_client_config){.target = rig->target,
+                                      .plaintext = true,
+                                      .channels_max = 4,
+                                      .streams_per_channel = 80,
+                                      .open_timeout_ms = 10000};
+}
+
+static void rig_start(struct rig *rig, const struct speech_server_config *server)
+{
+    *rig = (struct rig){.events = mailbox_create(16384, NULL, NULL)};
+    CHECK_EQ(speech_server_create(&rig->server, server), 0);
+    snprintf(rig->target, sizeof rig->target, "127.0.0.1:%u", speech_server_port(rig->server));
+}
+
+static void rig_connect(struct rig *rig, const struct stt_client_config *config)
+{
+    CHECK_EQ(stt_client_create(&rig->client, config, on_event, rig), 0);
+}
+
+static void rig_up(struct rig *rig, const struct speech_server_config *server)
+{
+    rig_start(rig, server);
+    struct stt_client_config config = client_config(rig);
+    rig_connect(rig, &config);
+}
+
+static void rig_down(struct rig *rig)
+{
+    stt_client_destroy(rig->client);
+    speech_server_destroy(rig->server);
+    mailbox_destroy(rig->events);
+}
+
+static void event_free(struct stt_event *event)
+{
+    event->msg.free_fn(&event->msg);
+}
+
+/* The next event, or the end of the program: nothing else would come. */
+static struct stt_event *event_next(struct rig *rig)
+{
+    struct msg *msg = mailbox_wait(rig->events, WAIT_MS);
+    if (msg == NULL) {
+        fprintf(stderr, "no event came\n");
+        abort();
+    }
+    return (struct stt_event *)msg;
+}
+
+/* Skips other events of the call; checks that it ends so. */
+static void expect_closed(struct rig *rig, uint64_t session, uint32_t call, int grpc_status,
+                          const char *details)
+{
+    for (;;) {
+        struct stt_event *event = event_next(rig);
+        CHECK_EQ(event->msg.session, session);
+        CHECK_EQ(event->call, call);
+        bool closed = event->kind == STT_EVENT_CLOSED;
+        if (closed) {
+            CHECK_EQ(event->grpc_status, grpc_status);
+            if (details != NULL)
+                CHECK_STR(event->details, details);
+        }
+        event_free(event);
+        if (closed)
+            return;
+    }
+}
+
+static void expect_silence(struct rig *rig)
+{
+    CHECK(mailbox_recv(rig->events) == NULL);
+}
+
+static char *config_make(size_t *len)
+{
+    struct stt_recognition_config config = {
+        .rate = 16000, .language = "en-US", .word_offsets = true, .interim_results = true};
+    struct buf out;
+    buf_init(&out, STT_CONFIG_BYTES_MAX);
+    CHECK_EQ(stt_codec_config_write(&config, &out), 0);
+    return buf_take(&out, len);
+}
+
+static void open_call(struct rig *rig, uint64_t session, uint32_t call)
+{
+    size_t len;
+    char *config = config_make(&len);
+    CHECK_EQ(stt_client_open(rig->client, session, call, config, len), 0);
+}
+
+static struct stt_block *block_make(uint64_t index)
+{
+    int16_t pcm[BLOCK_FRAMES];
+    for (int i = 0; i < BLOCK_FRAMES; i++)
+        pcm[i] = (int16_t)i;
+    return stt_block_create(pcm, sizeof pcm, index * BLOCK_FRAMES);
+}
+
+static void send_block(struct rig *rig, uint64_t session, uint32_t call, uint64_t index)
+{
+    struct stt_block *block = block_make(index);
+    CHECK_EQ(stt_client_send(rig->client, session, call, block), 0);
+    stt_block_unref(block);
+}
+
+/* Waits for what other threads will surely do; a step is a look, not a nap. */
+#define UNTIL(condition)                                                                           \
+    do {                                                                                           \
+        int64_t until_us__ = clock_mono_us() + WAIT_MS * INT64_C(1000);                            \
+        while (!(condition) && clock_mono_us() < until_us__)                                       \
+            sched_yield();                                                                         \
+        CHECK(condition);                                                                          \
+    } while (0)
+
+static struct stt_client_stats stats_of(struct rig *rig)
+{
+    struct stt_client_stats stats;
+    stt_client_stats(rig->client, &stats);
+    return stats;
+}
+
+static struct speech_server_stats served(struct rig *rig)
+{
+    struct speech_server_stats stats;
+    speech_server_stats(rig->server, &stats);
+    return stats;
+}
+
+static void test_block(void)
+{
+    struct stt_block *block = block_make(7);
+    CHECK_EQ(block->bytes, BLOCK_BYTES);
+    CHECK_EQ(block->first_sample, 7 * BLOCK_FRAMES);
+    /* 12 80 19: field 2, 3200 bytes, right before the PCM. */
+    CHECK(memcmp(block->head + STT_BLOCK_HEAD - 3, "\x12\x80\x19", 3) == 0);
+    CHECK_EQ(block->pcm[2], 1);
+    CHECK(stt_block_ref(block) == block);
+    CHECK_EQ(atomic_load(&block->refs), 2);
+    stt_block_unref(block);
+    CHECK_EQ(atomic_load(&block->refs), 1);
+    stt_block_unref(block);
+    stt_block_unref(NULL);
+    int16_t pcm[2] = {0};
+    mem_fail_nth(1);
+    CHECK(stt_block_create(pcm, sizeof pcm, 0) == NULL);
+    mem_fail_nth(0);
+}
+
+static void test_target_loopback(void)
+{
+    static const char *const yes[] = {"127.0.0.1:1", "127.255.0.9:65535", "localhost:50051",
+                                      "[::1]:443"};
+    static const char *const no[] = {"127.0.0.1",          "127.0.0.1:",
+                                     "127.0.0.1:0",        "10.0.0.1:1",
+                                     "speech.example:443", "localhost.example:1",
+                                     "[::2]:443",          "::1:443",
+                                     "127.0.0.1:65536",    "127.1:80",
+                                     "x127.0.0.1:80",      "127.0.0.1:8o",
+                                     "dns:///127.0.0.1:80"};
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
+        CHECK(stt__target_loopback(yes[i]));
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+        CHECK(!stt__target_loopback(no[i]));
+}
+
+static void test_config_refused(void)
+{
+    struct rig rig = {.target = "127.0.0.1:9"};
+    const struct stt_client_config good = client_config(&rig);
+    struct stt_client_config bad[9];
+    for (size_t i = 0; i < 9; i++)
+        bad[i] = good;
+    bad[0].target = "203.0.113.1:443"; /* plaintext past loopback */
+    bad[1].target = "";
+    bad[2].target = NULL;
+    bad[3].channels_max = 0;
+    bad[4].streams_per_channel = STT_STREAMS_MAX + 1;
+    bad[5].credentials = "/nonexistent/token";
+    bad[6].credentials = "google"; /* needs TLS */
+    bad[7].plaintext = false;
+    bad[7].ca_file = "/nonexistent/ca.pem";
+    bad[8].quota_project = "a\nb";
+    for (size_t i = 0; i < 9; i++) {
+        struct stt_client *client = NULL;
+        CHECK_EQ(stt_client_create(&client, &bad[i], on_event, &rig), STATUS_INVALID);
+        CHECK(client == NULL);
+    }
+}
+
+/* Sends `blocks` as fast as credit allows and half-closes; counts what comes until CLOSED. */
+struct tally {
+    unsigned sent, partials, finals;
+    uint64_t end_sample;
+    int64_t final_end_us;
+    int status;
+    char text[4096]; /* finals, joined */
+};
+
+static void tally_response(struct tally *tally, const struct stt_response *response)
+{
+    for (size_t i = 0; i < response->results_len; i++) {
+        const struct stt_result *result = &response->results[i];
+        if (!result->is_final) {
+            tally->partials++;
+            continue;
+        }
+        tally->finals++;
+        CHECK(result->result_end_us > tally->final_end_us);
+        tally->final_end_us = result->result_end_us;
+        size_t len = strlen(tally->text);
+        snprintf(tally->text + len, sizeof tally->text - len, "%s", result->transcript);
+        CHECK(result->words_len > 0);
+    }
+}
+
+static struct tally run_call(struct rig *rig, uint64_t session, uint32_t call, unsigned blocks)
+{
+    struct tally tally = {.status = -1};
+    unsigned next = 0;
+    int64_t at_us = 0;
+    open_call(rig, session, call);
+    while (tally.status < 0) {
+        while (next < blocks && next - tally.sent < STT_CALL_BLOCKS_MAX) {
+            send_block(rig, session, call, next++);
+            if (next == blocks)
+                CHECK_EQ(stt_client_finish(rig->client, session, call), 0);
+        }
+        struct stt_event *event = event_next(rig);
+        CHECK_EQ(event->msg.session, session);
+        CHECK_EQ(event->call, call);
+        CHECK(event->at_us <= clock_mono_us());
+        if (event->kind == STT_EVENT_SENT) {
+            CHECK_EQ(event->end_sample, tally.end_sample + BLOCK_FRAMES);
+            CHECK(event->at_us >= at_us);
+            at_us = event->at_us;
+            tally.end_sample = event->end_sample;
+            tally.sent++;
+        } else if (event->kind == STT_EVENT_RESPONSE) {
+            tally_response(&tally, event->response);
+        } else {
+            tally.status = event->grpc_status;
+        }
+        event_free(event);
+    }
+    return tally;
+}
+
+static void test_call(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.words = "to be or not", .final_every_ms = 1500});
+    struct tally tally = run_call(&rig, 0x100000001, 1, 40);
+    CHECK_EQ(tally.status, 0);
+    CHECK_EQ(tally.sent, 40);
+    CHECK_EQ(tally.finals, 3);
+    CHECK(tally.partials >= 30);
+    CHECK_EQ(tally.final_end_us, 4000000);
+    CHECK_STR(tally.text, "to be or not to be or not to be or not to be");
+    expect_silence(&rig);
+
+    CHECK_EQ(served(&rig).audio_bytes, 40 * BLOCK_BYTES);
+    CHECK_EQ(served(&rig).messages, 41);
+    CHECK_EQ(served(&rig).half_closes, 1);
+    CHECK_EQ(served(&rig).protocol_errors, 0);
+    uint8_t request[512];
+    size_t len;
+    char *config = config_make(&len);
+    CHECK_EQ(speech_server_request(rig.server, request, sizeof request), len);
+    CHECK(memcmp(request, config, len) == 0);
+    mem_free(config);
+
+    struct stt_client_stats stats = stats_of(&rig);
+    CHECK_EQ(stats.calls_open, 0);
+    CHECK_EQ(stats.calls_total, 1);
+    CHECK_EQ(stats.channels, 1);
+    CHECK_EQ(stats.blocks_sent, 40);
+    CHECK_EQ(stats.bytes_sent, 40 * BLOCK_BYTES);
+    CHECK_EQ(stats.responses, tally.partials + tally.finals);
+    CHECK_EQ(stats.closed_by_status[0], 1);
+    CHECK_EQ(stats.waiting, 0);
+    rig_down(&rig);
+}
+
+static void test_call_without_audio(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){0});
+    open_call(&rig, 1, 1);
+    CHECK_EQ(stt_client_finish(rig.client, 1, 1), 0);
+    CHECK_EQ(stt_client_finish(rig.client, 1, 1), 0); /* twice is once */
+    expect_closed(&rig, 1, 1, GRPC_STATUS_OK, "");
+    expect_silence(&rig);
+    rig_down(&rig);
+}
+
+static void test_late_final(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.latency_ms = 5, .late_final_ms = 80});
+    int64_t before_us = clock_mono_us();
+    struct tally tally = run_call(&rig, 1, 1, 5);
+    CHECK_EQ(tally.status, 0);
+    CHECK_EQ(tally.finals, 1);
+    CHECK_STR(tally.text, "word1 word2");
+    CHECK(clock_mono_us() - before_us >= 85000);
+    rig_down(&rig);
+}
+
+static void test_fail_open(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.fail_open = GRPC_STATUS_INVALID_ARGUMENT});
+    open_call(&rig, 1, 1);
+    expect_closed(&rig, 1, 1, GRPC_STATUS_INVALID_ARGUMENT, "scripted refusal");
+    CHECK_EQ(stats_of(&rig).closed_by_status[GRPC_STATUS_INVALID_ARGUMENT], 1);
+    expect_silence(&rig);
+    rig_down(&rig);
+}
+
+static void test_fail_mid_stream(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.fail_status = GRPC_STATUS_OUT_OF_RANGE,
+                                                .fail_after_ms = 300});
+    open_call(&rig, 1, 1);
+    for (int i = 0; i < 5; i++)
+        send_block(&rig, 1, 1, (uint64_t)i);
+    expect_closed(&rig, 1, 1, GRPC_STATUS_OUT_OF_RANGE,
+                  "Exceeded maximum allowed stream duration of 305 seconds.");
+    /* The session did not know yet. */
+    send_block(&rig, 1, 1, 5);
+    CHECK_EQ(stt_client_finish(rig.client, 1, 1), 0);
+    CHECK_EQ(stt_client_cancel(rig.client, 1, 1), 0);
+    struct tally tally = {0};
+    speech_server_script(rig.server, &(struct speech_server_config){0});
+    tally = run_call(&rig, 1, 2, 3);
+    CHECK_EQ(tally.status, 0);
+    expect_silence(&rig);
+    rig_down(&rig);
+}
+
+static void test_fail_in_response(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.fail_status = GRPC_STATUS_OUT_OF_RANGE,
+                                                .fail_after_messages = 2,
+                                                .fail_in_response = true});
+    open_call(&rig, 1, 1);
+    send_block(&rig, 1, 1, 0);
+    send_block(&rig, 1, 1, 1);
+    expect_closed(&rig, 1, 1, GRPC_STATUS_OUT_OF_RANGE,
+                  "Exceeded maximum allowed stream duration of 305 seconds.");
+    rig_down(&rig);
+}
+
+static void test_stream_limit(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.stream_limit_ms = 50});
+    open_call(&rig, 1, 1);
+    expect_closed(&rig, 1, 1, GRPC_STATUS_OUT_OF_RANGE, NULL);
+    rig_down(&rig);
+}
+
+static void test_drop(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.mute = true});
+    open_call(&rig, 1, 1);
+    open_call(&rig, 2, 1);
+    send_block(&rig, 1, 1, 0);
+    UNTIL(served(&rig).messages == 3);
+    speech_server_drop(rig.server);
+    unsigned closed = 0;
+    while (closed < 2) {
+        struct stt_event *event = event_next(&rig);
+        if (event->kind == STT_EVENT_CLOSED) {
+            CHECK_EQ(event->grpc_status, GRPC_STATUS_UNAVAILABLE);
+            closed++;
+        }
+        event_free(event);
+    }
+    speech_server_script(rig.server, &(struct speech_server_config){0});
+    CHECK_EQ(run_call(&rig, 1, 2, 3).status, 0);
+    rig_down(&rig);
+}
+
+static void test_cancel(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.mute = true});
+    struct stt_block *block = block_make(0);
+    open_call(&rig, 1, 1);
+    for (int i = 0; i < STT_CALL_BLOCKS_MAX; i++)
+        CHECK_EQ(stt_client_send(rig.client, 1, 1, block), 0);
+    CHECK_EQ(stt_client_cancel(rig.client, 1, 1), 0);
+    expect_closed(&rig, 1, 1, GRPC_STATUS_CANCELLED, NULL);
+    expect_silence(&rig);
+    /* Neither the queue nor gRPC keeps a block of a call that is over. */
+    UNTIL(atomic_load(&block->refs) == 1);
+    stt_block_unref(block);
+    UNTIL(served(&rig).calls_open == 0);
+    rig_down(&rig);
+}
+
+static void test_nobody_listens(void)
+{
+    struct rig rig;
+    rig_start(&rig, &(struct speech_server_config){0});
+    speech_server_destroy(rig.server);
+    rig.server = NULL;
+    struct stt_client_config config = client_config(&rig);
+    rig_connect(&rig, &config);
+    open_call(&rig, 1, 1);
+    expect_closed(&rig, 1, 1, GRPC_STATUS_UNAVAILABLE, NULL);
+    rig_down(&rig);
+}
+
+/* A peer that takes connections and never says a word of HTTP/2. */
+static void test_open_timeout(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    CHECK_EQ(bind(fd, (struct sockaddr *)&address, len), 0);
+    CHECK_EQ(listen(fd, 8), 0);
+    CHECK_EQ(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    struct rig rig = {.events = mailbox_create(64, NULL, NULL)};
+    snprintf(rig.target, sizeof rig.target, "127.0.0.1:%u", ntohs(address.sin_port));
+    struct stt_client_config config = client_config(&rig);
+    config.open_timeout_ms = 60;
+    rig_connect(&rig, &config);
+    int64_t before_us = clock_mono_us();
+    open_call(&rig, 1, 1);
+    open_call(&rig, 2, 1);
+    UNTIL(stats_of(&rig).waiting == 2);
+    expect_closed(&rig, 1, 1, GRPC_STATUS_DEADLINE_EXCEEDED, NULL);
+    expect_closed(&rig, 2, 1, GRPC_STATUS_DEADLINE_EXCEEDED, NULL);
+    CHECK(clock_mono_us() - before_us >= 60000);
+    CHECK_EQ(stats_of(&rig).waiting, 0);
+    rig_down(&rig);
+    close(fd);
+}
+
+static void test_streams_exhausted(void)
+{
+    struct rig rig;
+    rig_start(&rig, &(struct speech_server_config){0});
+    struct stt_client_config config = client_config(&rig);
+    config.channels_max = 2;
+    config.streams_per_channel = 2;
+    rig_connect(&rig, &config);
+    for (uint64_t session = 1; session <= 5; session++)
+        open_call(&rig, session, 1);
+    expect_closed(&rig, 5, 1, GRPC_STATUS_RESOURCE_EXHAUSTED, NULL);
+    CHECK_EQ(stats_of(&rig).channels, 2);
+    CHECK_EQ(stats_of(&rig).calls_open, 4);
+    for (uint64_t session = 1; session <= 4; session++) {
+        CHECK_EQ(stt_client_finish(rig.client, session, 1), 0);
+        expect_closed(&rig, session, 1, GRPC_STATUS_OK, NULL);
+    }
+    /* Streams are free again. */
+    CHECK_EQ(run_call(&rig, 5, 2, 2).status, 0);
+    CHECK_EQ(stats_of(&rig).channels, 2);
+    rig_down(&rig);
+}
+
+/* The API may allow fewer streams than we were told: calls then wait, and that shows. */
+static void test_waiting_for_stream(void)
+{
+    struct rig rig;
+    rig_start(&rig, &(struct speech_server_config){.streams_max = 1});
+    struct stt_client_config config = client_config(&rig);
+    config.channels_max = 1;
+    rig_connect(&rig, &config);
+    CHECK_EQ(run_call(&rig, 9, 1, 1).status, 0); /* the peer's settings are known */
+    open_call(&rig, 1, 1);
+    UNTIL(served(&rig).calls == 2);
+    open_call(&rig, 2, 1);
+    UNTIL(stats_of(&rig).calls_open == 2 && stats_of(&rig).waiting == 1);
+    CHECK_EQ(stt_client_finish(rig.client, 1, 1), 0);
+    expect_closed(&rig, 1, 1, GRPC_STATUS_OK, NULL);
+    UNTIL(stats_of(&rig).waiting == 0);
+    CHECK_EQ(stt_client_finish(rig.client, 2, 1), 0);
+    expect_closed(&rig, 2, 1, GRPC_STATUS_OK, NULL);
+    rig_down(&rig);
+}
+
+static void test_malformed_response(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.malformed = true});
+    open_call(&rig, 1, 1);
+    send_block(&rig, 1, 1, 0);
+    expect_closed(&rig, 1, 1, GRPC_STATUS_INTERNAL, status_text(STATUS_PROTOCOL));
+    rig_down(&rig);
+}
+
+static void file_write(char path[32], const char *text)
+{
+    if (path[0] == '\0') {
+        snprintf(path, 32, "/tmp/sotto-test-XXXXXX");
+        close(mkstemp(path));
+    }
+    FILE *file = fopen(path, "w");
+    CHECK(file != NULL && fputs(text, file) >= 0);
+    fclose(file);
+}
+
+static void test_tls(void)
+{
+    static struct test_cert cert, other;
+    test_cert_make(&cert);
+    test_cert_make(&other);
+    char ca_file[32] = "", other_file[32] = "";
+    file_write(ca_file, cert.cert_pem);
+    file_write(other_file, other.cert_pem);
+    struct rig rig;
+    rig_start(&rig,
+              &(struct speech_server_config){.cert_pem = cert.cert_pem, .key_pem = cert.key_pem});
+    struct stt_client_config config = client_config(&rig);
+    config.plaintext = false;
+    config.ca_file = ca_file;
+    config.quota_project = "billing-1";
+    rig_connect(&rig, &config);
+    struct tally tally = run_call(&rig, 1, 1, 20);
+    CHECK_EQ(tally.status, 0);
+    CHECK_EQ(tally.sent, 20);
+    char project[64];
+    speech_server_metadata(rig.server, "x-goog-user-project", project, sizeof project);
+    CHECK_STR(project, "billing-1");
+    stt_client_destroy(rig.client);
+
+    config.ca_file = other_file;
+    rig_connect(&rig, &config);
+    open_call(&rig, 1, 2);
+    expect_closed(&rig, 1, 2, GRPC_STATUS_UNAVAILABLE, NULL);
+    rig_down(&rig);
+    unlink(ca_file);
+    unlink(other_file);
+}
+
+/* A token that was replaced in its file costs one attempt, one that was not is refused for good. */
+static void test_token(void)
+{
+    char path[32] = "";
+    file_write(path, "  old\n");
+    struct rig rig;
+    rig_start(&rig, &(struct speech_server_config){.token = "old"});
+    struct stt_client_config config = client_config(&rig);
+    config.credentials = path;
+    rig_connect(&rig, &config);
+    CHECK_EQ(run_call(&rig, 1, 1, 1).status, GRPC_STATUS_OK);
+    speech_server_script(rig.server, &(struct speech_server_config){.token = "new"});
+    file_write(path, "new\n");
+    CHECK_EQ(run_call(&rig, 1, 2, 1).status, GRPC_STATUS_UNAVAILABLE);
+    CHECK_EQ(run_call(&rig, 1, 3, 1).status, GRPC_STATUS_OK);
+    speech_server_script(rig.server, &(struct speech_server_config){.token = "newer"});
+    CHECK_EQ(run_call(&rig, 1, 4, 1).status, GRPC_STATUS_UNAUTHENTICATED);
+    rig_down(&rig);
+
+    file_write(path, "two words");
+    struct stt_client *client;
+    CHECK_EQ(stt_client_create(&client, &config, on_event, &rig), STATUS_INVALID);
+    file_write(path, "\n");
+    CHECK_EQ(stt_client_create(&client, &config, on_event, &rig), STATUS_INVALID);
+    unlink(path);
+}
+
+static void test_destroy_with_calls(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.mute = true});
+    for (uint64_t session = 1; session <= 30; session++) {
+        open_call(&rig, session, 1);
+        send_block(&rig, session, 1, 0);
+    }
+    stt_client_destroy(rig.client);
+    unsigned closed = 0;
+    struct msg *msg;
+    while ((msg = mailbox_recv(rig.events)) != NULL) {
+        struct stt_event *event = (struct stt_event *)msg;
+        if (event->kind == STT_EVENT_CLOSED) {
+            CHECK_EQ(event->grpc_status, GRPC_STATUS_CANCELLED);
+            closed++;
+        }
+        event_free(event);
+    }
+    CHECK_EQ(closed, 30);
+    rig.client = NULL;
+    rig_down(&rig);
+}
+
+/* The stt thread is held up in a callback: what does not fit is refused, and the caller keeps what
+ * it gave. */
+static sem_t gate;
+
+static void on_event_gated(void *ctx, struct stt_event *event)
+{
+    if (event->kind == STT_EVENT_SENT)
+        sem_wait(&gate);
+    event_free(event);
+}
+
+static void test_mailbox_full(void)
+{
+    struct rig rig;
+    rig_start(&rig, &(struct speech_server_config){.mute = true});
+    struct stt_client_config config = client_config(&rig);
+    sem_init(&gate, 0, 0);
+    CHECK_EQ(stt_client_create(&rig.client, &config, on_event_gated, NULL), 0);
+    open_call(&rig, 1, 1);
+    send_block(&rig, 1, 1, 0);
+    UNTIL(served(&rig).messages == 2);
+    unsigned taken = 0;
+    while (taken <= STT_COMMANDS_MAX && stt_client_finish(rig.client, 2, 1) == 0)
+        taken++;
+    CHECK_EQ(taken, STT_COMMANDS_MAX);
+    struct stt_block *block = block_make(1);
+    CHECK_EQ(stt_client_send(rig.client, 1, 1, block), STATUS_FULL);
+    CHECK_EQ(atomic_load(&block->refs), 1);
+    stt_block_unref(block);
+    size_t len;
+    char *request = config_make(&len);
+    CHECK_EQ(stt_client_open(rig.client, 3, 1, request, len), STATUS_FULL);
+    mem_free(request);
+    CHECK_EQ(stt_client_cancel(rig.client, 1, 1), STATUS_FULL);
+    sem_post(&gate);
+    rig_down(&rig);
+    sem_destroy(&gate);
+}
+
+static void test_no_memory(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){0});
+    size_t len;
+    char *config = config_make(&len);
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        mem_fail_nth(nth);
+        CHECK_EQ(stt_client_open(rig.client, 1, 1, config, len), STATUS_NOMEM);
+    }
+    struct stt_block *block = block_make(0);
+    mem_fail_nth(1);
+    CHECK_EQ(stt_client_send(rig.client, 1, 1, block), STATUS_NOMEM);
+    CHECK_EQ(atomic_load(&block->refs), 1);
+    mem_fail_nth(1);
+    CHECK_EQ(stt_client_finish(rig.client, 1, 1), STATUS_NOMEM);
+    mem_fail_nth(0);
+    stt_block_unref(block);
+    mem_free(config);
+    rig_down(&rig);
+}
+
+/* Four senders, fifty sessions each, every one with its own order; one block is shared by all. */
+#define SENDERS       4
+#define SENDER_CALLS  50
+#define SENDER_BLOCKS 12
+
+struct sender {
+    struct rig *rig;
+    struct stt_block *shared;
+    unsigned number;
+    pthread_t thread;
+};
+
+static void *sender_run(void *ctx)
+{
+    struct sender *sender = ctx;
+    size_t len;
+    for (unsigned i = 0; i < SENDER_CALLS; i++) {
+        uint64_t session = sender->number * 1000 + i;
+        char *config = config_make(&len);
+        CHECK_EQ(stt_client_open(sender->rig->client, session, 1, config, len), 0);
+    }
+    for (unsigned block = 0; block < SENDER_BLOCKS; block++)
+        for (unsigned i = 0; i < SENDER_CALLS; i++)
+            CHECK_EQ(
+                stt_client_send(sender->rig->client, sender->number * 1000 + i, 1, sender->shared),
+                0);
+    for (unsigned i = 0; i < SENDER_CALLS; i++)
+        CHECK_EQ(stt_client_finish(sender->rig->client, sender->number * 1000 + i, 1), 0);
+    return NULL;
+}
+
+static void test_many_senders(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.latency_ms = 1});
+    struct stt_block *shared = block_make(0);
+    struct sender senders[SENDERS];
+    for (unsigned i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender){.rig = &rig, .shared = shared, .number = i};
+        CHECK_EQ(thread_start(&senders[i].thread, "sender", sender_run, &senders[i]), 0);
+    }
+    unsigned closed = 0, sent = 0, finals = 0;
+    while (closed < SENDERS * SENDER_CALLS) {
+        struct stt_event *event = event_next(&rig);
+        sent += event->kind == STT_EVENT_SENT;
+        if (event->kind == STT_EVENT_RESPONSE)
+            finals += event->response->results[0].is_final;
+        if (event->kind == STT_EVENT_CLOSED) {
+            CHECK_EQ(event->grpc_status, 0);
+            closed++;
+        }
+        event_free(event);
+    }
+    for (unsigned i = 0; i < SENDERS; i++)
+        pthread_join(senders[i].thread, NULL);
+    CHECK_EQ(sent, SENDERS * SENDER_CALLS * SENDER_BLOCKS);
+    CHECK_EQ(finals, SENDERS * SENDER_CALLS);
+    CHECK_EQ(served(&rig).audio_bytes,
+             (uint64_t)SENDERS * SENDER_CALLS * SENDER_BLOCKS * BLOCK_BYTES);
+    CHECK(stats_of(&rig).channels == 3 || stats_of(&rig).channels == 4);
+    UNTIL(atomic_load(&shared->refs) == 1);
+    stt_block_unref(shared);
+    rig_down(&rig);
+}
+
+int main(void)
+{
+    RUN(test_block);
+    RUN(test_target_loopback);
+    RUN(test_config_refused);
+    RUN(test_call);
+    RUN(test_call_without_audio);
+    RUN(test_late_final);
+    RUN(test_fail_open);
+    RUN(test_fail_mid_stream);
+    RUN(test_fail_in_response);
+    RUN(test_stream_limit);
+    RUN(test_drop);
+    RUN(test_cancel);
+    RUN(test_nobody_listens);
+    RUN(test_open_timeout);
+    RUN(test_streams_exhausted);
+    RUN(test_waiting_for_stream);
+    RUN(test_malformed_response);
+    RUN(test_tls);
+    RUN(test_token);
+    RUN(test_destroy_with_calls);
+    RUN(test_mailbox_full);
+    RUN(test_no_memory);
+    RUN(test_many_senders);
+    return check_done();
+}
