@@ -22,7 +22,7 @@
 #define BATCH_BYTES  (64 * 1024) /* lines joined into one write */
 #define QUOTED_SLOTS 8           /* LOG_Q results one line can hold, the message's included */
 #define FOLLOWS      (-1)        /* an area without a level of its own */
-#define CUT_MARK     "\" cut=1"
+#define CUT_MARK     " cut=1"
 
 static const char *const level_names[] = {"error", "warn", "info", "debug", "trace"};
 static const char *const area_names[LOG_AREAS] = {
@@ -311,14 +311,15 @@ static bool in_quotes(const char *text, size_t len)
  * or colour it. */
 static size_t finish_line(char *text, size_t len)
 {
-    size_t max = LOG_LINE_MAX - sizeof CUT_MARK - 1;
+    size_t max = LOG_LINE_MAX - sizeof CUT_MARK - 1; /* the mark, a quote, the newline */
     if (len > LOG_LINE_MAX - 1) {
         len = cut_at(text, max);
         if (text[len - 1] == '\\')
             len--;
-        const char *mark = in_quotes(text, len) ? CUT_MARK : CUT_MARK + 1;
-        memcpy(text + len, mark, strlen(mark));
-        len += strlen(mark);
+        if (in_quotes(text, len))
+            text[len++] = '"';
+        memcpy(text + len, CUT_MARK, sizeof CUT_MARK - 1);
+        len += sizeof CUT_MARK - 1;
     }
     for (size_t i = 0; i < len; i++) {
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
