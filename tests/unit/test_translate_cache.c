@@ -1,0 +1,142 @@
+#include "base/mem.h"
+#include "tests/check.h"
+#include "translate/limits.h"
+#include "translate/translate.h"
+#include <pthread.h>
+#include <stdbool.h>
+
+static void holds(struct translate_cache *cache, const char *text, const char *expected)
+{
+    char *got = translate_cache_get(cache, "en", "es", text);
+    if (expected == NULL)
+        CHECK(got == NULL);
+    else
+        CHECK_STR(got, expected);
+    mem_free(got);
+}
+
+static void test_put_and_get(void)
+{
+    struct translate_cache *cache = translate_cache_create(8);
+    holds(cache, "one", NULL);
+    translate_cache_put(cache, "en", "es", "one", "uno");
+    translate_cache_put(cache, "en", "fr", "one", "un");
+    translate_cache_put(cache, "en", "es", "two", "dos");
+    holds(cache, "one", "uno");
+    holds(cache, "two", "dos");
+    translate_cache_put(cache, "en", "es", "one", "UNO");
+    holds(cache, "one", "UNO");
+    char *got = translate_cache_get(cache, "en", "fr", "one");
+    CHECK_STR(got, "un");
+    mem_free(got);
+    /* The parts of a key do not run together. */
+    CHECK(translate_cache_get(cache, "en", "esone", "") == NULL);
+    translate_cache_destroy(cache);
+}
+
+static void test_oldest_goes(void)
+{
+    struct translate_cache *cache = translate_cache_create(3);
+    translate_cache_put(cache, "en", "es", "a", "1");
+    translate_cache_put(cache, "en", "es", "b", "2");
+    translate_cache_put(cache, "en", "es", "c", "3");
+    holds(cache, "a", "1");
+    translate_cache_put(cache, "en", "es", "d", "4");
+    holds(cache, "b", NULL);
+    holds(cache, "a", "1");
+    holds(cache, "c", "3");
+    holds(cache, "d", "4");
+    translate_cache_destroy(cache);
+}
+
+static void test_bounded(void)
+{
+    struct translate_cache *cache = translate_cache_create(100);
+    char text[32], answer[32];
+    for (int i = 0; i < 5000; i++) {
+        snprintf(text, sizeof text, "text %d", i);
+        snprintf(answer, sizeof answer, "answer %d", i);
+        translate_cache_put(cache, "en", "es", text, answer);
+    }
+    for (int i = 0; i < 5000; i++) {
+        snprintf(text, sizeof text, "text %d", i);
+        snprintf(answer, sizeof answer, "answer %d", i);
+        holds(cache, text, i >= 4900 ? answer : NULL);
+    }
+    translate_cache_destroy(cache);
+}
+
+static void test_long_texts_are_not_kept(void)
+{
+    static char text[TRANSLATE_CACHE_TEXT_BYTES + 2];
+    memset(text, 'x', TRANSLATE_CACHE_TEXT_BYTES);
+    struct translate_cache *cache = translate_cache_create(4);
+    translate_cache_put(cache, "en", "es", text, "y");
+    holds(cache, text, "y");
+    text[TRANSLATE_CACHE_TEXT_BYTES] = 'x';
+    translate_cache_put(cache, "en", "es", text, "y");
+    holds(cache, text, NULL);
+    translate_cache_destroy(cache);
+}
+
+static void test_no_memory(void)
+{
+    for (unsigned nth = 1; nth <= 3; nth++) {
+        mem_fail_nth(nth);
+        CHECK(translate_cache_create(4) == NULL);
+        mem_fail_nth(0);
+    }
+    struct translate_cache *cache = translate_cache_create(4);
+    mem_fail_nth(1);
+    translate_cache_put(cache, "en", "es", "a", "1");
+    mem_fail_nth(0);
+    holds(cache, "a", NULL);
+    translate_cache_put(cache, "en", "es", "a", "1");
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        mem_fail_nth(nth);
+        CHECK(translate_cache_get(cache, "en", "es", "a") == NULL);
+        mem_fail_nth(0);
+    }
+    holds(cache, "a", "1");
+    translate_cache_destroy(cache);
+}
+
+static void *churn(void *ctx)
+{
+    struct translate_cache *cache = ctx;
+    size_t wrong = 0;
+    for (int i = 0; i < 20000; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i * 7 % 97);
+        char *got = translate_cache_get(cache, "en", "es", text);
+        wrong += got != NULL && strcmp(got, text) != 0;
+        mem_free(got);
+        translate_cache_put(cache, "en", "es", text, text);
+    }
+    return (void *)wrong;
+}
+
+static void test_any_thread(void)
+{
+    struct translate_cache *cache = translate_cache_create(50);
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, churn, cache), 0);
+    for (int i = 0; i < 4; i++) {
+        void *wrong;
+        pthread_join(threads[i], &wrong);
+        CHECK(wrong == NULL);
+    }
+    translate_cache_destroy(cache);
+}
+
+int main(void)
+{
+    RUN(test_put_and_get);
+    RUN(test_oldest_goes);
+    RUN(test_bounded);
+    RUN(test_long_texts_are_not_kept);
+    RUN(test_no_memory);
+    RUN(test_any_thread);
+    return check_done();
+}
