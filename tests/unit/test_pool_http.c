@@ -1,0 +1,399 @@
+/* The pool against an upstream that misbehaves: real sockets, TLS and HTTP/2 on loopback. */
+#include "tests/unit/pool_kit.h"
+
+static void test_warm_before_first_request(void)
+{
+    kit_server_start((struct chat_server_config){.key = "test-key"});
+    kit_open_warm(kit_defaults());
+    struct chat_server_stats before = kit_server_stats();
+    CHECK_EQ(before.handshakes, 2);
+    CHECK_EQ(before.models, 2);
+    kit_send((struct kit_ask){.id = 1});
+    kit_send((struct kit_ask){.id = 2, .stream = true});
+    CHECK(kit_wait_finals(2));
+    kit_expect_hello(1, false);
+    kit_expect_hello(2, true);
+    CHECK_EQ(kit_results[1].pieces, 1);
+    CHECK_EQ(kit_server_stats().handshakes, 2);
+    struct pool_stats stats = kit_stats();
+    CHECK_EQ(stats.handshakes_late, 0);
+    CHECK_EQ(stats.connects_total, 2);
+    CHECK_EQ(stats.connections, 2);
+    CHECK_EQ(stats.sent, 2);
+    CHECK_EQ(stats.done, 2);
+    CHECK_EQ(stats.failed + stats.retried, 0);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_ledger(void)
+{
+    kit_server_start((struct chat_server_config){.latency_ms = 60});
+    kit_open_warm(kit_defaults());
+    int64_t begin_us = clock_mono_us();
+    kit_send((struct kit_ask){.id = 1});
+    CHECK(kit_wait_finals(1));
+    const struct lat *lat = &kit_results[1].lat;
+    CHECK(lat->part_us[LAT_UPSTREAM] >= 55000);
+    int64_t sum_us = 0;
+    for (int i = 0; i < LAT_PARTS; i++)
+        sum_us += lat->part_us[i];
+    CHECK_EQ(sum_us, lat->last_us - lat->start_us);
+    CHECK(lat->last_us - begin_us <= kit_results[1].at_us - begin_us);
+    CHECK(kit_stats().upstream_p99_us >= 55000);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_multiplexes_on_one_connection(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){.latency_ms = 50});
+    config = kit_defaults();
+    config.connections = 1;
+    kit_open_warm(config);
+    for (unsigned id = 1; id <= 40; id++)
+        kit_send((struct kit_ask){.id = id});
+    CHECK(kit_wait_finals(40));
+    for (unsigned id = 1; id <= 40; id++)
+        kit_expect_hello(id, false);
+    struct chat_server_stats server = kit_server_stats();
+    CHECK_EQ(server.connections, 1);
+    CHECK_EQ(server.streams_peak, 40);
+    CHECK_EQ(kit_stats().handshakes_late, 0);
+    kit_close();
+    kit_server_stop();
+}
+
+static bool is_waiting(void *ctx)
+{
+    return kit_stats().waiting_stream == *(unsigned *)ctx;
+}
+
+static void test_streams_are_bounded_and_waiting_is_visible(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){.latency_ms = 80});
+    config = kit_defaults();
+    config.streams_per_connection = 3;
+    kit_open_warm(config);
+    for (unsigned id = 1; id <= 10; id++)
+        kit_send((struct kit_ask){.id = id});
+    unsigned waiting = 4;
+    CHECK(kit_wait(is_waiting, &waiting, 1000));
+    CHECK_EQ(kit_stats().in_flight, 6);
+    CHECK_EQ(kit_stats().queued, 4);
+    CHECK(kit_wait_finals(10));
+    CHECK(kit_server_stats().streams_peak <= 3);
+    CHECK_EQ(kit_server_stats().connections, 2);
+    CHECK_EQ(kit_stats().waiting_stream, 0);
+    kit_close();
+    kit_server_stop();
+}
+
+/* The server allows fewer streams than we were told: libcurl waits, and that is visible too. */
+static void test_server_allows_fewer_streams(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){.latency_ms = 60, .streams_max = 2});
+    config = kit_defaults();
+    config.connections = 1;
+    kit_open_warm(config);
+    for (unsigned id = 1; id <= 6; id++)
+        kit_send((struct kit_ask){.id = id});
+    unsigned waiting = 4;
+    CHECK(kit_wait(is_waiting, &waiting, 1000));
+    CHECK(kit_wait_finals(6));
+    for (unsigned id = 1; id <= 6; id++)
+        kit_expect_hello(id, false);
+    CHECK_EQ(kit_server_stats().connections, 1);
+    kit_close();
+    kit_server_stop();
+}
+
+static bool server_saw_requests(void *ctx)
+{
+    return kit_server_stats().requests >= *(unsigned *)ctx;
+}
+
+static bool server_saw_resets(void *ctx)
+{
+    return kit_server_stats().resets >= *(unsigned *)ctx;
+}
+
+static void test_cancel_resets_the_stream(void)
+{
+    unsigned one = 1;
+    kit_server_start((struct chat_server_config){.fault = "silent#1"});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1, .retries = 2});
+    CHECK(kit_wait(server_saw_requests, &one, 2000));
+    CHECK_EQ(pool_cancel(kit_pool, 1000 + 1, 1), 0);
+    CHECK_EQ(pool_cancel(kit_pool, 1000 + 1, 99), 0); /* unknown: ignored */
+    CHECK_EQ(pool_cancel(kit_pool, 5, 1), 0);         /* another session's: ignored */
+    CHECK(kit_wait_finals(1));
+    kit_expect_failed(1, STATUS_CANCELLED);
+    CHECK(kit_wait(server_saw_resets, &one, 2000));
+    CHECK_EQ(kit_stats().cancelled, 1);
+    CHECK_EQ(kit_stats().in_flight, 0);
+    kit_send((struct kit_ask){.id = 2});
+    CHECK(kit_wait_finals(2));
+    kit_expect_hello(2, false);
+    CHECK_EQ(kit_server_stats().connections, 2);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_deadline(void)
+{
+    unsigned one = 1;
+    kit_server_start((struct chat_server_config){.fault = "slow-byte#1"});
+    kit_open_warm(kit_defaults());
+    int64_t begin_us = clock_mono_us();
+    kit_send((struct kit_ask){.id = 1, .deadline_ms = 150, .retries = 2, .stream = true});
+    CHECK(kit_wait_finals(1));
+    kit_expect_failed(1, STATUS_TIMEOUT);
+    CHECK(kit_results[1].pieces >= 3);
+    int64_t took_us = kit_results[1].at_us - begin_us;
+    CHECK(took_us >= 150000 && took_us < 400000);
+    CHECK(kit_wait(server_saw_resets, &one, 2000));
+    CHECK_EQ(kit_stats().expired, 1);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_stall_is_tried_elsewhere(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){.fault = "stall#1"});
+    config = kit_defaults();
+    config.stall_ms = 150;
+    kit_open_warm(config);
+    kit_send((struct kit_ask){.id = 1, .retries = 1, .stream = true});
+    CHECK(kit_wait_finals(1));
+    kit_expect_hello(1, true);
+    CHECK_EQ(kit_results[1].restarts, 1);
+    CHECK_EQ(kit_stats().retried, 1);
+    chat_server_set_fault(kit_server, "stall#1");
+    kit_send((struct kit_ask){.id = 2, .retries = 1, .cls = POOL_PARTIAL_TRANSLATION});
+    CHECK(kit_wait_finals(2));
+    kit_expect_failed(2, STATUS_UNAVAILABLE);
+    CHECK_EQ(kit_server_stats().resets, 2);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_rate_limit_waits_and_pauses(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "429:1#1"});
+    kit_open_warm(kit_defaults());
+    int64_t begin_us = clock_mono_us();
+    kit_send((struct kit_ask){.id = 1, .retries = 1});
+    unsigned one = 1;
+    CHECK(kit_wait(server_saw_requests, &one, 2000));
+    kit_wait(NULL, NULL, 50);
+    kit_send((struct kit_ask){.id = 2});
+    CHECK(kit_wait_finals(2));
+    kit_expect_hello(1, false);
+    kit_expect_hello(2, false);
+    CHECK(kit_results[1].at_us - begin_us >= 1000000);
+    CHECK(kit_results[2].at_us - begin_us >= 1000000);
+    CHECK_EQ(kit_stats().throttled, 1);
+    CHECK_EQ(kit_stats().retried, 1);
+    chat_server_set_fault(kit_server, "429:7");
+    kit_send((struct kit_ask){.id = 3});
+    CHECK(kit_wait_finals(3));
+    kit_expect_failed(3, STATUS_BUDGET);
+    CHECK_EQ(kit_results[3].retry_after_ms, 7000);
+    CHECK_EQ(kit_results[3].http_status, 429);
+    CHECK(strstr(kit_results[3].error.data, "rate_limit_exceeded") != NULL);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_quota_is_never_retried(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "quota"});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1, .retries = 3});
+    CHECK(kit_wait_finals(1));
+    kit_expect_failed(1, STATUS_BUDGET);
+    CHECK_EQ(kit_server_stats().requests, 1);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_server_errors(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "500#1"});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1, .retries = 2});
+    CHECK(kit_wait_finals(1));
+    kit_expect_hello(1, false);
+    CHECK_EQ(kit_results[1].restarts, 0);
+    chat_server_set_fault(kit_server, "500");
+    kit_send((struct kit_ask){.id = 2, .retries = 1});
+    CHECK(kit_wait_finals(2));
+    kit_expect_failed(2, STATUS_UNAVAILABLE);
+    CHECK_EQ(kit_results[2].http_status, 500);
+    chat_server_set_fault(kit_server, "400");
+    kit_send((struct kit_ask){.id = 3, .retries = 2});
+    CHECK(kit_wait_finals(3));
+    kit_expect_failed(3, STATUS_REFUSED);
+    CHECK_EQ(kit_results[3].http_status, 400);
+    CHECK_EQ(kit_server_stats().requests, 2 + 2 + 1);
+    CHECK_EQ(kit_stats().retried, 2);
+    kit_close();
+    kit_server_stop();
+}
+
+/* Not worth a wait beyond the deadline: the failure itself is the answer, at once. */
+static void test_no_retry_past_the_deadline(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "429:5"});
+    kit_open_warm(kit_defaults());
+    int64_t begin_us = clock_mono_us();
+    kit_send((struct kit_ask){.id = 1, .retries = 3, .deadline_ms = 2000});
+    CHECK(kit_wait_finals(1));
+    kit_expect_failed(1, STATUS_BUDGET);
+    CHECK(kit_results[1].at_us - begin_us < 1000000);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_reset_streams(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "rst#1"});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1, .retries = 1});
+    CHECK(kit_wait_finals(1));
+    kit_expect_hello(1, false);
+    CHECK_EQ(kit_stats().retried, 1);
+    CHECK_EQ(kit_server_stats().connections, 2);
+    chat_server_set_fault(kit_server, "refused#1");
+    kit_send((struct kit_ask){.id = 2, .retries = 1});
+    CHECK(kit_wait_finals(2));
+    kit_expect_hello(2, false);
+    CHECK_EQ(kit_stats().retried, 2);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_connection_lost_in_mid_flight(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "drop#1", .latency_ms = 30});
+    kit_open_warm(kit_defaults());
+    for (unsigned id = 1; id <= 10; id++)
+        kit_send((struct kit_ask){.id = id, .retries = 2});
+    CHECK(kit_wait_finals(10));
+    for (unsigned id = 1; id <= 10; id++)
+        kit_expect_hello(id, false);
+    CHECK(kit_stats().retried >= 1);
+    kit_close();
+    kit_server_stop();
+}
+
+static bool both_warm_again(void *ctx)
+{
+    return kit_stats().connections == 2 && kit_server_stats().handshakes >= *(unsigned *)ctx;
+}
+
+static void test_goaway_moves_on(void)
+{
+    unsigned three = 3;
+    kit_server_start((struct chat_server_config){.latency_ms = 30});
+    kit_open_warm(kit_defaults());
+    for (unsigned id = 1; id <= 4; id++)
+        kit_send((struct kit_ask){.id = id, .retries = 2});
+    CHECK(kit_wait(server_saw_requests, &(unsigned){4}, 2000));
+    chat_server_set_fault(kit_server, "goaway#1");
+    for (unsigned id = 5; id <= 8; id++)
+        kit_send((struct kit_ask){.id = id, .retries = 2});
+    CHECK(kit_wait_finals(8));
+    for (unsigned id = 1; id <= 8; id++)
+        kit_expect_hello(id, false);
+    CHECK_EQ(kit_server_stats().goaways, 1);
+    CHECK(kit_stats().retried >= 1);
+    kit_send((struct kit_ask){.id = 9});
+    CHECK(kit_wait_finals(9));
+    CHECK(kit_wait(both_warm_again, &three, 5000));
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_wrong_authority(void)
+{
+    struct pool_config config;
+    char other[64] = "/tmp/sotto-other-XXXXXX";
+    close(mkstemp(other));
+    struct chat_server *unused;
+    CHECK_EQ(chat_server_create(&unused, &(struct chat_server_config){.cert_file = other}), 0);
+    chat_server_destroy(unused);
+    kit_server_start((struct chat_server_config){0});
+    config = kit_defaults();
+    config.ca_file = other;
+    kit_open_warm(config); /* ready: each has failed once */
+    CHECK_EQ(kit_stats().connections, 0);
+    kit_send((struct kit_ask){.id = 1, .cls = POOL_PARTIAL_TRANSLATION});
+    kit_send((struct kit_ask){.id = 2, .deadline_ms = 300});
+    CHECK(kit_wait_finals(2));
+    kit_expect_failed(1, STATUS_UNAVAILABLE);
+    kit_expect_failed(2, STATUS_UNAVAILABLE);
+    CHECK_EQ(kit_server_stats().requests, 0);
+    kit_close();
+    kit_server_stop();
+    unlink(other);
+}
+
+static void test_refused_then_the_server_appears(void)
+{
+    kit_server_start((struct chat_server_config){0});
+    uint16_t port = chat_server_port(kit_server);
+    kit_server_stop();
+    kit_open_warm(kit_defaults());
+    CHECK_EQ(kit_stats().connections, 0);
+    kit_send((struct kit_ask){.id = 1});
+    kit_wait(NULL, NULL, 100);
+    kit_server_start((struct chat_server_config){.port = port});
+    pool_close(kit_pool, NULL, NULL); /* its authority was the certificate of before */
+    CHECK_EQ(pool_create(&kit_pool, kit_loop, &kit_config, kit_on_reply, NULL), 0);
+    kit_wait(NULL, NULL, 20);
+    kit_expect_failed(1, STATUS_CLOSED);
+    kit_close();
+    kit_server_stop();
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    static const enum loop_backend backends[] = {LOOP_URING, LOOP_EPOLL};
+    for (unsigned i = 0; i < 2; i++) {
+        struct loop *probe;
+        kit_backend = backends[i];
+        if (loop_create(&probe, kit_backend) != 0) {
+            fprintf(stderr, "skip: backend %u is not available\n", i);
+            continue;
+        }
+        fprintf(stderr, "on %s\n", loop_backend_name(probe));
+        loop_destroy(probe);
+        RUN(test_warm_before_first_request);
+        RUN(test_ledger);
+        RUN(test_multiplexes_on_one_connection);
+        RUN(test_streams_are_bounded_and_waiting_is_visible);
+        RUN(test_server_allows_fewer_streams);
+        RUN(test_cancel_resets_the_stream);
+        RUN(test_deadline);
+        RUN(test_stall_is_tried_elsewhere);
+        RUN(test_rate_limit_waits_and_pauses);
+        RUN(test_quota_is_never_retried);
+        RUN(test_server_errors);
+        RUN(test_no_retry_past_the_deadline);
+        RUN(test_reset_streams);
+        RUN(test_connection_lost_in_mid_flight);
+        RUN(test_goaway_moves_on);
+        RUN(test_wrong_authority);
+        RUN(test_refused_then_the_server_appears);
+    }
+    unlink(kit_cert);
+    return check_done();
+}
