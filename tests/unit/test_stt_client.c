@@ -30,10 +30,19 @@ struct rig {
     char target[64];
 };
 
+/* Off the main thread there is no counting of checks: what fails there ends the program. */
+#define NEED(expr)                                                                                 \
+    do {                                                                                           \
+        if (!(expr)) {                                                                             \
+            fprintf(stderr, "%s:%d: NEED(%s)\n", __FILE__, __LINE__, #expr);                       \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
 static void on_event(void *ctx, struct stt_event *event)
 {
     struct rig *rig = ctx;
-    CHECK_EQ(mailbox_send(rig->events, &event->msg), 0);
+    NEED(mailbox_send(rig->events, &event->msg) == 0);
 }
 
 static struct stt_client_config client_config(const struct rig *rig)
@@ -634,12 +643,14 @@ static void test_destroy_with_calls(void)
 
 /* The stt thread is held up in a callback: what does not fit is refused, and the caller keeps what
  * it gave. */
-static sem_t gate;
+static sem_t held, gate;
 
 static void on_event_gated(void *ctx, struct stt_event *event)
 {
-    if (event->kind == STT_EVENT_SENT)
+    if (event->kind == STT_EVENT_SENT) {
+        sem_post(&held);
         sem_wait(&gate);
+    }
     event_free(event);
 }
 
@@ -648,11 +659,12 @@ static void test_mailbox_full(void)
     struct rig rig;
     rig_start(&rig, &(struct speech_server_config){.mute = true});
     struct stt_client_config config = client_config(&rig);
+    sem_init(&held, 0, 0);
     sem_init(&gate, 0, 0);
     CHECK_EQ(stt_client_create(&rig.client, &config, on_event_gated, NULL), 0);
     open_call(&rig, 1, 1);
     send_block(&rig, 1, 1, 0);
-    UNTIL(served(&rig).messages == 2);
+    sem_wait(&held);
     unsigned taken = 0;
     while (taken <= STT_COMMANDS_MAX && stt_client_finish(rig.client, 2, 1) == 0)
         taken++;
@@ -668,6 +680,7 @@ static void test_mailbox_full(void)
     CHECK_EQ(stt_client_cancel(rig.client, 1, 1), STATUS_FULL);
     sem_post(&gate);
     rig_down(&rig);
+    sem_destroy(&held);
     sem_destroy(&gate);
 }
 
@@ -701,26 +714,33 @@ static void test_no_memory(void)
 struct sender {
     struct rig *rig;
     struct stt_block *shared;
+    const char *config;
+    size_t config_len;
     unsigned number;
     pthread_t thread;
 };
 
+static char *config_copy(const char *config, size_t len)
+{
+    char *copy = mem_alloc(len);
+    NEED(copy != NULL);
+    memcpy(copy, config, len);
+    return copy;
+}
+
 static void *sender_run(void *ctx)
 {
     struct sender *sender = ctx;
-    size_t len;
-    for (unsigned i = 0; i < SENDER_CALLS; i++) {
-        uint64_t session = sender->number * 1000 + i;
-        char *config = config_make(&len);
-        CHECK_EQ(stt_client_open(sender->rig->client, session, 1, config, len), 0);
-    }
+    struct stt_client *client = sender->rig->client;
+    uint64_t first = sender->number * 1000;
+    for (unsigned i = 0; i < SENDER_CALLS; i++)
+        NEED(stt_client_open(client, first + i, 1, config_copy(sender->config, sender->config_len),
+                             sender->config_len) == 0);
     for (unsigned block = 0; block < SENDER_BLOCKS; block++)
         for (unsigned i = 0; i < SENDER_CALLS; i++)
-            CHECK_EQ(
-                stt_client_send(sender->rig->client, sender->number * 1000 + i, 1, sender->shared),
-                0);
+            NEED(stt_client_send(client, first + i, 1, sender->shared) == 0);
     for (unsigned i = 0; i < SENDER_CALLS; i++)
-        CHECK_EQ(stt_client_finish(sender->rig->client, sender->number * 1000 + i, 1), 0);
+        NEED(stt_client_finish(client, first + i, 1) == 0);
     return NULL;
 }
 
@@ -729,9 +749,12 @@ static void test_many_senders(void)
     struct rig rig;
     rig_up(&rig, &(struct speech_server_config){.latency_ms = 1});
     struct stt_block *shared = block_make(0);
+    size_t config_len;
+    char *config = config_make(&config_len);
     struct sender senders[SENDERS];
     for (unsigned i = 0; i < SENDERS; i++) {
-        senders[i] = (struct sender){.rig = &rig, .shared = shared, .number = i};
+        senders[i] = (struct sender){
+            .rig = &rig, .shared = shared, .config = config, .config_len = config_len, .number = i};
         CHECK_EQ(thread_start(&senders[i].thread, "sender", sender_run, &senders[i]), 0);
     }
     unsigned closed = 0, sent = 0, finals = 0;
@@ -753,6 +776,7 @@ static void test_many_senders(void)
     CHECK_EQ(served(&rig).audio_bytes,
              (uint64_t)SENDERS * SENDER_CALLS * SENDER_BLOCKS * BLOCK_BYTES);
     CHECK(stats_of(&rig).channels == 3 || stats_of(&rig).channels == 4);
+    mem_free(config);
     UNTIL(atomic_load(&shared->refs) == 1);
     stt_block_unref(shared);
     rig_down(&rig);
