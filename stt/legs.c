@@ -122,10 +122,10 @@ static enum failure failure_of(const struct stt_stream *stream, const struct stt
     case CODE_UNIMPLEMENTED: return FAILURE_REFUSED;
     case CODE_UNAUTHENTICATED:
         /* A token that worked has expired: a new call reads it again, once. */
-        return stream->ever_answered && stream->failures == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
+        return stream->ever_answered && stream->denied == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
     case CODE_CANCELLED:
         /* Where credentials or location are wrong, some calls are just cancelled. */
-        return stream->failures == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
+        return stream->denied == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
     default: return FAILURE_TRANSIENT;
     }
 }
@@ -156,6 +156,7 @@ void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_stat
                    const char *details, int64_t now_us)
 {
     enum failure failure = failure_of(stream, leg, grpc_status, now_us);
+    stream->denied += grpc_status == CODE_CANCELLED || grpc_status == CODE_UNAUTHENTICATED;
     leg_rewind(stream, leg);
     if (failure == FAILURE_REFUSED) {
         stream_refuse(stream, grpc_status, details, now_us);
@@ -187,6 +188,7 @@ void stt__leg_on_answer(struct stt_stream *stream, struct stt_leg *leg, int64_t 
     leg->answered = true;
     leg->event_us = now_us;
     stream->ever_answered = true;
+    stream->denied = 0;
     stream_healthy(stream);
 }
 
@@ -372,13 +374,20 @@ static void leg_finish(struct stt_stream *stream, struct stt_leg *leg, int64_t n
 /* With no open hypothesis, audio the provider has had for long is silence. */
 static bool leg_settle_silence(struct stt_stream *stream, const struct stt_leg *leg, int64_t now_us)
 {
-    if (!stt_segment_empty(&stream->segment) || leg->base > stream->settled)
+    if (!stt_segment_silent(&stream->segment) || leg->base > stream->settled)
         return false;
+    int64_t quiet_us = stream->heard_us + STT_SETTLE_MS * 1000;
+    if (now_us < quiet_us) {
+        stt__due(stream, quiet_us);
+        return false;
+    }
     uint64_t to = leg->next < leg->end ? leg->next : leg->end;
     uint64_t from = stream->settled;
     uint64_t heard = stt_ring_heard(&stream->ring, from, to, now_us - STT_SETTLE_MS * 1000);
     if (heard - from >= stt__samples(stream, STT_SETTLE_STEP_MS)) {
-        stt_segment_next(&stream->segment, false);
+        /* Carry is still to be heard again until the place is passed where it was heard first. */
+        if (heard >= stream->heard_end)
+            stt_segment_next(&stream->segment, false);
         stt__settle(stream, heard);
         return true;
     }
@@ -399,13 +408,26 @@ static int64_t leg_age_us(const struct stt_stream *stream, const struct stt_leg 
 /* A segment so long, or audio so much, that the provider has to be made to decide. */
 static bool segment_too_long(const struct stt_stream *stream, const struct stt_leg *leg)
 {
-    if (stt_segment_empty(&stream->segment))
+    if (stt_segment_silent(&stream->segment))
         return false;
     int64_t max = (int64_t)stream->config.ring_ms * 3 / 4;
     max = max < STT_SEGMENT_MS_MAX ? max : STT_SEGMENT_MS_MAX;
     uint64_t since = stream->settled > leg->base ? stream->settled : leg->base;
     return stt__ms(stream, leg->next - since) >= max ||
            stt_segment_words(&stream->segment) >= STT_SEGMENT_WORDS_MAX;
+}
+
+/* A call that accepts nothing is dead: it fails. */
+static bool leg_stalled(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    int64_t until = leg->moved_us + STT_STALL_MS * 1000;
+    if (leg->unsent == 0)
+        return false;
+    if (now_us >= until)
+        stt__leg_fail(stream, leg, CODE_DEADLINE_EXCEEDED, "the call takes no audio", now_us);
+    else
+        stt__due(stream, until);
+    return now_us >= until;
 }
 
 /* Limits of a call that takes audio. */
@@ -416,12 +438,8 @@ static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t n
     int64_t age = leg_age_us(stream, leg, now_us);
     bool restart = head && (leg->at_final || silent) && age >= leg->soft_us;
     leg->at_final = false;
-    if (leg->unsent > 0 && now_us - leg->moved_us >= STT_STALL_MS * 1000) {
-        stt__leg_fail(stream, leg, CODE_DEADLINE_EXCEEDED, "the call takes no audio", now_us);
+    if (leg_stalled(stream, leg, now_us))
         return;
-    }
-    if (leg->unsent > 0)
-        stt__due(stream, leg->moved_us + STT_STALL_MS * 1000);
     if (restart) {
         stt__leg_restart(stream, leg);
         leg_try_open(stream, leg, now_us);
@@ -443,9 +461,13 @@ static void leg_drain(struct stt_stream *stream, struct stt_leg *leg, int64_t no
 {
     if (leg->finish_due)
         leg_finish(stream, leg, now_us);
-    int64_t last = leg->event_us > leg->finished_us ? leg->event_us : leg->finished_us;
+    if (leg_stalled(stream, leg, now_us) || leg->unsent > 0)
+        return;
+    /* The provider's time begins when it has all the audio. */
+    int64_t heard = leg->moved_us > leg->finished_us ? leg->moved_us : leg->finished_us;
+    int64_t last = leg->event_us > heard ? leg->event_us : heard;
     int64_t until = last + STT_DRAIN_MS * 1000;
-    int64_t total = leg->finished_us + STT_DRAIN_TOTAL_MS * 1000;
+    int64_t total = heard + STT_DRAIN_TOTAL_MS * 1000;
     until = until < total ? until : total;
     if (now_us < until) {
         stt__due(stream, until);

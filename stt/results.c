@@ -177,6 +177,9 @@ static int apply_interim(struct stt_stream *stream, const struct stt_leg *leg,
     int status = stt_segment_hypothesis(&stream->segment, heard->text, heard->stable_len);
     if (status != STATUS_OK)
         return status;
+    if (heard->end > stream->heard_end)
+        stream->heard_end = heard->end;
+    stream->heard_us = stt_segment_silent(&stream->segment) ? stream->heard_us : now_us;
     if (stt_segment_empty(&stream->segment) && stream->shown.rev == 0)
         return STATUS_OK;
     if (stt_segment_empty(&stream->segment))
@@ -193,11 +196,12 @@ static int apply_final(struct stt_stream *stream, struct stt_leg *leg,
 {
     if (heard->end <= stream->final_end)
         return STATUS_OK;
-    bool beyond = stream->started && stream->end > heard->end;
+    bool beyond = stream->heard_end > heard->end;
     int status = stt_segment_final(&stream->segment, heard->text);
     if (status != STATUS_OK)
         return status;
     lat_stamp(stream, heard, heard->end, now_us);
+    stream->heard_us = stt_segment_silent(&stream->segment) ? stream->heard_us : now_us;
     if (stt_segment_empty(&stream->segment)) {
         if (stream->shown.rev > 0)
             segment_update(stream, heard);

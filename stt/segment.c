@@ -43,6 +43,11 @@ bool stt_segment_empty(const struct stt_segment *segment)
     return segment->text.len == 0 && segment->tentative.len == 0;
 }
 
+bool stt_segment_silent(const struct stt_segment *segment)
+{
+    return stt_segment_empty(segment) && segment->heard.len == 0;
+}
+
 size_t stt_segment_words(const struct stt_segment *segment)
 {
     size_t heard = segment->heard.len, committed = segment->committed.len;
@@ -125,16 +130,23 @@ int stt_segment_hypothesis(struct stt_segment *segment, const char *text, size_t
                            segment->text.len > 0);
 }
 
-/* The committed words from `from` on become the next segment's carry. */
-static int segment_uncover(struct stt_segment *segment, size_t from)
+static int words_append(struct stt_words *to, const struct stt_words *from, size_t at)
 {
+    int status = STATUS_OK;
+    for (size_t i = at; i < from->len && status == STATUS_OK; i++)
+        status = stt_words_push(to, &from->at[i]);
+    return status;
+}
+
+/* What was shown already and the final does not reach: carry of its own, and committed words. */
+static int segment_uncover(struct stt_segment *segment, size_t covered)
+{
+    int status = STATUS_OK;
     stt_words_clear(&segment->uncovered);
-    for (size_t i = from; i < segment->committed.len; i++) {
-        int status = stt_words_push(&segment->uncovered, &segment->committed.at[i]);
-        if (status != STATUS_OK)
-            return status;
-    }
-    return STATUS_OK;
+    if (segment->heard.len == segment->carried)
+        status = words_append(&segment->uncovered, &segment->carry, segment->carried);
+    return status == STATUS_OK ? words_append(&segment->uncovered, &segment->committed, covered)
+                               : status;
 }
 
 int stt_segment_final(struct stt_segment *segment, const char *text)
@@ -146,16 +158,15 @@ int stt_segment_final(struct stt_segment *segment, const char *text)
     if (status != STATUS_OK)
         return status;
     segment_align(segment, &alignment);
+    status = segment_uncover(segment, alignment.covered);
+    if (status != STATUS_OK)
+        return status;
     buf_reset(&segment->tentative);
+    segment->spliced = !alignment.clean;
     if (alignment.clean) {
         buf_reset(&segment->text);
         alignment.next = segment->carried;
-    } else {
-        segment->spliced = true;
-        status = segment_uncover(segment, alignment.covered);
     }
-    if (status != STATUS_OK)
-        return status;
     return stt_words_print(&segment->text, segment->heard.at + alignment.next,
                            segment->heard.len - alignment.next, false);
 }

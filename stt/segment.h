@@ -49,5 +49,7 @@ void stt_segment_next(struct stt_segment *segment, bool carry);
 const char *stt_segment_text(const struct stt_segment *segment);
 const char *stt_segment_tentative(const struct stt_segment *segment);
 bool stt_segment_empty(const struct stt_segment *segment);
+/* Empty, and the newest hypothesis is too: not even carry was heard. */
+bool stt_segment_silent(const struct stt_segment *segment);
 /* Words shown. */
 size_t stt_segment_words(const struct stt_segment *segment);

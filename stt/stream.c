@@ -77,6 +77,7 @@ int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *c
     stream->ctx = ctx;
     rng_init(&stream->rng, config->seed);
     stream->number = 1;
+    stream->heard_us = INT64_MIN / 2;
     uint32_t bytes = (uint32_t)(config->rate * config->block_ms / 1000 * 2);
     stream->block_bytes = bytes < STT_BLOCK_BYTES_MAX ? bytes : STT_BLOCK_BYTES_MAX;
     stt_segment_init(&stream->segment, config->agreement);

@@ -4,6 +4,8 @@
  * It coalesces audio into blocks, keeps what is not yet final, opens a call at the first audio, reopens it after an end or a
  * failure and replays, maps result times to the session's own audio clock, and cuts provider results into segments
  * (stt/segment.h) with a committed prefix that only grows. Segments count 1, 2, 3 …; each gets exactly one final.
+ * A segment whose hypothesis was taken back before any word was committed shows empty text and keeps its number for the
+ * next words: it is not open, and nothing is owed for it.
  *
  * Threads: the session's front thread. Time is passed in (microseconds of the loop's clock).
  * Memory: ops arguments are borrowed for the call unless said otherwise. ops must not call into the stream, getters aside.

@@ -108,6 +108,7 @@ struct stt_stream {
     size_t cancels_len;
     bool again;        /* the client was full: retry soon */
     unsigned failures; /* successive, without a response between them */
+    unsigned denied;   /* of them, statuses that hint at wrong credentials */
     bool ever_answered;
     int64_t retry_us; /* no call is opened before */
 
@@ -116,6 +117,8 @@ struct stt_stream {
     uint32_t number;
     uint64_t final_end;  /* end of the last final */
     uint64_t start, end; /* of the open segment */
+    uint64_t heard_end;  /* farthest end of a hypothesis */
+    int64_t heard_us;    /* newest result with words */
     bool started;
     char heard_language[STT_LANGUAGE_BYTES];
     struct lat lat; /* of the newest hypothesis */
