@@ -346,7 +346,8 @@ static void block_release(void *block)
     stt_block_unref(block);
 }
 
-/* gRPC reads the block where it lies; its slice holds the reference. */
+/* gRPC reads the block where it lies: its slice holds a reference, the command keeps its own until
+ * the batch is done. */
 static void call_start_send(struct stt_calls *calls, struct stt_call *call)
 {
     struct stt_command *command = call->queue_first;
@@ -356,14 +357,14 @@ static void call_start_send(struct stt_calls *calls, struct stt_call *call)
     call->queue_len--;
 
     struct stt_block *block = command->block;
-    command->block = NULL;
     command->next = NULL;
     command->event.end_sample = block->first_sample + block->bytes / 2;
     command->event.at_us = clock_mono_us();
     count(&calls->counters->bytes_sent, block->bytes);
     size_t len;
     const uint8_t *wire = stt__block_wire(block, &len);
-    call_sending(call, grpc_slice_new_with_user_data((void *)wire, len, block_release, block));
+    call_sending(call, grpc_slice_new_with_user_data((void *)wire, len, block_release,
+                                                     stt_block_ref(block)));
     call->sent = command;
 
     grpc_op ops[2] = {
@@ -506,6 +507,8 @@ static void call_on_sent(struct stt_calls *calls, struct stt_call *call, bool ok
         stt__command_free(&sent->event.msg);
         return;
     }
+    stt_block_unref(sent->block);
+    sent->block = NULL;
     count(&calls->counters->blocks_sent, 1);
     event_emit(calls, sent, STT_EVENT_SENT);
     call_pump(calls, call);
