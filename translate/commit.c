@@ -208,17 +208,33 @@ static int piece_align(struct translate__stream *stream, const char *committed, 
     else
         status = translate__words_align(&base, &words, &met);
     if (status == 0)
-        *stream = (struct translate__stream){true, strlen(committed), words_end(&words, met)};
+        *stream = (struct translate__stream){
+            .aligned = true, .base = strlen(committed), .skip = words_end(&words, met)};
+    if (status == 0)
+        stream->skipped = translate__hash(text, stream->skip);
     translate__words_free(&base);
     translate__words_free(&words);
     return status;
 }
 
-/* True when the view adds to what is committed; a request sent again may tell another story. */
+/* True when `longer` is the committed text and perhaps more words; a request sent again may tell
+ * another story. */
 static bool extends(const char *committed, const char *longer)
 {
-    size_t len = strlen(committed);
-    return strlen(longer) >= len && memcmp(committed, longer, len) == 0;
+    size_t len = strlen(committed), longer_len = strlen(longer), at = 0;
+    if (longer_len < len || memcmp(committed, longer, len) != 0)
+        return false;
+    struct translate__span span = {0};
+    while (span.end < len && translate__word_next(longer, longer_len, &at, &span)) {
+    }
+    return span.end == len;
+}
+
+/* False when the text no longer begins as it did when it was aligned. */
+static bool still_aligned(const struct translate__stream *stream, const char *text, size_t end)
+{
+    return stream->aligned && end >= stream->skip &&
+           translate__hash(text, stream->skip) == stream->skipped;
 }
 
 int translate__commit_piece(struct translate__stream *stream, const char *committed,
@@ -226,10 +242,8 @@ int translate__commit_piece(struct translate__stream *stream, const char *commit
 {
     size_t end = complete_end(text);
     for (;;) {
-        bool fresh = !stream->aligned;
+        bool fresh = !still_aligned(stream, text, end);
         int status = fresh ? piece_align(stream, committed, text, end) : 0;
-        if (status == 0 && end < stream->skip)
-            status = STATUS_AGAIN;
         if (status != 0)
             return status;
         struct joint joint = {committed, stream->base, text, stream->skip, end};

@@ -23,6 +23,8 @@ bool translate__is_unspaced(uint32_t code);
 /* Next word at or after `*at`, which moves past it; false when there is none. Allocates nothing. */
 bool translate__word_next(const char *text, size_t len, size_t *at, struct translate__span *out);
 size_t translate__word_count(const char *text);
+/* FNV-1a. */
+uint64_t translate__hash(const char *bytes, size_t len);
 /* How many words differ when the common beginning is left out: what partial pacing counts. */
 size_t translate__words_changed(const char *before, const char *after);
 
@@ -68,8 +70,9 @@ int translate__commit_final(const char *committed, const char *answer, struct tr
 /* Where the text of a streamed final continues the committed one; zero-initialised is the start. */
 struct translate__stream {
     bool aligned;
-    size_t base; /* bytes of the committed text it continues */
-    size_t skip; /* bytes of the stream those stand for */
+    size_t base;      /* bytes of the committed text it continues */
+    size_t skip;      /* bytes of the stream those stand for */
+    uint64_t skipped; /* hash of them */
 };
 
 /* The text so far of a final: its complete words are committed. STATUS_AGAIN: nothing new to show

@@ -196,6 +196,7 @@ static int final_ask(struct translate_lane *lane, struct translate__segment *seg
 {
     assert(segment->closed && segment->ask == 0 && segment->tries < TRANSLATE_TRIES_MAX);
     segment->tries++;
+    segment->stream = (struct translate__stream){0};
     segment->ask = next_ask(lane);
     struct translate_ask ask = {
         .ask = segment->ask,

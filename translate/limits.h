@@ -7,8 +7,9 @@
 #define TRANSLATE_RETRY_PERCENT 25    /* least share of a final's deadline left for another try */
 #define TRANSLATE_FIRST_WORDS   2     /* words of a segment before its first partial is asked */
 #define TRANSLATE_PIECE_GAP_US  60000 /* least time between two shown pieces of a streamed final */
-#define TRANSLATE_ALIGN_AHEAD   3 /* words read past the committed ones before a stream is spliced \
-                                   */
+#define TRANSLATE_ALIGN_AHEAD                                                                      \
+    3 /* words read past the committed ones before a stream is spliced                             \
+       */
 #define TRANSLATE_LANG_BYTES_MAX   35   /* of a BCP-47 tag in a prompt (RFC 5646, 4.4.1) */
 #define TRANSLATE_PROMPT_BYTES_MAX 4096 /* of the system prompt */
 #define TRANSLATE_TOKENS_MIN       64   /* least allowance for an answer */

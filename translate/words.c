@@ -149,7 +149,7 @@ size_t translate__words_changed(const char *before, const char *after)
 #define FNV_BASIS 0xcbf29ce484222325u
 #define FNV_PRIME 0x100000001b3u
 
-static uint64_t fnv(const char *bytes, size_t len)
+uint64_t translate__hash(const char *bytes, size_t len)
 {
     uint64_t hash = FNV_BASIS;
     for (size_t i = 0; i < len; i++)
@@ -173,7 +173,7 @@ static int fold_hash(const char *word, size_t len, uint64_t *out)
         char *folded = utf8_fold_word(word, len);
         if (folded == NULL)
             return STATUS_NOMEM;
-        hash = fnv(folded, strlen(folded));
+        hash = translate__hash(folded, strlen(folded));
         mem_free(folded);
     }
     *out = hash;

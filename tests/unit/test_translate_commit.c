@@ -137,6 +137,27 @@ static void test_stream_sent_again_starts_over(void)
     shows("one two three four five six seven", " ");
 }
 
+/* Found by the simulation: "w12" begins "w127" as bytes, not as a word. */
+static void test_stream_sent_again_respects_word_ends(void)
+{
+    struct translate__stream stream = {0};
+    CHECK_EQ(piece(&stream, "", "we w12, w4"), 0);
+    shows("we w12", ", w4");
+    CHECK_EQ(piece(&stream, "we w12", "we w127 w4 w5 "), STATUS_AGAIN);
+    CHECK_EQ(piece(&stream, "we w12", "we w127 w4 w5 w6 w7 "), 0);
+    shows("we w12 w4 w5 w6 w7", " ");
+}
+
+/* The place where the stream goes on is found anew when its beginning changes. */
+static void test_stream_sent_again_before_it_added_anything(void)
+{
+    struct translate__stream stream = {0};
+    CHECK_EQ(piece(&stream, "the cat", "the cat "), STATUS_AGAIN);
+    CHECK_EQ(piece(&stream, "the cat", "\u00e9l\u00e9\u00e9\u00e9\u00e9 "), STATUS_AGAIN);
+    CHECK_EQ(piece(&stream, "the cat", "THE cat sat "), 0);
+    shows("the cat sat", " ");
+}
+
 /* Whatever comes, what is committed begins with what was. */
 static void test_committed_only_grows(void)
 {
@@ -203,6 +224,8 @@ int main(void)
     RUN(test_stream_continues_the_partials);
     RUN(test_stream_that_contradicts_waits_for_more);
     RUN(test_stream_sent_again_starts_over);
+    RUN(test_stream_sent_again_respects_word_ends);
+    RUN(test_stream_sent_again_before_it_added_anything);
     RUN(test_committed_only_grows);
     RUN(test_no_memory_leaves_nothing);
     translate__view_free(&view);
