@@ -1,0 +1,13 @@
+/*
+ * The session.start message.
+ *
+ * Threads: any. Pure.
+ */
+#pragma once
+
+#include <stddef.h>
+
+struct options;
+
+/* Its length, 0 when a text in it is not UTF-8 or it exceeds `cap`. Not terminated. */
+size_t start_message(const struct options *options, unsigned rate, char *out, size_t cap);
