@@ -9,6 +9,9 @@
 #include "loop/internal.h"
 #include <assert.h>
 #include <stddef.h>
+#include <dlfcn.h>
+#include <link.h>
+#include <string.h>
 #include <uv.h>
 
 /* Turns granted to closing handles when the nest ends. */
@@ -149,4 +152,19 @@ void loop_uv_close(struct loop_uv *uv, void (*on_closed)(void *ctx), void *ctx)
     loop_timer_stop(&uv->timer);
     loop__prepare_remove(uv->loop, &uv->prepare);
     loop_poll_close(&uv->poll, on_poll_closed);
+}
+
+static int pin_library(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+    (void)size;
+    const char *part = ctx;
+    /* The handle is not kept: RTLD_NODELETE outlives it. */
+    if (strstr(info->dlpi_name, part) != NULL)
+        (void)dlopen(info->dlpi_name, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+    return 0;
+}
+
+void loop_uv_pin(const char *part)
+{
+    dl_iterate_phdr(pin_library, (void *)part);
 }

@@ -74,12 +74,10 @@ static struct ask_answer *answer_create(const struct ask *ask, int status)
     struct ask_answer *answer = mem_calloc(1, sizeof *answer);
     if (answer == NULL)
         return NULL;
-    answer->msg = (struct msg){.kind = FRONT_ANSWER, .session = ask->session, .free_fn = answer_free};
-    answer->answer = (struct session_answer){.lane = ask->lane,
-                                             .ask = ask->ask,
-                                             .done = true,
-                                             .status = status,
-                                             .lat = ask->lat};
+    answer->msg =
+        (struct msg){.kind = FRONT_ANSWER, .session = ask->session, .free_fn = answer_free};
+    answer->answer = (struct session_answer){
+        .lane = ask->lane, .ask = ask->ask, .done = true, .status = status, .lat = ask->lat};
     return answer;
 }
 
@@ -133,15 +131,14 @@ static bool answer_from_cache(struct ask *ask)
         return false;
     if (ask->grammar) {
         answer->result = mem_calloc(1, sizeof *answer->result);
-        if (answer->result != NULL &&
-            grammar_cache_get(ask->server->grammar_cache, ask->source, ask->text, answer->result) !=
-                STATUS_OK) {
+        if (answer->result != NULL && grammar_cache_get(ask->server->grammar_cache, ask->source,
+                                                        ask->text, answer->result) != STATUS_OK) {
             mem_free(answer->result);
             answer->result = NULL;
         }
     } else {
-        answer->text = translate_cache_get(ask->server->translate_cache, ask->source, ask->target,
-                                           ask->text);
+        answer->text =
+            translate_cache_get(ask->server->translate_cache, ask->source, ask->target, ask->text);
     }
     if (answer->text == NULL && answer->result == NULL) {
         mem_free(answer);
@@ -241,7 +238,8 @@ static void post_piece(struct ask *ask)
     answer_post(ask, answer);
 }
 
-static int read_grammar(struct ask *ask, const struct chat_result *result, struct ask_answer *answer)
+static int read_grammar(struct ask *ask, const struct chat_result *result,
+                        struct ask_answer *answer)
 {
     struct grammar_prompt prompt = grammar_prompt_of(ask);
     answer->result = mem_calloc(1, sizeof *answer->result);

@@ -1,9 +1,11 @@
 /*
- * One question to the chat completions API on its way: front → worker (prompt, cache) → pool → worker (answer) → front.
+ * One question to the chat completions API on its way: front → worker (prompt, cache) → pool →
+ * worker (answer) → front.
  *
- * An ask is owned by whichever stage holds it; it ends on the worker that reads its last reply, or where a full queue stops it, and the
- * session hears of it exactly once with done or a failure.
- * Threads: ask_translate(), ask_grammar() on a front; ask_on_reply() on the upstream loop; the rest on workers.
+ * An ask is owned by whichever stage holds it; it ends on the worker that reads its last reply, or
+ * where a full queue stops it, and the session hears of it exactly once with done or a failure.
+ * Threads: ask_translate(), ask_grammar() on a front; ask_on_reply() on the upstream loop; the rest
+ * on workers.
  */
 #pragma once
 

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Jansson refuses text that is not UTF-8; what reaches us is NFC already, so "" only hides a bug from the client. */
+/* Jansson refuses text that is not UTF-8; what reaches us is NFC already, so "" only hides a bug
+ * from the client. */
 static json_t *text_json(const char *text)
 {
     json_t *value = text != NULL ? json_string(text) : NULL;
@@ -69,16 +70,15 @@ static void write_started(json_t *object, const struct event *event)
     set_bool(object, "durable", false);
     set_text(object, "started_at", event->started_at);
     write_settings(object, &event->settings);
-    json_object_set_new(object, "limits",
-                        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "frame_bytes_max",
-                                  (json_int_t)limits->frame_bytes_max, "audio_speed_max",
-                                  (json_int_t)limits->audio_speed_max, "idle_ms",
-                                  (json_int_t)limits->idle_ms, "session_ms",
-                                  (json_int_t)limits->session_ms, "targets_max",
-                                  (json_int_t)limits->targets_max, "resume_ms",
-                                  (json_int_t)limits->resume_ms, "flush_ms",
-                                  (json_int_t)limits->flush_ms, "drain_ms",
-                                  (json_int_t)limits->drain_ms));
+    json_object_set_new(
+        object, "limits",
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "frame_bytes_max",
+                  (json_int_t)limits->frame_bytes_max, "audio_speed_max",
+                  (json_int_t)limits->audio_speed_max, "idle_ms", (json_int_t)limits->idle_ms,
+                  "session_ms", (json_int_t)limits->session_ms, "targets_max",
+                  (json_int_t)limits->targets_max, "resume_ms", (json_int_t)limits->resume_ms,
+                  "flush_ms", (json_int_t)limits->flush_ms, "drain_ms",
+                  (json_int_t)limits->drain_ms));
 }
 
 static void write_updated(json_t *object, const struct event *event)
@@ -192,13 +192,12 @@ static void write_ended(json_t *object, const struct event *event)
 {
     const struct event_usage *usage = &event->usage;
     set_text(object, "reason", event->reason);
-    json_object_set_new(object, "usage",
-                        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "audio_ms",
-                                  (json_int_t)usage->audio_ms, "stt_ms", (json_int_t)usage->stt_ms,
-                                  "requests", (json_int_t)usage->requests, "tokens_in",
-                                  (json_int_t)usage->tokens_in, "tokens_out",
-                                  (json_int_t)usage->tokens_out, "cached",
-                                  (json_int_t)usage->cached));
+    json_object_set_new(
+        object, "usage",
+        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "audio_ms", (json_int_t)usage->audio_ms, "stt_ms",
+                  (json_int_t)usage->stt_ms, "requests", (json_int_t)usage->requests, "tokens_in",
+                  (json_int_t)usage->tokens_in, "tokens_out", (json_int_t)usage->tokens_out,
+                  "cached", (json_int_t)usage->cached));
 }
 
 static void write_error(json_t *object, const struct event *event)
@@ -247,7 +246,8 @@ int codec_event_write(const struct event *event, struct buf *out)
     json_decref(object);
     if (failed != 0 || buf_status(out) != STATUS_OK)
         return buf_status(out) != STATUS_OK ? buf_status(out) : STATUS_INTERNAL;
-    /* The opening brace is written anew by codec_splice(), in front of what only the front knows. */
+    /* The opening brace is written anew by codec_splice(), in front of what only the front knows.
+     */
     assert(out->data[before] == '{');
     memmove(out->data + before, out->data + before + 1, out->len - before);
     out->len--;
@@ -271,7 +271,8 @@ char *codec_splice(char *body, uint64_t seq, int64_t t_ms, const struct lat *lat
     char head[CODEC_HEAD_MAX];
     int len = snprintf(head, sizeof head, "{\"t_ms\":%lld,", (long long)t_ms);
     if (seq > 0)
-        len += snprintf(head + len, sizeof head - (size_t)len, "\"seq\":%llu,", (unsigned long long)seq);
+        len += snprintf(head + len, sizeof head - (size_t)len, "\"seq\":%llu,",
+                        (unsigned long long)seq);
     if (lat != NULL)
         len += splice_lat(head + len, sizeof head - (size_t)len, lat);
     assert(len > 0 && len < CODEC_HEAD_MAX);

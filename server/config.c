@@ -93,7 +93,8 @@ static int set_value(struct config_set *set, size_t index, const char *text, con
     if (copy == NULL || place == NULL)
         return STATUS_NOMEM;
     if (option->kind == BOOL && !parse_bool(text, field)) {
-        fprintf(set->err, "sotto: %s: %s must be true or false, not \"%s\"\n", from, option->key, text);
+        fprintf(set->err, "sotto: %s: %s must be true or false, not \"%s\"\n", from, option->key,
+                text);
         return STATUS_INVALID;
     }
     if (option->kind == NUMBER && !parse_number(text, option->lowest, option->highest, field)) {
@@ -184,12 +185,15 @@ static const struct {
     const char *flag;
     enum config_action action;
 } actions[] = {
-    {"--help", CONFIG_HELP},           {"-h", CONFIG_HELP},
-    {"--version", CONFIG_VERSION},     {"--print-config", CONFIG_PRINT},
+    {"--help", CONFIG_HELP},
+    {"-h", CONFIG_HELP},
+    {"--version", CONFIG_VERSION},
+    {"--print-config", CONFIG_PRINT},
     {"--config-reference", CONFIG_REFERENCE},
 };
 
-/* The value of flag `name` at argv[*i]: "--name value", "--name=value"; a lone boolean flag is true. NULL: another flag. */
+/* The value of flag `name` at argv[*i]: "--name value", "--name=value"; a lone boolean flag is
+ * true. NULL: another flag. */
 static const char *flag_value(const struct option *option, int argc, char **argv, int *i)
 {
     char name[NAME_MAX_BYTES];
@@ -321,16 +325,17 @@ enum config_action config_action(const struct config_set *set)
 
 void config_help(FILE *out)
 {
-    fputs("sotto - realtime speech translation over WebSocket\n\n"
-          "usage: sotto [--config FILE] [options]\n\n"
-          "Speech comes in at GET /v1/stream (WebSocket, subprotocol sotto.v1); captions,\n"
-          "translations and grammar suggestions go out. Every option can stand in sotto.ini\n"
-          "(./sotto.ini or /etc/sotto/sotto.ini), in the environment or here, in rising priority.\n\n"
-          "  --config FILE         read this file instead\n"
-          "  --print-config        show every value and where it came from, then exit\n"
-          "  --config-reference    print the table of docs/configuration.md, then exit\n"
-          "  --help, --version\n\n",
-          out);
+    fputs(
+        "sotto - realtime speech translation over WebSocket\n\n"
+        "usage: sotto [--config FILE] [options]\n\n"
+        "Speech comes in at GET /v1/stream (WebSocket, subprotocol sotto.v1); captions,\n"
+        "translations and grammar suggestions go out. Every option can stand in sotto.ini\n"
+        "(./sotto.ini or /etc/sotto/sotto.ini), in the environment or here, in rising priority.\n\n"
+        "  --config FILE         read this file instead\n"
+        "  --print-config        show every value and where it came from, then exit\n"
+        "  --config-reference    print the table of docs/configuration.md, then exit\n"
+        "  --help, --version\n\n",
+        out);
     const char *section = "";
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct option *option = &options[i];
@@ -362,7 +367,8 @@ void config_print(const struct config_set *set, FILE *out)
 
 void config_reference(FILE *out)
 {
-    fputs("| section | key | default | flag | environment | meaning |\n|---|---|---|---|---|---|\n", out);
+    fputs("| section | key | default | flag | environment | meaning |\n|---|---|---|---|---|---|\n",
+          out);
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct option *option = &options[i];
         char flag[NAME_MAX_BYTES], variable[NAME_MAX_BYTES];

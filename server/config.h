@@ -1,8 +1,10 @@
 /*
- * Configuration of `sotto`: sotto.ini (libinih), environment (SOTTO_…) and flags, in rising priority.
+ * Configuration of `sotto`: sotto.ini (libinih), environment (SOTTO_…) and flags, in rising
+ * priority.
  *
- * One table names every option; flags, variables, --help, --print-config and docs/configuration.md all come from it.
- * Threads: read before the other threads start, unchanged afterwards. Memory: strings live as long as the config.
+ * One table names every option; flags, variables, --help, --print-config and docs/configuration.md
+ * all come from it. Threads: read before the other threads start, unchanged afterwards. Memory:
+ * strings live as long as the config.
  */
 #pragma once
 
@@ -45,8 +47,9 @@ struct config_set;
 enum config_action { CONFIG_SERVE, CONFIG_HELP, CONFIG_VERSION, CONFIG_PRINT, CONFIG_REFERENCE };
 
 /*
- * Reads defaults, the file (--config FILE, or ./sotto.ini or /etc/sotto/sotto.ini when there), the environment and the flags. STATUS_INVALID:
- * `err` got one line that names the place and what to do.
+ * Reads defaults, the file (--config FILE, or ./sotto.ini or /etc/sotto/sotto.ini when there), the
+ * environment and the flags. STATUS_INVALID: `err` got one line that names the place and what to
+ * do.
  */
 int config_load(struct config_set **out, int argc, char **argv, char **environment, FILE *err);
 void config_free(struct config_set *set);
@@ -54,7 +57,8 @@ const struct config *config_get(const struct config_set *set);
 enum config_action config_action(const struct config_set *set);
 
 void config_help(FILE *out);
-/* Every option as sotto.ini text with a comment that tells where its value came from; secrets are masked. */
+/* Every option as sotto.ini text with a comment that tells where its value came from; secrets are
+ * masked. */
 void config_print(const struct config_set *set, FILE *out);
 /* The table of docs/configuration.md. */
 void config_reference(FILE *out);

@@ -1,13 +1,15 @@
 /*
  * Every option, once: X(section, key, field, kind, default, lowest, highest, help).
- * Kinds: TEXT, SECRET, BOOL, NUMBER, CHOICE (`default` first, the choices in `help` after "one of").
+ * Kinds: TEXT, SECRET, BOOL, NUMBER, CHOICE (`default` first, the choices in `help` after "one
+ * of").
  */
 #pragma once
 
 #define CONFIG_TABLE(X)                                                                            \
     X("server", "listen", listen, TEXT, "127.0.0.1:8080", 0, 0,                                    \
       "address and port; only loopback is allowed while no token keys are configured")             \
-    X("server", "fronts", fronts, NUMBER, "1", 1, 64, "front threads, each with a loop of its own") \
+    X("server", "fronts", fronts, NUMBER, "1", 1, 64,                                              \
+      "front threads, each with a loop of its own")                                                \
     X("server", "workers", workers, NUMBER, "2", 1, 64, "worker threads (JSON)")                   \
     X("server", "loop", loop, TEXT, "auto", 0, 0, "event loop backend: auto, uring or epoll")      \
     X("server", "log", log, TEXT, "info", 0, 0,                                                    \
@@ -47,7 +49,8 @@
       "age at which a stream is replaced regardless")                                              \
     X("chat", "url", chat_url, TEXT, "https://127.0.0.1:8446/v1", 0, 0,                            \
       "base of an OpenAI-compatible API")                                                          \
-    X("chat", "key", chat_key, SECRET, "", 0, 0, "API key; better in SOTTO_CHAT_KEY than in a file") \
+    X("chat", "key", chat_key, SECRET, "", 0, 0,                                                   \
+      "API key; better in SOTTO_CHAT_KEY than in a file")                                          \
     X("chat", "organization", chat_organization, TEXT, "", 0, 0, "OpenAI-Organization header")     \
     X("chat", "ca", chat_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")     \
     X("chat", "connections", chat_connections, NUMBER, "4", 1, 64, "HTTP/2 connections kept warm") \
@@ -56,7 +59,8 @@
       "the provider's limit; 0: none")                                                             \
     X("chat", "tokens_per_minute", chat_tokens_per_minute, NUMBER, "1800000", 0, 4000000000,       \
       "the provider's limit; 0: none")                                                             \
-    X("chat", "connect_ms", chat_connect_ms, NUMBER, "3000", 100, 60000, "limit of a connect with TLS") \
+    X("chat", "connect_ms", chat_connect_ms, NUMBER, "3000", 100, 60000,                           \
+      "limit of a connect with TLS")                                                               \
     X("chat", "stall_ms", chat_stall_ms, NUMBER, "5000", 100, 60000,                               \
       "a request without a byte for so long is cancelled and tried elsewhere")                     \
     X("chat", "keepalive_ms", chat_keepalive_ms, NUMBER, "60000", 0, 600000,                       \
@@ -66,15 +70,17 @@
       "the API knows response_format json_schema; else json_object is asked for")                  \
     X("chat", "max_tokens_field", chat_max_tokens_field, TEXT, "max_completion_tokens", 0, 0,      \
       "name of the field that bounds an answer (older APIs: max_tokens)")                          \
-    X("translate", "model", translate_model, TEXT, "gpt-4o-mini", 0, 0, "model asked for translations") \
+    X("translate", "model", translate_model, TEXT, "gpt-4o-mini", 0, 0,                            \
+      "model asked for translations")                                                              \
     X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "700", 0, 60000,            \
       "least time between two partial requests of a session and language")                         \
     X("translate", "partial_words", translate_partial_words, NUMBER, "2", 1, 100,                  \
       "changed words that are worth a new partial request")                                        \
     X("translate", "final_deadline_ms", translate_final_deadline_ms, NUMBER, "10000", 100, 60000,  \
       "a final translation or correction later than this is delivered as failed")                  \
-    X("translate", "partial_deadline_ms", translate_partial_deadline_ms, NUMBER, "4000", 100, 60000, \
-      "a partial request later than this is dropped")                                              \
-    X("translate", "cache", translate_cache, NUMBER, "4096", 0, 1000000, "answers kept, all sessions") \
+    X("translate", "partial_deadline_ms", translate_partial_deadline_ms, NUMBER, "4000", 100,      \
+      60000, "a partial request later than this is dropped")                                       \
+    X("translate", "cache", translate_cache, NUMBER, "4096", 0, 1000000,                           \
+      "answers kept, all sessions")                                                                \
     X("grammar", "model", grammar_model, TEXT, "gpt-4o-mini", 0, 0, "model asked for corrections") \
     X("grammar", "cache", grammar_cache, NUMBER, "4096", 0, 1000000, "answers kept, all sessions")

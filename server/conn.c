@@ -85,7 +85,8 @@ static void run_encode(struct job *job)
     buf_append(&bytes, space, sizeof space);
     int status = codec_event_write(encode->event, &bytes);
     struct conn_body *body = mem_calloc(1, sizeof *body);
-    struct out *out = status == STATUS_OK && body != NULL ? out_create(encode->event, &bytes) : NULL;
+    struct out *out =
+        status == STATUS_OK && body != NULL ? out_create(encode->event, &bytes) : NULL;
     if (out != NULL) {
         lat_mark(&out->lat, LAT_SERVER, clock_mono_us());
         body->msg = (struct msg){.kind = FRONT_BODY, .session = encode->to, .free_fn = body_free};
@@ -208,7 +209,8 @@ static void on_cancel(void *ctx, uint32_t lane, uint32_t ask)
 }
 
 static const struct session_ops session_ops = {
-    on_emit, on_stt_open, on_stt_send, on_stt_finish, on_stt_cancel, on_translate, on_grammar, on_cancel,
+    on_emit,       on_stt_open,  on_stt_send, on_stt_finish,
+    on_stt_cancel, on_translate, on_grammar,  on_cancel,
 };
 
 /* --- life --- */
@@ -313,9 +315,11 @@ static void run_parse(struct job *job)
     struct parse_job *parse = (struct parse_job *)job;
     struct conn_parsed *parsed = mem_calloc(1, sizeof *parsed);
     struct client_message *message =
-        parsed != NULL ? client_message_parse(parse->text != NULL ? parse->text : "", parse->len) : NULL;
+        parsed != NULL ? client_message_parse(parse->text != NULL ? parse->text : "", parse->len)
+                       : NULL;
     if (message != NULL) {
-        parsed->msg = (struct msg){.kind = FRONT_PARSED, .session = parse->conn, .free_fn = parsed_free};
+        parsed->msg =
+            (struct msg){.kind = FRONT_PARSED, .session = parse->conn, .free_fn = parsed_free};
         parsed->message = message;
         parsed->samples = parse->samples;
         server_post(parse->server, &parsed->msg);
@@ -428,7 +432,8 @@ static bool feed_audio(struct conn *conn, int64_t now_us)
 static bool feed_message(struct conn *conn, int64_t now_us)
 {
     struct conn_parsed *parsed = conn->parsed_head;
-    if (parsed == NULL || (conn->audio.len > 1 && session_received(conn->session) < parsed->samples))
+    if (parsed == NULL ||
+        (conn->audio.len > 1 && session_received(conn->session) < parsed->samples))
         return false;
     conn->parsed_head = parsed->next;
     if (conn->parsed_head == NULL)
@@ -498,7 +503,8 @@ static void conn_start(struct conn *conn, struct client_message *message)
 {
     struct server *server = conn->front->server;
     if (message->settings.resume) {
-        conn_error(conn, "resume_refused", "this server does not hold sessions yet: start a new one");
+        conn_error(conn, "resume_refused",
+                   "this server does not hold sessions yet: start a new one");
         return;
     }
     /* Relaxed: a flag that is only ever set. */
@@ -529,8 +535,9 @@ static void conn_start(struct conn *conn, struct client_message *message)
         return;
     }
     metrics_add(METRIC_SESSIONS, 1);
-    LOG_INFO(LOG_SESSION, conn->session_id, "session started", "name=%s source=%s targets=%u rate=%u",
-             name, message->settings.source, message->settings.targets_len, message->settings.rate);
+    LOG_INFO(LOG_SESSION, conn->session_id, "session started",
+             "name=%s source=%s targets=%u rate=%u", name, message->settings.source,
+             message->settings.targets_len, message->settings.rate);
 }
 
 /* Messages before a session exists. */

@@ -1,8 +1,9 @@
 /*
  * A connection: one WebSocket of sotto.v1 with its session, on its front's thread.
  *
- * Bytes become messages (parsed on a worker), audio waits here for the session's room, events (serialised on a worker) wait here for
- * the socket. What libwebsockets does is in ws.c; this file never writes to a socket itself.
+ * Bytes become messages (parsed on a worker), audio waits here for the session's room, events
+ * (serialised on a worker) wait here for the socket. What libwebsockets does is in ws.c; this file
+ * never writes to a socket itself.
  */
 #pragma once
 
@@ -40,7 +41,7 @@ struct out {
     struct lat lat;
     uint64_t replace_key;
     int close_code;
-    int kind;          /* enum event_kind */
+    int kind; /* enum event_kind */
     bool final, failed, spliced;
 };
 
@@ -58,8 +59,8 @@ struct conn {
     size_t message_bytes;
     unsigned fragments;
     bool in_text;
-    unsigned parsing;   /* text messages at the workers */
-    struct buf audio;   /* received, waiting for room */
+    unsigned parsing;                               /* text messages at the workers */
+    struct buf audio;                               /* received, waiting for room */
     struct conn_parsed *parsed_head, **parsed_tail; /* waiting for the audio before them */
     unsigned bad_in_row;
     bool rx_paused;
@@ -88,14 +89,16 @@ struct conn *conn_create(struct front *front, struct lws *wsi);
 /* The socket is gone. Ends the session. */
 void conn_destroy(struct conn *conn);
 
-/* Bytes of one piece of a message; `first`/`last` tell its borders, `left` what is still to come of the frame. */
+/* Bytes of one piece of a message; `first`/`last` tell its borders, `left` what is still to come of
+ * the frame. */
 struct conn_piece {
     const void *bytes;
     size_t len, left;
     bool text, first, last;
 };
 void conn_receive(struct conn *conn, const struct conn_piece *piece);
-/* The next message for the socket: false when there is none. `*data` is borrowed until conn_sent(). */
+/* The next message for the socket: false when there is none. `*data` is borrowed until conn_sent().
+ */
 bool conn_next(struct conn *conn, char **data, size_t *len);
 /* What conn_next() gave has been written. True: close the socket with conn->close_code. */
 bool conn_sent(struct conn *conn);

@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* One word so that a reader sees slot owner and generation together: generation << 16 | kind << 8 | front + 1 (0: free). */
+/* One word so that a reader sees slot owner and generation together: generation << 16 | kind << 8 |
+ * front + 1 (0: free). */
 struct slot {
     _Atomic uint64_t word;
     uint32_t next_free; /* 1-based; under the lock */

@@ -1,9 +1,10 @@
 /*
- * Names of connections and sessions across threads: slot + generation, never a pointer. A slot tells which front its
- * holder lives on, so that answers from other threads find it wherever it has moved.
+ * Names of connections and sessions across threads: slot + generation, never a pointer. A slot
+ * tells which front its holder lives on, so that answers from other threads find it wherever it has
+ * moved.
  *
- * Threads: directory_front() from any thread (one atomic load); the rest takes a short lock, from any thread.
- * Global caps on connections and sessions are kept here.
+ * Threads: directory_front() from any thread (one atomic load); the rest takes a short lock, from
+ * any thread. Global caps on connections and sessions are kept here.
  */
 #pragma once
 

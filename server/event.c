@@ -90,15 +90,24 @@ bool event_copy_edits(struct event *event, const struct grammar_result *result)
 }
 
 static const struct error_code error_codes[] = {
-    {"bad_message", false, 0, false},         {"unknown_type", false, 0, false},
-    {"audio_too_fast", false, 0, true},       {"rate_limited", false, 0, true},
-    {"upstream_unavailable", false, 0, true}, {"upstream_refused", false, 0, false},
-    {"storage", false, 0, true},              {"start_required", true, 1008, false},
-    {"unsupported_language", true, 1008, false}, {"unsupported_rate", true, 1008, false},
-    {"too_many_targets", true, 1008, false},  {"idle", true, 1008, true},
-    {"session_too_long", true, 1008, true},   {"resume_refused", true, 1008, false},
-    {"replaced", true, 1008, false},          {"unauthorized", true, 1008, false},
-    {"frame_too_big", true, 1009, false},     {"over_capacity", true, 1013, true},
+    {"bad_message", false, 0, false},
+    {"unknown_type", false, 0, false},
+    {"audio_too_fast", false, 0, true},
+    {"rate_limited", false, 0, true},
+    {"upstream_unavailable", false, 0, true},
+    {"upstream_refused", false, 0, false},
+    {"storage", false, 0, true},
+    {"start_required", true, 1008, false},
+    {"unsupported_language", true, 1008, false},
+    {"unsupported_rate", true, 1008, false},
+    {"too_many_targets", true, 1008, false},
+    {"idle", true, 1008, true},
+    {"session_too_long", true, 1008, true},
+    {"resume_refused", true, 1008, false},
+    {"replaced", true, 1008, false},
+    {"unauthorized", true, 1008, false},
+    {"frame_too_big", true, 1009, false},
+    {"over_capacity", true, 1013, true},
     {"internal", true, 1011, true},
 };
 

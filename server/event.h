@@ -1,8 +1,10 @@
 /*
- * What the server says to a client, typed. The session core knows events, not JSON; sotto.v1 is one codec (server/codec.h).
+ * What the server says to a client, typed. The session core knows events, not JSON; sotto.v1 is one
+ * codec (server/codec.h).
  *
- * Memory: an event owns its strings through one arena-like block: event_create() copies what it is given, event_free()
- * frees all. Threads: one owner at a time; made on a front, turned into JSON on a worker.
+ * Memory: an event owns its strings through one arena-like block: event_create() copies what it is
+ * given, event_free() frees all. Threads: one owner at a time; made on a front, turned into JSON on
+ * a worker.
  */
 #pragma once
 
@@ -33,8 +35,8 @@ enum event_kind {
 
 /* Bounds told to the client. */
 struct event_limits {
-    uint32_t frame_bytes_max, audio_speed_max, idle_ms, session_ms, targets_max, resume_ms, flush_ms,
-        drain_ms;
+    uint32_t frame_bytes_max, audio_speed_max, idle_ms, session_ms, targets_max, resume_ms,
+        flush_ms, drain_ms;
 };
 
 struct event_usage {
@@ -53,12 +55,12 @@ struct event_edit {
 
 struct event {
     enum event_kind kind;
-    uint64_t seq;     /* durable messages only, else 0 */
+    uint64_t seq; /* durable messages only, else 0 */
     bool has_lat;
     struct lat lat;
     /* A queued event with the same non-zero key is replaced by this one (partials: newest wins). */
     uint64_t replace_key;
-    int close_code;   /* after this message the socket is closed with it; 0: stays open */
+    int close_code; /* after this message the socket is closed with it; 0: stays open */
     struct arena *arena;
 
     uint32_t segment, rev, source_rev;
@@ -90,7 +92,8 @@ struct event {
 /* NULL: out of memory. */
 struct event *event_create(enum event_kind kind);
 void event_free(struct event *event);
-/* Copies into the event's arena; NULL stays NULL. On a failed copy the event is marked and event_ok() is false. */
+/* Copies into the event's arena; NULL stays NULL. On a failed copy the event is marked and
+ * event_ok() is false. */
 const char *event_str(struct event *event, const char *text);
 bool event_copy_settings(struct event *event, const struct client_settings *settings);
 bool event_copy_words(struct event *event, const struct stt_word *words, size_t len);

@@ -55,8 +55,9 @@ static void on_close_poll(struct loop_timer *timer)
 {
     struct front *front = (struct front *)((char *)timer - offsetof(struct front, stop_timer));
     if (front->lws != NULL) {
-        loop_uv_kick(front->uv);
-        loop_timer_start(front->loop, timer, loop_now_us(front->loop) + CLOSE_POLL_US, on_close_poll);
+        ws_close(front);
+        loop_timer_start(front->loop, timer, loop_now_us(front->loop) + CLOSE_POLL_US,
+                         on_close_poll);
         return;
     }
     loop_uv_close(front->uv, on_uv_closed, front);
@@ -83,7 +84,8 @@ void front_conn_gone(struct front *front)
     /* Its socket may still be in the library's hands: the timer runs after this callback. */
     if (front->stopping && front->live == 0 && front->lws != NULL &&
         loop_timer_armed(&front->stop_timer))
-        loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop), on_stop_deadline);
+        loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop),
+                         on_stop_deadline);
 }
 
 static void on_accept_closed(struct loop_accept *accept)
@@ -154,8 +156,8 @@ static void on_accept(struct loop_accept *accept, int fd)
 static int listen_on(const struct sockaddr_storage *address, uint16_t *port)
 {
     struct sockaddr_storage bound = *address;
-    socklen_t len = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                   : sizeof(struct sockaddr_in);
+    socklen_t len =
+        address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     in_port_t *port_field = address->ss_family == AF_INET6
                                 ? &((struct sockaddr_in6 *)&bound)->sin6_port
                                 : &((struct sockaddr_in *)&bound)->sin_port;
@@ -197,7 +199,8 @@ static int front_open(struct front *front, const struct sockaddr_storage *addres
     front->listen_fd = listen_on(address, port);
     if (front->listen_fd < 0) {
         LOG_ERROR(LOG_FRONT, 0, "cannot listen", "listen=%s error=%s hint=%s", config->listen,
-                  LOG_Q(strerror(errno)), LOG_Q("is another server on this port? choose one with --listen"));
+                  LOG_Q(strerror(errno)),
+                  LOG_Q("is another server on this port? choose one with --listen"));
         return STATUS_IO;
     }
     return loop_accept_start(front->loop, &front->accept, front->listen_fd, on_accept);
@@ -216,7 +219,8 @@ int front_create(struct front **out, struct server *server, unsigned index,
     front->conns = mem_calloc(front->conns_len, sizeof(struct conn *));
     int status = front->conns != NULL ? front_open(front, address, port) : STATUS_NOMEM;
     if (status != STATUS_OK) {
-        /* The process ends on a failed start: the kernel takes back what a half-made context holds. */
+        /* The process ends on a failed start: the kernel takes back what a half-made context holds.
+         */
         mem_free(front->conns);
         mem_free(front);
         return status;

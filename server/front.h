@@ -1,8 +1,10 @@
 /*
- * A front: one thread, one loop, one libwebsockets context, the connections it accepted and their sessions.
+ * A front: one thread, one loop, one libwebsockets context, the connections it accepted and their
+ * sessions.
  *
- * Threads: front_create() and front_join()/front_free() on main; front_send() any thread; the rest on the front's own thread.
- * Every front has its own listening socket (SO_REUSEPORT), so the kernel spreads connections.
+ * Threads: front_create() and front_join()/front_free() on main; front_send() any thread; the rest
+ * on the front's own thread. Every front has its own listening socket (SO_REUSEPORT), so the kernel
+ * spreads connections.
  */
 #pragma once
 
@@ -40,8 +42,8 @@ struct front {
     pthread_t thread;
 };
 
-/* `address` is the configured one; with port 0 the first front chooses and the others follow `*port`. The reason of a failure is
- * logged. */
+/* `address` is the configured one; with port 0 the first front chooses and the others follow
+ * `*port`. The reason of a failure is logged. */
 int front_create(struct front **out, struct server *server, unsigned index,
                  const struct sockaddr_storage *address, uint16_t *port);
 int front_start(struct front *front);

@@ -25,7 +25,8 @@
 static const char front_page[] =
     "<!doctype html><meta charset=\"utf-8\"><title>sotto</title>"
     "<h1>sotto is running</h1>"
-    "<p>Speak to it over WebSocket at <code>/v1/stream</code> (subprotocol <code>sotto.v1</code>), for "
+    "<p>Speak to it over WebSocket at <code>/v1/stream</code> (subprotocol <code>sotto.v1</code>), "
+    "for "
     "example with <code>sotto-say --url ws://HOST:PORT/v1/stream FILE.wav</code>.</p>"
     "<p><a href=\"/healthz\">/healthz</a> <a href=\"/readyz\">/readyz</a> "
     "<a href=\"/metrics\">/metrics</a></p>\n";
@@ -34,9 +35,9 @@ static const struct {
     int status;
     const char *title;
 } titles[] = {
-    {400, "Bad Request"},       {403, "Forbidden"},           {404, "Not Found"},
+    {400, "Bad Request"},        {403, "Forbidden"},           {404, "Not Found"},
     {405, "Method Not Allowed"}, {421, "Misdirected Request"}, {426, "Upgrade Required"},
-    {501, "Not Implemented"},   {503, "Service Unavailable"},
+    {501, "Not Implemented"},    {503, "Service Unavailable"},
 };
 
 static const char *title_of(int status)
@@ -51,7 +52,8 @@ static int add_header(struct lws *wsi, const char *const pair[2], unsigned char 
                       unsigned char *end)
 {
     return lws_add_http_header_by_name(wsi, (const unsigned char *)pair[0],
-                                       (const unsigned char *)pair[1], (int)strlen(pair[1]), at, end);
+                                       (const unsigned char *)pair[1], (int)strlen(pair[1]), at,
+                                       end);
 }
 
 /* Status line and headers; `extra` is "name:", then its value, or NULL. */
@@ -81,7 +83,8 @@ static int reply_with(struct lws *wsi, int status, const char *type, struct buf 
 
 static void write_problem(struct buf *body, int status, const char *detail)
 {
-    buf_printf(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}\n",
+    buf_printf(body,
+               "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}\n",
                title_of(status), status, detail);
 }
 
@@ -181,10 +184,11 @@ static void write_loops(struct front *front, struct buf *out)
     struct server *server = front->server;
     struct loop_stats stats;
     struct pool_stats pool;
-    buf_printf(out,
-               "# HELP sotto_loop_backend event loop backend; reason tells why io_uring is not used\n"
-               "# TYPE sotto_loop_backend gauge\nsotto_loop_backend{backend=\"%s\",reason=\"%s\"} 1\n",
-               loop_backend_name(front->loop), loop_backend_reason(front->loop));
+    buf_printf(
+        out,
+        "# HELP sotto_loop_backend event loop backend; reason tells why io_uring is not used\n"
+        "# TYPE sotto_loop_backend gauge\nsotto_loop_backend{backend=\"%s\",reason=\"%s\"} 1\n",
+        loop_backend_name(front->loop), loop_backend_reason(front->loop));
     buf_puts(out, "# HELP sotto_loop_lag_seconds how long due work waited\n"
                   "# TYPE sotto_loop_lag_seconds summary\n");
     for (unsigned i = 0; i < server->fronts_len; i++) {
@@ -196,12 +200,13 @@ static void write_loops(struct front *front, struct buf *out)
     upstream_stats(server->upstream, &pool, &stats);
     write_loop(out, "upstream", &stats);
     metrics_gauge(out, "sotto_pool_connections", "warm connections", (double)pool.connections);
-    metrics_gauge(out, "sotto_pool_in_flight", "requests sent, not answered", (double)pool.in_flight);
+    metrics_gauge(out, "sotto_pool_in_flight", "requests sent, not answered",
+                  (double)pool.in_flight);
     metrics_gauge(out, "sotto_pool_queued", "requests waiting for budget", (double)pool.queued);
     metrics_gauge(out, "sotto_pool_waiting_stream", "requests waiting for a stream",
                   (double)pool.waiting_stream);
-    metrics_gauge(out, "sotto_pool_handshakes_late", "TLS handshakes on the request path after warm-up",
-                  (double)pool.handshakes_late);
+    metrics_gauge(out, "sotto_pool_handshakes_late",
+                  "TLS handshakes on the request path after warm-up", (double)pool.handshakes_late);
     metrics_gauge(out, "sotto_pool_sent", "requests sent", (double)pool.sent);
     metrics_gauge(out, "sotto_pool_done", "requests answered", (double)pool.done);
     metrics_gauge(out, "sotto_pool_failed", "requests failed", (double)pool.failed);
@@ -217,11 +222,13 @@ static void write_speech(struct server *server, struct buf *out)
     struct stt_client_stats stats;
     stt_client_stats(server->stt, &stats);
     metrics_gauge(out, "sotto_stt_calls", "speech streams open", (double)stats.calls_open);
-    metrics_gauge(out, "sotto_stt_calls_started", "speech streams opened", (double)stats.calls_total);
+    metrics_gauge(out, "sotto_stt_calls_started", "speech streams opened",
+                  (double)stats.calls_total);
     metrics_gauge(out, "sotto_stt_channels", "gRPC channels", (double)stats.channels);
     metrics_gauge(out, "sotto_stt_waiting", "speech streams waiting for a channel",
                   (double)stats.waiting);
-    metrics_gauge(out, "sotto_stt_bytes_sent", "audio sent to the speech API", (double)stats.bytes_sent);
+    metrics_gauge(out, "sotto_stt_bytes_sent", "audio sent to the speech API",
+                  (double)stats.bytes_sent);
     buf_puts(out, "# HELP sotto_stt_closed streams closed, by gRPC status\n"
                   "# TYPE sotto_stt_closed counter\n");
     for (int i = 0; i < 17; i++)
@@ -238,7 +245,8 @@ void http_metrics(struct front *front, struct buf *out)
                   directory_count(server->directory, DIRECTORY_CONNECTION));
     metrics_gauge(out, "sotto_sessions", "live sessions",
                   directory_count(server->directory, DIRECTORY_SESSION));
-    metrics_gauge(out, "sotto_sessions_max", "configured limit", (double)server->config->sessions_max);
+    metrics_gauge(out, "sotto_sessions_max", "configured limit",
+                  (double)server->config->sessions_max);
     metrics_gauge(out, "sotto_ready", "1 when /readyz says ready", not_ready(server) == NULL);
     metrics_gauge(out, "sotto_rss_bytes", "resident set", (double)mem_rss());
     metrics_gauge(out, "sotto_uptime_seconds", "since the start",
@@ -260,7 +268,10 @@ static const struct {
     const char *path;
     int (*get)(struct front *front, struct lws *wsi, struct http_reply *reply);
 } endpoints[] = {
-    {"/healthz", get_health}, {"/readyz", get_ready}, {"/metrics", get_metrics}, {"/", get_page},
+    {"/healthz", get_health},
+    {"/readyz", get_ready},
+    {"/metrics", get_metrics},
+    {"/", get_page},
 };
 
 /* --- who may ask --- */
@@ -275,8 +286,8 @@ static bool host_is_loopback(const char *host)
     return false;
 }
 
-/* Until token keys exist the server answers on loopback only, so a page of elsewhere that resolves its own name to 127.0.0.1
- * (DNS rebinding) must not reach it. */
+/* Until token keys exist the server answers on loopback only, so a page of elsewhere that resolves
+ * its own name to 127.0.0.1 (DNS rebinding) must not reach it. */
 static const char *host_problem(struct lws *wsi, int *status)
 {
     char host[HOST_BYTES_MAX];
@@ -285,7 +296,8 @@ static const char *host_problem(struct lws *wsi, int *status)
     if (len <= 0 || lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0)
         return "exactly one Host header is needed";
     *status = 421;
-    return host_is_loopback(host) ? NULL : "this server answers to localhost, 127.0.0.1 and [::1] only";
+    return host_is_loopback(host) ? NULL
+                                  : "this server answers to localhost, 127.0.0.1 and [::1] only";
 }
 
 static bool origin_listed(const char *list, const char *origin)

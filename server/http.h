@@ -1,5 +1,6 @@
 /*
- * Plain HTTP beside the WebSocket: health, readiness, metrics, and the checks of an upgrade before the 101.
+ * Plain HTTP beside the WebSocket: health, readiness, metrics, and the checks of an upgrade before
+ * the 101.
  *
  * Threads: a front's own.
  */
@@ -23,7 +24,8 @@ int http_request(struct front *front, struct lws *wsi, const char *path, struct 
 /* Sends the body of a reply. */
 int http_writeable(struct lws *wsi, struct http_reply *reply);
 void http_reply_free(struct http_reply *reply);
-/* Checks a WebSocket handshake. True: go on; false: an answer has been sent and the connection is to be closed. */
+/* Checks a WebSocket handshake. True: go on; false: an answer has been sent and the connection is
+ * to be closed. */
 bool http_upgrade_allowed(struct front *front, struct lws *wsi);
 /* Everything /metrics says. */
 void http_metrics(struct front *front, struct buf *out);

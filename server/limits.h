@@ -1,29 +1,30 @@
-/* The bounds of server, with units. Those a client meets are announced in session.started.limits or in docs/protocol.md. */
+/* The bounds of server, with units. Those a client meets are announced in session.started.limits or
+ * in docs/protocol.md. */
 #pragma once
 
-#define FRAME_BYTES_MAX      65536   /* a WebSocket message, text or audio */
-#define FRAME_FRAGMENTS_MAX  1024    /* fragments of one message */
-#define BAD_MESSAGES_MAX     10      /* in a row, then the session ends */
-#define START_WAIT_MS        5000    /* from the upgrade to session.start */
-#define TARGETS_MAX          8       /* target languages a session */
-#define VOCABULARY_MAX       500     /* phrases a session */
-#define GLOSSARY_MAX         500     /* entries a session */
-#define PHRASE_BYTES_MAX     100     /* a phrase of vocabulary or glossary */
-#define NAME_BYTES_MAX       200     /* name and class */
-#define SETTINGS_BYTES_MAX   131072  /* arena of one session.start or session.update */
-#define FLUSHES_MAX          4       /* audio.flush outstanding */
-#define FLUSH_ID_BYTES_MAX   64      /* audio.flush id */
-#define AUDIO_BURST_MS       10000   /* audio taken at any speed before audio_speed_max applies */
-#define AUDIO_SPEED_MAX      2       /* times real time */
-#define AUDIO_FAST_MS        5000    /* of continuous stop before audio_too_fast is said */
-#define AUDIO_PENDING_BYTES  (2 * FRAME_BYTES_MAX) /* received, waiting for room */
-#define OUT_BYTES_MAX        1048576 /* queued to one socket; past it the socket is closed */
-#define HISTORY_BYTES_MAX    32768   /* durable messages kept a session */
-#define HISTORY_MAX          64      /* durable messages kept a session */
-#define EVENT_BYTES_MAX      262144  /* one serialised event */
-#define FRONTS_MAX           64      /* front threads */
-#define FRONT_INBOX          32768   /* messages waiting for one front */
-#define WORKER_QUEUE         16384   /* jobs waiting for one worker */
-#define OUTBOX_MAX           65536   /* jobs a loop holds while workers are behind */
-#define HTTP_BODY_MAX        65536   /* answer of an HTTP endpoint */
-#define STOP_MS              5000    /* from SIGTERM to exit */
+#define FRAME_BYTES_MAX     65536  /* a WebSocket message, text or audio */
+#define FRAME_FRAGMENTS_MAX 1024   /* fragments of one message */
+#define BAD_MESSAGES_MAX    10     /* in a row, then the session ends */
+#define START_WAIT_MS       5000   /* from the upgrade to session.start */
+#define TARGETS_MAX         8      /* target languages a session */
+#define VOCABULARY_MAX      500    /* phrases a session */
+#define GLOSSARY_MAX        500    /* entries a session */
+#define PHRASE_BYTES_MAX    100    /* a phrase of vocabulary or glossary */
+#define NAME_BYTES_MAX      200    /* name and class */
+#define SETTINGS_BYTES_MAX  131072 /* arena of one session.start or session.update */
+#define FLUSHES_MAX         4      /* audio.flush outstanding */
+#define FLUSH_ID_BYTES_MAX  64     /* audio.flush id */
+#define AUDIO_BURST_MS      10000  /* audio taken at any speed before audio_speed_max applies */
+#define AUDIO_SPEED_MAX     2      /* times real time */
+#define AUDIO_FAST_MS       5000   /* of continuous stop before audio_too_fast is said */
+#define AUDIO_PENDING_BYTES (2 * FRAME_BYTES_MAX) /* received, waiting for room */
+#define OUT_BYTES_MAX       1048576 /* queued to one socket; past it the socket is closed */
+#define HISTORY_BYTES_MAX   32768   /* durable messages kept a session */
+#define HISTORY_MAX         64      /* durable messages kept a session */
+#define EVENT_BYTES_MAX     262144  /* one serialised event */
+#define FRONTS_MAX          64      /* front threads */
+#define FRONT_INBOX         32768   /* messages waiting for one front */
+#define WORKER_QUEUE        16384   /* jobs waiting for one worker */
+#define OUTBOX_MAX          65536   /* jobs a loop holds while workers are behind */
+#define HTTP_BODY_MAX       65536   /* answer of an HTTP endpoint */
+#define STOP_MS             5000    /* from SIGTERM to exit */

@@ -60,7 +60,8 @@ static int run(struct config_set *set)
 {
     const struct config *config = config_get(set);
     if (log_configure(config->log) != STATUS_OK) {
-        fprintf(stderr, "sotto: log must be like info or info,stt=debug, not \"%s\"\n", config->log);
+        fprintf(stderr, "sotto: log must be like info or info,stt=debug, not \"%s\"\n",
+                config->log);
         return EXIT_CONFIG;
     }
     if (log_init(LOG_LEVEL_INFO, STDERR_FILENO) != STATUS_OK)

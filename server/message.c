@@ -80,7 +80,8 @@ bool language_tag_valid(const char *tag)
                 return false;
             parts++;
             part = 0;
-        } else if (isalpha((unsigned char)tag[i]) || (parts > 0 && isdigit((unsigned char)tag[i]))) {
+        } else if (isalpha((unsigned char)tag[i]) ||
+                   (parts > 0 && isdigit((unsigned char)tag[i]))) {
             part++;
         } else {
             return false;
@@ -167,7 +168,8 @@ static void read_vocabulary(struct parse *parse, json_t *object)
     for (size_t i = 0; i < len && settings->vocabulary != NULL; i++) {
         json_t *item = json_array_get(list, i);
         if (!json_is_string(item) || json_string_length(item) > PHRASE_BYTES_MAX) {
-            problem(parse, "bad_message", "vocabulary holds a phrase that is no text of ≤ 100 bytes", "");
+            problem(parse, "bad_message",
+                    "vocabulary holds a phrase that is no text of ≤ 100 bytes", "");
             return;
         }
         settings->vocabulary[settings->vocabulary_len++] =
@@ -254,7 +256,8 @@ static void read_activity(struct parse *parse, json_t *object)
 {
     json_t *speaking = json_object_get(object, "speaking");
     json_t *samples = json_object_get(object, "audio_samples");
-    if (!json_is_boolean(speaking) || !json_is_integer(samples) || json_integer_value(samples) < 0) {
+    if (!json_is_boolean(speaking) || !json_is_integer(samples) ||
+        json_integer_value(samples) < 0) {
         problem(parse, "bad_message", "audio.activity needs speaking and audio_samples", "");
         return;
     }
@@ -278,8 +281,10 @@ static const struct {
     enum client_kind kind;
     void (*read)(struct parse *parse, json_t *object);
 } types[] = {
-    {"session.start", CLIENT_START, read_start},     {"session.update", CLIENT_UPDATE, read_settings},
-    {"audio.activity", CLIENT_ACTIVITY, read_activity}, {"audio.flush", CLIENT_FLUSH, read_flush},
+    {"session.start", CLIENT_START, read_start},
+    {"session.update", CLIENT_UPDATE, read_settings},
+    {"audio.activity", CLIENT_ACTIVITY, read_activity},
+    {"audio.flush", CLIENT_FLUSH, read_flush},
     {"session.end", CLIENT_END, read_nothing},
 };
 

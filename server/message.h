@@ -1,8 +1,9 @@
 /*
- * What a client says, parsed: the JSON of sotto.v1 §2 turned into one struct. Parsing runs on workers only.
+ * What a client says, parsed: the JSON of sotto.v1 §2 turned into one struct. Parsing runs on
+ * workers only.
  *
- * Memory: a message owns an arena that holds all its strings; client_message_free() ends both, unless the session has
- * taken the arena.
+ * Memory: a message owns an arena that holds all its strings; client_message_free() ends both,
+ * unless the session has taken the arena.
  */
 #pragma once
 
@@ -14,9 +15,9 @@
 struct arena;
 
 enum client_kind {
-    CLIENT_BAD,     /* not a message; `problem` says why */
+    CLIENT_BAD,      /* not a message; `problem` says why */
     CLIENT_NOT_UTF8, /* closes with 1007 */
-    CLIENT_UNKNOWN, /* a type nobody knows; `problem` names it */
+    CLIENT_UNKNOWN,  /* a type nobody knows; `problem` names it */
     CLIENT_START,
     CLIENT_UPDATE,
     CLIENT_ACTIVITY,
@@ -60,8 +61,8 @@ struct client_settings {
 
 struct client_message {
     enum client_kind kind;
-    const char *code;    /* error code for CLIENT_BAD and CLIENT_UNKNOWN */
-    const char *problem; /* what to tell the client; in the arena or static */
+    const char *code;                /* error code for CLIENT_BAD and CLIENT_UNKNOWN */
+    const char *problem;             /* what to tell the client; in the arena or static */
     struct client_settings settings; /* START, UPDATE */
     const char *flush_id;            /* FLUSH; "" when none */
     bool speaking;                   /* ACTIVITY */
@@ -75,7 +76,8 @@ void client_message_free(struct client_message *message);
 
 /* "low" … "high". */
 const char *stability_name(enum stability stability);
-/* A well-formed BCP-47 tag as clients send it: letters, digits and hyphens, 2–35 bytes, language of 2 or 3 letters. */
+/* A well-formed BCP-47 tag as clients send it: letters, digits and hyphens, 2–35 bytes, language of
+ * 2 or 3 letters. */
 bool language_tag_valid(const char *tag);
 /* Same language, region and script set aside: "en-US" and "en-gb". */
 bool language_same_base(const char *a, const char *b);

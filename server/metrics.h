@@ -1,7 +1,8 @@
 /*
  * Counters of the process and the latency ledger by kind of event, rendered as Prometheus text.
  *
- * Threads: any; counters are relaxed atomics, histograms sit behind a short lock. One process, one set.
+ * Threads: any; counters are relaxed atomics, histograms sit behind a short lock. One process, one
+ * set.
  */
 #pragma once
 
@@ -21,8 +22,10 @@ struct lat;
     X(BAD_MESSAGES, "sotto_bad_messages_total", "messages that made no sense")                     \
     X(EVENTS, "sotto_events_total", "messages handed to sockets")                                  \
     X(EVENT_BYTES, "sotto_event_bytes_total", "bytes handed to sockets")                           \
-    X(PARTIALS_REPLACED, "sotto_partials_replaced_total", "partials replaced in a socket's queue by newer ones") \
-    X(SLOW_CLOSED, "sotto_slow_readers_closed_total", "sockets closed because the client did not read") \
+    X(PARTIALS_REPLACED, "sotto_partials_replaced_total",                                          \
+      "partials replaced in a socket's queue by newer ones")                                       \
+    X(SLOW_CLOSED, "sotto_slow_readers_closed_total",                                              \
+      "sockets closed because the client did not read")                                            \
     X(FINAL_TRANSCRIPTS, "sotto_final_transcripts_total", "final transcripts")                     \
     X(FINAL_TRANSLATIONS, "sotto_final_translations_total", "final translations")                  \
     X(FINALS_FAILED, "sotto_finals_failed_total", "finals delivered as failed")                    \
@@ -33,7 +36,7 @@ enum metric {
 #define X(name, text, help) METRIC_##name,
     METRICS_MAP(X)
 #undef X
-    METRICS
+        METRICS
 };
 
 enum metrics_latency { LATENCY_TRANSCRIPT, LATENCY_TRANSLATION, LATENCY_GRAMMAR, LATENCIES };

@@ -62,7 +62,7 @@ int outbox_submit(struct outbox *outbox, uint64_t key, struct job *job)
     outbox->tail = &item->next;
     outbox->len++;
     if (!loop_timer_armed(&outbox->timer))
-        loop_timer_start(outbox->loop, &outbox->timer,
-                         loop_now_us(outbox->loop) + OUTBOX_RETRY_US, on_timer);
+        loop_timer_start(outbox->loop, &outbox->timer, loop_now_us(outbox->loop) + OUTBOX_RETRY_US,
+                         on_timer);
     return STATUS_OK;
 }

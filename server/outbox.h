@@ -1,6 +1,7 @@
 /*
- * Jobs from a loop to the workers: when a worker's mailbox is full they wait here, in order, and are tried again a
- * millisecond later, so that a loop neither blocks nor loses what it has taken on.
+ * Jobs from a loop to the workers: when a worker's mailbox is full they wait here, in order, and
+ * are tried again a millisecond later, so that a loop neither blocks nor loses what it has taken
+ * on.
  *
  * Threads: the loop's. Memory: owns the jobs that wait; bounded by OUTBOX_MAX.
  */

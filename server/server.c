@@ -44,7 +44,8 @@ void server_post(struct server *server, struct msg *msg)
     }
 }
 
-/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080". Until token keys exist only loopback is allowed. */
+/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080". Until token keys exist only loopback is
+ * allowed. */
 static int parse_listen(const char *text, struct sockaddr_storage *out)
 {
     char host[64];
@@ -154,7 +155,8 @@ int server_start(struct server **out, const struct config *config)
     server->config = config;
     server->session_config = session_config_from(config);
     server->started_us = clock_mono_us();
-    /* A failed start ends the process, which frees what was made; nothing is served before all of it stands. */
+    /* A failed start ends the process, which frees what was made; nothing is served before all of
+     * it stands. */
     if ((status = make_shared(server)) != STATUS_OK ||
         (status = speech_start(server)) != STATUS_OK ||
         (status = upstream_create(&server->upstream, server)) != STATUS_OK ||

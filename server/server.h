@@ -1,6 +1,6 @@
 /*
- * What all threads of the process share: configuration, directory, workers, upstreams, fronts. Made by server_start(), read-only
- * afterwards but for the atomics that are named.
+ * What all threads of the process share: configuration, directory, workers, upstreams, fronts. Made
+ * by server_start(), read-only afterwards but for the atomics that are named.
  *
  * Threads: main starts and stops it; server_post() from the stt thread and the workers.
  */
@@ -60,7 +60,7 @@ uint16_t server_port(const struct server *server);
 void server_stop(struct server *server);
 
 /*
- * Sends `msg` to the front that holds msg->session; frees it when nobody does. Waits while that front's mailbox is full (back
- * pressure on the caller), so never from a loop thread.
+ * Sends `msg` to the front that holds msg->session; frees it when nobody does. Waits while that
+ * front's mailbox is full (back pressure on the caller), so never from a loop thread.
  */
 void server_post(struct server *server, struct msg *msg);

@@ -21,8 +21,9 @@ void session__emit(struct session *session, struct event *event)
         event_free(event);
         return;
     }
-    bool durable = event->final && (event->kind == EVENT_TRANSCRIPT ||
-                                    event->kind == EVENT_TRANSLATION || event->kind == EVENT_GRAMMAR);
+    bool durable =
+        event->final && (event->kind == EVENT_TRANSCRIPT || event->kind == EVENT_TRANSLATION ||
+                         event->kind == EVENT_GRAMMAR);
     if (durable)
         event->seq = ++session->seq;
     if (event->has_lat)
@@ -105,8 +106,9 @@ void session_destroy(struct session *session)
     mem_free(session);
 }
 
-/* Samples that audio_speed_max still allows: a burst of AUDIO_BURST_MS, refilled at AUDIO_SPEED_MAX times real time. The
- * clock is moved on while the allowance is full, so that a pause saves up one burst and no more. */
+/* Samples that audio_speed_max still allows: a burst of AUDIO_BURST_MS, refilled at AUDIO_SPEED_MAX
+ * times real time. The clock is moved on while the allowance is full, so that a pause saves up one
+ * burst and no more. */
 static uint64_t speed_room(struct session *session)
 {
     uint64_t rate = session->settings.rate;
@@ -125,8 +127,8 @@ static uint64_t speed_room(struct session *session)
 size_t session_room(struct session *session, int64_t now_us)
 {
     session->now_us = now_us;
-    /* After the end, and once the API has refused for good, audio is taken and forgotten: the client may have sent it
-     * before it knew. */
+    /* After the end, and once the API has refused for good, audio is taken and forgotten: the
+     * client may have sent it before it knew. */
     if (session->over || session->ending || session->speech_refused)
         return SIZE_MAX;
     size_t stream = stt_stream_room(session->speech);
@@ -178,9 +180,9 @@ void session_waiting(struct session *session, bool waiting, int64_t now_us)
     if (session->too_fast_said || now_us - session->waiting_since_us < AUDIO_FAST_MS * MS)
         return;
     session->too_fast_said = true;
-    session__error(session, "audio_too_fast",
-                   "audio comes faster than twice real time; it is read more slowly, nothing is dropped",
-                   0);
+    session__error(
+        session, "audio_too_fast",
+        "audio comes faster than twice real time; it is read more slowly, nothing is dropped", 0);
 }
 
 static void emit_flushed(struct session *session, const struct session_flush *flush, bool timeout)
@@ -210,7 +212,8 @@ static void start_flush(struct session *session, const char *id, uint64_t sample
     stt_stream_flush(session->speech, session->now_us);
 }
 
-/* What the audio before the point became is known once it is settled: from then on only lanes can owe. */
+/* What the audio before the point became is known once it is settled: from then on only lanes can
+ * owe. */
 static bool flush_done(struct session *session, struct session_flush *flush)
 {
     if (flush->segment == UINT32_MAX && stt_stream_settled(session->speech) >= flush->samples)
@@ -258,7 +261,9 @@ void session_message(struct session *session, const struct client_message *messa
     case CLIENT_BAD:
     case CLIENT_NOT_UTF8:
     case CLIENT_UNKNOWN: bad_message(session, message); break;
-    case CLIENT_START: session__error(session, "bad_message", "the session has started already", 0); break;
+    case CLIENT_START:
+        session__error(session, "bad_message", "the session has started already", 0);
+        break;
     case CLIENT_UPDATE: session__settings_update(session, &message->settings); break;
     case CLIENT_ACTIVITY: break; /* a hint; the speech stream judges by the audio itself */
     case CLIENT_FLUSH:
@@ -353,15 +358,16 @@ static int64_t run_end(struct session *session)
     return INT64_MAX;
 }
 
-/* The longest a session may last and the longest it may be silent, idle clients being told apart from quiet ones: silence that
- * is sent as audio is not idle. */
+/* The longest a session may last and the longest it may be silent, idle clients being told apart
+ * from quiet ones: silence that is sent as audio is not idle. */
 static int64_t run_limits(struct session *session)
 {
     int64_t longest = session->started_us + session->config->limits.session_ms * MS;
     if (session->now_us >= session->idle_due_us)
         session__error(session, "idle", "nothing was received for limits.idle_ms", 0);
     else if (session->now_us >= longest)
-        session__error(session, "session_too_long", "limits.session_ms is reached: start another", 0);
+        session__error(session, "session_too_long", "limits.session_ms is reached: start another",
+                       0);
     return session->idle_due_us < longest ? session->idle_due_us : longest;
 }
 

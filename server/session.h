@@ -1,10 +1,10 @@
 /*
- * A session, without I/O: audio and messages in, events out; speech, translation and grammar asked through ops. It is the
- * same code in the server and in the simulation (tests/sim).
+ * A session, without I/O: audio and messages in, events out; speech, translation and grammar asked
+ * through ops. It is the same code in the server and in the simulation (tests/sim).
  *
- * Threads: one front thread (or the simulation). Time is passed in, microseconds of the loop's clock.
- * Memory: events given to emit() are the receiver's. Answers reach a session only by the ids it gave out; late ones for
- * lanes that are gone are ignored.
+ * Threads: one front thread (or the simulation). Time is passed in, microseconds of the loop's
+ * clock. Memory: events given to emit() are the receiver's. Answers reach a session only by the ids
+ * it gave out; late ones for lanes that are gone are ignored.
  */
 #pragma once
 
@@ -46,11 +46,11 @@ struct session_config {
 };
 
 struct session_start {
-    uint64_t id;       /* directory id, for the log */
-    const char *name;  /* the id clients see; copied */
+    uint64_t id;                    /* directory id, for the log */
+    const char *name;               /* the id clients see; copied */
     struct client_message *message; /* CLIENT_START; borrowed */
     uint64_t seed;
-    int64_t wall_us;   /* for started_at */
+    int64_t wall_us; /* for started_at */
 };
 
 /* Emits session.started. STATUS_NOMEM, STATUS_INVALID. */
@@ -60,11 +60,13 @@ int session_create(struct session **out, const struct session_start *start,
 /* Cancels what it has asked for; emits nothing. */
 void session_destroy(struct session *session);
 
-/* Bytes of audio that may be given now: bounded by the speech stream's room and by audio_speed_max. */
+/* Bytes of audio that may be given now: bounded by the speech stream's room and by audio_speed_max.
+ */
 size_t session_room(struct session *session, int64_t now_us);
 /* PCM s16le of any length ≤ session_room(); an odd byte waits for the next. */
 void session_audio(struct session *session, const void *pcm, size_t bytes, int64_t now_us);
-/* Tells whether audio is waiting outside for room: after AUDIO_FAST_MS of that at full speed the client hears audio_too_fast. */
+/* Tells whether audio is waiting outside for room: after AUDIO_FAST_MS of that at full speed the
+ * client hears audio_too_fast. */
 void session_waiting(struct session *session, bool waiting, int64_t now_us);
 /* A message other than the first start; borrowed. `samples` is the position at which it arrived. */
 void session_message(struct session *session, const struct client_message *message,
@@ -75,7 +77,7 @@ void session_stt(struct session *session, struct stt_event *event, int64_t now_u
 struct session_answer {
     uint32_t lane, ask;
     bool done;
-    int status; /* 0, or why it failed */
+    int status;                          /* 0, or why it failed */
     const char *text;                    /* translation */
     const struct grammar_result *result; /* grammar */
     struct lat lat;
@@ -84,7 +86,8 @@ struct session_answer {
 };
 void session_answer(struct session *session, const struct session_answer *answer, int64_t now_us);
 
-/* Flush, deliver what is owed within drain_ms, session.ended, close with `close_code`. A second call is ignored. */
+/* Flush, deliver what is owed within drain_ms, session.ended, close with `close_code`. A second
+ * call is ignored. */
 void session_end(struct session *session, const char *reason, int close_code, int64_t now_us);
 /* The server will stop: session.goaway, then as session_end(). */
 void session_goaway(struct session *session, uint32_t within_ms, int64_t now_us);

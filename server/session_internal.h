@@ -1,5 +1,5 @@
-/* Shared by the files of the session core: session.c (life, audio, clock), session_speech.c, session_lanes.c,
- * session_settings.c. */
+/* Shared by the files of the session core: session.c (life, audio, clock), session_speech.c,
+ * session_lanes.c, session_settings.c. */
 #pragma once
 
 #include "server/session.h"
@@ -9,7 +9,8 @@ struct translate_lane;
 struct grammar_lane;
 struct arena;
 
-/* Removed lanes live on until they owe nothing, so there may be more than TARGETS_MAX for a while. */
+/* Removed lanes live on until they owe nothing, so there may be more than TARGETS_MAX for a while.
+ */
 #define SESSION_LANES_MAX (2 * TARGETS_MAX)
 
 struct session_lane {
@@ -23,7 +24,8 @@ struct session_flush {
     char id[FLUSH_ID_BYTES_MAX + 1];
     uint64_t samples;
     int64_t deadline_us;
-    uint32_t segment; /* newest segment that began before the point; UINT32_MAX until the point is settled */
+    uint32_t segment; /* newest segment that began before the point; UINT32_MAX until the point is
+                         settled */
 };
 
 struct session {
@@ -43,12 +45,12 @@ struct session {
     uint32_t next_from;
 
     struct stt_stream *speech;
-    bool heard;           /* the speech API has answered this session at least once */
+    bool heard; /* the speech API has answered this session at least once */
     bool speech_degraded;
     bool speech_refused;
-    uint32_t segment;     /* newest segment with a final transcript */
+    uint32_t segment; /* newest segment with a final transcript */
     uint64_t seq;
-    uint8_t odd;          /* the byte of half a sample */
+    uint8_t odd; /* the byte of half a sample */
     bool has_odd;
 
     struct session_lane lanes[SESSION_LANES_MAX];

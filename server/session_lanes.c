@@ -26,10 +26,13 @@ static void on_translate_cancel(void *ctx, uint32_t ask)
     lane->session->ops->cancel(lane->session->ctx, lane->id, ask);
 }
 
-/* One lost request is told by its `failed`; only what the provider does to everyone is worth a warning. */
-static void note_health(struct session *session, const char *failed, bool *degraded, const char *what)
+/* One lost request is told by its `failed`; only what the provider does to everyone is worth a
+ * warning. */
+static void note_health(struct session *session, const char *failed, bool *degraded,
+                        const char *what)
 {
-    bool down = failed != NULL && (strcmp(failed, "upstream") == 0 || strcmp(failed, "deadline") == 0);
+    bool down =
+        failed != NULL && (strcmp(failed, "upstream") == 0 || strcmp(failed, "deadline") == 0);
     if (down && !*degraded) {
         *degraded = true;
         session__health(session, true, what, failed, 0);
@@ -134,7 +137,8 @@ static struct session_lane *lane_by_target(struct session *session, const char *
     return NULL;
 }
 
-/* The lane that has been leaving for longest makes room when a client changes its targets faster than finals come. */
+/* The lane that has been leaving for longest makes room when a client changes its targets faster
+ * than finals come. */
 static struct session_lane *lane_slot(struct session *session)
 {
     struct session_lane *oldest = NULL;

@@ -13,8 +13,8 @@ static bool copy_settings(struct client_settings *to, const struct client_settin
     to->explain_in = arena_strdup(arena, from->explain_in);
     to->class_name = arena_strdup(arena, from->class_name);
     to->name = arena_strdup(arena, from->name);
-    bool ok = to->source != NULL && to->explain_in != NULL && to->class_name != NULL &&
-              to->name != NULL;
+    bool ok =
+        to->source != NULL && to->explain_in != NULL && to->class_name != NULL && to->name != NULL;
     for (unsigned i = 0; i < from->targets_len; i++)
         ok = (to->targets[i] = arena_strdup(arena, from->targets[i])) != NULL && ok;
     to->vocabulary = arena_alloc(arena, (from->vocabulary_len + 1) * sizeof(char *));

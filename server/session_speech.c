@@ -71,7 +71,8 @@ static void on_settled(void *ctx, uint64_t samples)
     (void)samples;
 }
 
-/* The first stream of a session was refused for want of capacity: that is admission, not a fault on the way. */
+/* The first stream of a session was refused for want of capacity: that is admission, not a fault on
+ * the way. */
 static void refuse_capacity(struct session *session, const char *details, uint32_t retry_after_ms)
 {
     char text[240];
@@ -104,7 +105,8 @@ static void on_health(void *ctx, enum stt_health health, int grpc_status, const 
         return;
     }
     session->speech_degraded = true;
-    snprintf(text, sizeof text, "the speech service failed (status %d), trying again; nothing said is lost",
+    snprintf(text, sizeof text,
+             "the speech service failed (status %d), trying again; nothing said is lost",
              grpc_status);
     session__health(session, true, "speech", text, retry_after_ms);
 }

@@ -35,10 +35,11 @@ int speech_start(struct server *server)
     };
     int status = stt_client_create(&server->stt, &client, on_event, server);
     if (status != STATUS_OK)
-        LOG_ERROR(LOG_STT, 0, "cannot use the speech API as configured",
-                  "target=%s plaintext=%d status=%s hint=%s", config->stt_target,
-                  config->stt_plaintext, status_name(status),
-                  LOG_Q("plaintext is for loopback targets only; check [stt] target, ca, credentials"));
+        LOG_ERROR(
+            LOG_STT, 0, "cannot use the speech API as configured",
+            "target=%s plaintext=%d status=%s hint=%s", config->stt_target, config->stt_plaintext,
+            status_name(status),
+            LOG_Q("plaintext is for loopback targets only; check [stt] target, ca, credentials"));
     return status;
 }
 

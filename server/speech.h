@@ -1,5 +1,6 @@
 /*
- * The way to and from the stt thread: calls are named by the session's directory id; events go to the front that holds it.
+ * The way to and from the stt thread: calls are named by the session's directory id; events go to
+ * the front that holds it.
  *
  * Threads: speech_open() … speech_cancel() on a front; events arrive on the stt thread.
  */

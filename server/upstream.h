@@ -1,6 +1,6 @@
 /*
- * The upstream thread: one loop with the chat completions pool on it. Its mailbox is its only surface, so that it could move
- * into a process of its own.
+ * The upstream thread: one loop with the chat completions pool on it. Its mailbox is its only
+ * surface, so that it could move into a process of its own.
  *
  * Threads: upstream_submit() and upstream_cancel() from any thread.
  */

@@ -14,12 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WS_BUFFER_BYTES  16384 /* one receive buffer a front */
-#define WS_HEADER_BYTES  8192  /* of one HTTP request */
-#define WS_HEADER_POOL   512   /* requests being read at once */
-#define WS_HEADER_SECS   5     /* for sending a whole HTTP request */
-#define WS_PING_SECS     30    /* a silent peer is asked */
-#define WS_HANGUP_SECS   45    /* and given up */
+#define WS_BUFFER_BYTES 16384 /* one receive buffer a front */
+#define WS_HEADER_BYTES 8192  /* of one HTTP request */
+#define WS_HEADER_POOL  512   /* requests being read at once */
+#define WS_HEADER_SECS  5     /* for sending a whole HTTP request */
+#define WS_PING_SECS    30    /* a silent peer is asked */
+#define WS_HANGUP_SECS  45    /* and given up */
 
 /* The library keeps one of these a WebSocket and one a plain request. */
 struct ws_user {
@@ -69,8 +69,8 @@ static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t le
     return 0;
 }
 
-/* One message a callback. The close waits for a callback of its own: the library calls back only once everything before has
- * left, and a close right after a write would cut that write short. */
+/* One message a callback. The close waits for a callback of its own: the library calls back only
+ * once everything before has left, and a close right after a write would cut that write short. */
 static int on_writeable(struct lws *wsi, struct ws_user *user)
 {
     struct conn *conn = user->conn;
@@ -101,7 +101,8 @@ static bool close_code_valid(unsigned code)
            (code >= 3000 && code <= 4999);
 }
 
-/* The library echoes a peer's close as it came; what RFC 6455 §5.5.1 forbids is answered properly here. */
+/* The library echoes a peer's close as it came; what RFC 6455 §5.5.1 forbids is answered properly
+ * here. */
 static int on_peer_close(struct lws *wsi, const uint8_t *payload, size_t len)
 {
     if (len == 0)
@@ -206,6 +207,7 @@ int ws_open(struct front *front)
     front->lws = lws_create_context(&info);
     if (front->lws == NULL)
         return STATUS_INTERNAL;
+    loop_uv_pin("libwebsockets-evlib_uv");
     info.vhost_name = "sotto";
     front->vhost = lws_create_vhost(front->lws, &info);
     return front->vhost != NULL ? STATUS_OK : STATUS_INTERNAL;

@@ -1,6 +1,6 @@
 /*
- * libwebsockets on a front's loop: context and vhost, the callbacks of HTTP and of sotto.v1, and the fixes that version 4.1.6 wants
- * from an application (docs/protocol.md, "Conformance").
+ * libwebsockets on a front's loop: context and vhost, the callbacks of HTTP and of sotto.v1, and
+ * the fixes that version 4.1.6 wants from an application (docs/protocol.md, "Conformance").
  *
  * Threads: the front's own; ws_open() before its loop runs.
  */
