@@ -36,7 +36,9 @@ static void conn_on_care(struct loop_timer *timer)
 {
     struct pool__conn *conn = conn_of_care(timer);
     int64_t now_us = loop_now_us(conn->pool->loop);
-    if (conn->state == CONN_WARM && !conn->unread) {
+    if (conn->state == CONN_WARM && !conn->unread && !conn->reset_unsent) {
+        if (conn->pool->config.keepalive_ms == 0)
+            return;
         if (conn->in_flight > 0)
             conn->used_us = now_us;
         if (now_us - conn->used_us < (int64_t)conn->pool->config.keepalive_ms * 1000) {
@@ -51,17 +53,33 @@ int pool__conn_add(struct pool__conn *conn, struct pool__slot *slot)
 {
     slot->conn = conn;
     slot->streams = 0;
+    slot->finished = false;
     slot->error[0] = '\0';
     if (curl_multi_add_handle(conn->multi, slot->easy) != CURLM_OK)
         return STATUS_NOMEM;
     conn->kicked = true;
-    conn->unread = false;
+    conn->unread = conn->reset_unsent = false;
     if (slot->exchange != NULL) {
         conn->in_flight++;
         conn->waiting++;
         conn->used_us = loop_now_us(conn->pool->loop);
     }
     return STATUS_OK;
+}
+
+/*
+ * libcurl 7.88 queues RST_STREAM when a handle is removed, but only the connection's next frame
+ * takes it along. Often that is the newer revision's request; when nothing follows, the GET does
+ * it.
+ */
+static void conn_reset_later(struct pool__conn *conn)
+{
+    int64_t due_us = loop_now_us(conn->pool->loop) + POOL_RESET_WAIT_MS * 1000;
+    if (conn->state != CONN_WARM || conn->getting || conn->pool->plain || conn->pool->closing)
+        return;
+    conn->reset_unsent = true;
+    if (!loop_timer_armed(&conn->care) || conn->care.due_us > due_us)
+        care_at(conn, due_us);
 }
 
 void pool__conn_remove(struct pool__slot *slot)
@@ -75,6 +93,8 @@ void pool__conn_remove(struct pool__slot *slot)
     conn->in_flight--;
     if (slot->streams == 0)
         conn->waiting--;
+    else if (!slot->finished)
+        conn_reset_later(conn);
 }
 
 void pool__conn_warm(struct pool__conn *conn)
@@ -273,6 +293,13 @@ static unsigned conn_load(const struct pool__conn *conn)
     return conn->in_flight + (conn->waiting > 0 && !conn->kicked ? POOL_STREAMS_MAX : 0);
 }
 
+/* Among equals one that has a reset to send: the request takes it along. */
+static bool conn_before(const struct pool__conn *a, const struct pool__conn *b)
+{
+    unsigned load_a = conn_load(a), load_b = conn_load(b);
+    return load_a != load_b ? load_a < load_b : a->reset_unsent && !b->reset_unsent;
+}
+
 struct pool__conn *pool__conn_choose(struct pool *pool, const struct pool__conn *avoid)
 {
     struct pool__conn *best = NULL;
@@ -281,7 +308,7 @@ struct pool__conn *pool__conn_choose(struct pool *pool, const struct pool__conn 
         struct pool__conn *conn = &pool->conns[(pool->next_conn + i) % count];
         if (conn->state != CONN_WARM || conn->in_flight >= conn->streams_max)
             continue;
-        if (best == NULL || best == avoid || (conn != avoid && conn_load(conn) < conn_load(best)))
+        if (best == NULL || best == avoid || (conn != avoid && conn_before(conn, best)))
             best = conn;
     }
     return best;

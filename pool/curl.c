@@ -13,6 +13,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
 {
     struct pool__slot *slot = ctx;
     slot->conn->used_us = loop_now_us(slot->pool->loop);
+    slot->conn->reset_unsent = false; /* libcurl writes after it has read */
     if (slot->exchange == NULL)
         return size * count;
     return pool__exchange_bytes(slot->exchange, bytes, size * count);

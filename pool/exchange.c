@@ -468,6 +468,7 @@ void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
 {
     struct pool__slot *slot = exchange->slot;
     struct pool__conn *conn = slot->conn;
+    slot->finished = true;
     connects_count(exchange);
     budget_observe(exchange->pool, slot->easy);
     struct failure failure = failure_of(exchange, result);

@@ -57,6 +57,7 @@ struct pool__slot {
     struct pool__exchange *exchange; /* NULL: the connection's own GET */
     struct pool__slot *next;         /* free list */
     unsigned streams;                /* times libcurl found a stream for it */
+    bool finished;                   /* the transfer has ended by itself */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -86,10 +87,11 @@ struct pool__conn {
     int64_t used_us;         /* last byte or request */
     unsigned index, in_flight, waiting, streams_max, failures;
     enum pool__conn_state state;
-    bool getting; /* the GET is on the way */
-    bool unread;  /* idle, with bytes that no transfer has read */
-    bool kicked;  /* handles were added since libcurl last ran */
-    bool tried;   /* warm or failed once */
+    bool getting;      /* the GET is on the way */
+    bool unread;       /* idle, with bytes that no transfer has read */
+    bool reset_unsent; /* libcurl holds a RST_STREAM back until something else is sent */
+    bool kicked;       /* handles were added since libcurl last ran */
+    bool tried;        /* warm or failed once */
 };
 
 struct pool {
@@ -145,7 +147,8 @@ void pool__conn_suspect(struct pool__conn *conn);
 /* Requests wait: a connection that is down is tried again sooner. */
 void pool__conn_hurry(struct pool__conn *conn);
 int pool__conn_add(struct pool__conn *conn, struct pool__slot *slot);
-/* Takes the slot off its connection; a transfer on the way is reset. */
+/* Takes the slot off its connection; a transfer on the way is reset, the frame on the wire within
+ * POOL_RESET_WAIT_MS. */
 void pool__conn_remove(struct pool__slot *slot);
 /* Runs libcurl after handles were added; completions are handled inside. */
 void pool__conn_kick(struct pool__conn *conn);

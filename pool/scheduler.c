@@ -256,25 +256,44 @@ void scheduler_remove(struct scheduler *scheduler, struct scheduler_item *item, 
         session_leave(scheduler, session, now_us);
 }
 
-/* The oldest item of the lowest class below the newcomer's; else the last item of the session that
- * holds most, when that is more than the newcomer's session would hold with it. */
-static struct scheduler_item *shed_choose(struct scheduler *scheduler,
-                                          const struct scheduler_item *newcomer)
+static struct scheduler_item *class_last(const struct scheduler_session *session, int above)
 {
-    for (int cls = POOL_CLASSES - 1; cls > (int)newcomer->cls; cls--)
-        if (scheduler->classes[cls].first != NULL)
-            return scheduler->classes[cls].first;
-    const struct scheduler_session *own = *table_slot(scheduler, newcomer->session);
+    for (int cls = POOL_CLASSES - 1; cls > above; cls--)
+        if (session->classes[cls].last != NULL)
+            return session->classes[cls].last;
+    return NULL;
+}
+
+static struct scheduler_session *longest(const struct scheduler *scheduler)
+{
     struct scheduler_session *most = scheduler->round.first;
     for (struct scheduler_session *s = most; s != NULL; s = s->next)
         if (s->queued > most->queued)
             most = s;
-    if (most == NULL || most->queued <= (own != NULL ? own->queued : 0) + 1)
+    return most;
+}
+
+/*
+ * Who makes room in a full queue. When one session holds more than twice its part, that session
+ * does: the newcomer's own only for a higher class. Otherwise the oldest item of the lowest class
+ * below the newcomer's, else the last item of the session that holds most, when that is more than
+ * the newcomer's would hold.
+ */
+static struct scheduler_item *shed_choose(struct scheduler *scheduler,
+                                          const struct scheduler_item *newcomer)
+{
+    const struct scheduler_session *own = *table_slot(scheduler, newcomer->session);
+    const struct scheduler_session *most = longest(scheduler);
+    if (most == NULL)
         return NULL;
-    for (int cls = POOL_CLASSES - 1; cls >= 0; cls--)
-        if (most->classes[cls].last != NULL)
-            return most->classes[cls].last;
-    return NULL;
+    bool more = most->queued > (own != NULL ? own->queued : 0) + 1;
+    uint32_t working = scheduler->sessions - scheduler->debtors_len;
+    if (most->queued > 2 * (scheduler->queued / working))
+        return class_last(more ? most : own, more ? -1 : (int)newcomer->cls);
+    for (int cls = POOL_CLASSES - 1; cls > (int)newcomer->cls; cls--)
+        if (scheduler->classes[cls].first != NULL)
+            return scheduler->classes[cls].first;
+    return more ? class_last(most, -1) : NULL;
 }
 
 int scheduler_add(struct scheduler *scheduler, struct scheduler_item *item, int64_t now_us,

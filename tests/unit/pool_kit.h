@@ -10,6 +10,7 @@
 #include "pool/pool.h"
 #include "tests/check.h"
 #include "tests/upstream/chat_server.h"
+#include "tests/upstream/test_cert.h"
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ static char kit_cert[64], kit_url[64];
 
 static struct chat_server *kit_server;
 static pthread_t kit_thread;
+static struct test_cert kit_authority; /* one for all servers, so that one can come back */
 
 static void *kit_server_run(void *ctx)
 {
@@ -49,8 +51,10 @@ static inline void kit_server_start(struct chat_server_config config)
     if (kit_cert[0] == '\0') {
         snprintf(kit_cert, sizeof kit_cert, "/tmp/sotto-test-XXXXXX");
         close(mkstemp(kit_cert));
+        test_cert_make(&kit_authority);
     }
     config.cert_file = kit_cert;
+    config.cert = &kit_authority;
     CHECK_EQ(chat_server_create(&kit_server, &config), 0);
     snprintf(kit_url, sizeof kit_url, "https://127.0.0.1:%u/v1", chat_server_port(kit_server));
     pthread_create(&kit_thread, NULL, kit_server_run, kit_server);

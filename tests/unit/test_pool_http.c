@@ -128,9 +128,11 @@ static void test_cancel_resets_the_stream(void)
     kit_open_warm(kit_defaults());
     kit_send((struct kit_ask){.id = 1, .retries = 2});
     CHECK(kit_wait(server_saw_requests, &one, 2000));
-    CHECK_EQ(pool_cancel(kit_pool, 1000 + 1, 1), 0);
     CHECK_EQ(pool_cancel(kit_pool, 1000 + 1, 99), 0); /* unknown: ignored */
     CHECK_EQ(pool_cancel(kit_pool, 5, 1), 0);         /* another session's: ignored */
+    kit_wait(NULL, NULL, 30);
+    CHECK_EQ(kit_finals, 0);
+    CHECK_EQ(pool_cancel(kit_pool, 1000 + 1, 1), 0);
     CHECK(kit_wait_finals(1));
     kit_expect_failed(1, STATUS_CANCELLED);
     CHECK(kit_wait(server_saw_resets, &one, 2000));
@@ -178,6 +180,7 @@ static void test_stall_is_tried_elsewhere(void)
     kit_send((struct kit_ask){.id = 2, .retries = 1, .cls = POOL_PARTIAL_TRANSLATION});
     CHECK(kit_wait_finals(2));
     kit_expect_failed(2, STATUS_UNAVAILABLE);
+    CHECK(kit_wait(server_saw_resets, &(unsigned){2}, 2000));
     CHECK_EQ(kit_server_stats().resets, 2);
     kit_close();
     kit_server_stop();
@@ -345,6 +348,16 @@ static void test_wrong_authority(void)
     unlink(other);
 }
 
+static bool both_warm(void *ctx)
+{
+    return kit_stats().connections == 2;
+}
+
+static bool none_warm(void *ctx)
+{
+    return kit_stats().connections == 0;
+}
+
 static void test_refused_then_the_server_appears(void)
 {
     kit_server_start((struct chat_server_config){0});
@@ -355,12 +368,261 @@ static void test_refused_then_the_server_appears(void)
     kit_send((struct kit_ask){.id = 1});
     kit_wait(NULL, NULL, 100);
     kit_server_start((struct chat_server_config){.port = port});
-    pool_close(kit_pool, NULL, NULL); /* its authority was the certificate of before */
-    CHECK_EQ(pool_create(&kit_pool, kit_loop, &kit_config, kit_on_reply, NULL), 0);
-    kit_wait(NULL, NULL, 20);
-    kit_expect_failed(1, STATUS_CLOSED);
+    CHECK(kit_wait_finals(1));
+    kit_expect_hello(1, false);
+    CHECK(kit_wait(both_warm, NULL, 5000));
+    CHECK_EQ(kit_stats().handshakes_late, 0);
     kit_close();
     kit_server_stop();
+}
+
+/* No request, no keep-warm: the end of the idle connections is seen, and the new server is warm
+ * before it is needed. */
+static void test_restarted_upstream_is_warm_before_it_is_needed(void)
+{
+    kit_server_start((struct chat_server_config){0});
+    uint16_t port = chat_server_port(kit_server);
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1});
+    CHECK(kit_wait_finals(1));
+    kit_server_stop();
+    CHECK(kit_wait(none_warm, NULL, 3000));
+    kit_server_start((struct chat_server_config){.port = port});
+    CHECK(kit_wait(both_warm, NULL, 5000));
+    CHECK_EQ(kit_server_stats().requests, 0);
+    kit_send((struct kit_ask){.id = 2});
+    CHECK(kit_wait_finals(2));
+    kit_expect_hello(2, false);
+    CHECK_EQ(kit_stats().handshakes_late, 0);
+    CHECK_EQ(kit_server_stats().handshakes, 2);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_idle_pool_sleeps(void)
+{
+    struct loop_stats before, after;
+    kit_server_start((struct chat_server_config){0});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1});
+    CHECK(kit_wait_finals(1));
+    kit_wait(NULL, NULL, 1500); /* what was unread is read */
+    uint64_t models = kit_server_stats().models;
+    loop_stats(kit_loop, &before);
+    kit_wait(NULL, NULL, 500);
+    loop_stats(kit_loop, &after);
+    CHECK(after.turns - before.turns <= 4);
+    CHECK_EQ(kit_server_stats().models, models);
+    kit_close();
+    kit_server_stop();
+}
+
+static bool server_saw_models(void *ctx)
+{
+    return kit_server_stats().models >= *(unsigned *)ctx;
+}
+
+static void test_keepalive_uses_idle_connections(void)
+{
+    struct pool_config config;
+    unsigned many = 8;
+    kit_server_start((struct chat_server_config){0});
+    config = kit_defaults();
+    config.keepalive_ms = 50;
+    kit_open_warm(config);
+    CHECK(kit_wait(server_saw_models, &many, 3000));
+    CHECK_EQ(kit_server_stats().handshakes, 2);
+    CHECK_EQ(kit_stats().connections, 2);
+    kit_close();
+    kit_server_stop();
+}
+
+/* The pool passes on what is not its to judge; the reader says what it is. */
+static void test_bad_answers_are_the_readers(void)
+{
+    static const struct {
+        const char *fault;
+        bool stream;
+        int status;
+    } cases[] = {
+        {"garbage", false, STATUS_PROTOCOL}, {"garbage", true, STATUS_PROTOCOL},
+        {"html", false, STATUS_PROTOCOL},    {"html", true, STATUS_PROTOCOL},
+        {"half", false, STATUS_TRUNCATED},   {"half", true, STATUS_TRUNCATED},
+        {"length", false, STATUS_TRUNCATED}, {"length", true, STATUS_TRUNCATED},
+        {"refusal", false, STATUS_FILTERED}, {"refusal", true, STATUS_FILTERED},
+        {"filter", false, STATUS_FILTERED},  {"error-event", true, STATUS_UNAVAILABLE},
+    };
+    unsigned count = sizeof cases / sizeof cases[0];
+    char text[256];
+    kit_server_start((struct chat_server_config){0});
+    kit_open_warm(kit_defaults());
+    for (unsigned i = 0; i < count; i++) {
+        chat_server_set_fault(kit_server, cases[i].fault);
+        kit_send((struct kit_ask){.id = i + 1, .stream = cases[i].stream});
+        CHECK(kit_wait_finals(i + 1));
+        CHECK_EQ(kit_results[i + 1].kind, POOL_DONE);
+        CHECK_EQ(kit_read(i + 1, cases[i].stream, text, sizeof text), cases[i].status);
+    }
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_answer_without_a_byte_is_none(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "empty#1"});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1, .retries = 1});
+    CHECK(kit_wait_finals(1));
+    kit_expect_hello(1, false);
+    CHECK_EQ(kit_stats().retried, 1);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_streams_arrive_in_pieces(void)
+{
+    kit_server_start((struct chat_server_config){.token_ms = 15});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1, .stream = true, .text = "one two three four five six"});
+    kit_send((struct kit_ask){.id = 2, .text = "one two three four five six"});
+    CHECK(kit_wait_finals(2));
+    CHECK(kit_results[1].pieces >= 6);
+    CHECK_EQ(kit_results[2].pieces, 1);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_full_queue(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){.latency_ms = 100});
+    config = kit_defaults();
+    config.connections = 1;
+    config.streams_per_connection = 1;
+    config.queue_max = 4;
+    kit_open_warm(config);
+    kit_send((struct kit_ask){.id = 7});
+    kit_wait(NULL, NULL, 10);
+    for (unsigned id = 1; id <= 4; id++) /* four sessions, a partial each */
+        CHECK_EQ(kit_send((struct kit_ask){.id = id, .cls = POOL_PARTIAL_TRANSLATION}), 0);
+    kit_wait(NULL, NULL, 10);
+    kit_send((struct kit_ask){.id = 5}); /* a final takes a partial's place */
+    kit_send((struct kit_ask){.id = 6, .cls = POOL_PARTIAL_TRANSLATION}); /* a partial does not */
+    CHECK(kit_wait_finals(2));
+    kit_expect_failed(1, STATUS_BUDGET);
+    kit_expect_failed(6, STATUS_FULL);
+    CHECK(kit_wait_finals(7));
+    kit_expect_hello(5, false);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_budget_paces(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){0});
+    config = kit_defaults();
+    config.requests_per_minute = 60; /* 6 at once, then 0.9 a second */
+    kit_open_warm(config);
+    for (unsigned id = 1; id <= 8; id++)
+        kit_send((struct kit_ask){.id = id, .cost = 300, .deadline_ms = id == 8 ? 300 : 5000});
+    CHECK(kit_wait_finals(8));
+    CHECK_EQ(kit_server_stats().requests, 7);
+    kit_expect_failed(8, STATUS_TIMEOUT);
+    int64_t first_us = kit_results[1].at_us;
+    CHECK(kit_results[6].at_us - first_us < 500000);
+    CHECK(kit_results[7].at_us - first_us >= 900000);
+    CHECK(kit_results[7].lat.part_us[LAT_QUEUE] >= 900000);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_settled_tokens_come_back(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){0});
+    config = kit_defaults();
+    config.tokens_per_minute = 10000; /* 4096 at once */
+    kit_open_warm(config);
+    kit_send((struct kit_ask){.id = 1, .cost = 4000});
+    CHECK(kit_wait_finals(1));
+    pool_settle(kit_pool, 4000, 100);
+    kit_send((struct kit_ask){.id = 2, .cost = 3000, .deadline_ms = 500});
+    kit_send((struct kit_ask){.id = 3, .cost = 5000});
+    CHECK(kit_wait_finals(3));
+    kit_expect_hello(2, false);
+    kit_expect_failed(3, STATUS_BUDGET); /* more than the bucket ever holds */
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_cancel_while_queued(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){.latency_ms = 100});
+    config = kit_defaults();
+    config.connections = config.streams_per_connection = 1;
+    kit_open_warm(config);
+    kit_send((struct kit_ask){.id = 1});
+    kit_send((struct kit_ask){.id = 2});
+    CHECK_EQ(pool_cancel(kit_pool, 1002, 2), 0);
+    CHECK(kit_wait_finals(2));
+    kit_expect_hello(1, false);
+    kit_expect_failed(2, STATUS_CANCELLED);
+    CHECK_EQ(kit_server_stats().requests, 1);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_close_answers_everything(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "silent"});
+    kit_open_warm(kit_defaults());
+    for (unsigned id = 1; id <= 30; id++)
+        kit_send((struct kit_ask){.id = id});
+    CHECK(kit_wait(server_saw_requests, &(unsigned){30}, 2000));
+    kit_send((struct kit_ask){.id = 31}); /* still in the mailbox */
+    kit_close();
+    for (unsigned id = 1; id <= 31; id++)
+        kit_expect_failed(id, STATUS_CLOSED);
+    kit_server_stop();
+}
+
+static void test_credentials(void)
+{
+    kit_server_start((struct chat_server_config){.key = "another"});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1, .retries = 2});
+    CHECK(kit_wait_finals(1));
+    kit_expect_failed(1, STATUS_REFUSED);
+    CHECK_EQ(kit_results[1].http_status, 401);
+    kit_close();
+    kit_server_stop();
+}
+
+static void test_configurations_refused(void)
+{
+    static const char *const urls[] = {
+        "http://api.example.com/v1",       "ftp://127.0.0.1/v1",
+        "https://127.0.0.1/v1/",           "http://127.0.0.1.example.com/v1",
+        "http://localhost@example.com/v1", ""};
+    struct pool *pool = NULL;
+    CHECK_EQ(loop_create(&kit_loop, kit_backend), 0);
+    for (unsigned i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        struct pool_config config = kit_defaults();
+        config.base_url = urls[i];
+        CHECK_EQ(pool_create(&pool, kit_loop, &config, kit_on_reply, NULL), STATUS_INVALID);
+    }
+    struct pool_config config = kit_defaults();
+    config.base_url = "https://127.0.0.1/v1";
+    config.connections = 0;
+    CHECK_EQ(pool_create(&pool, kit_loop, &config, kit_on_reply, NULL), STATUS_INVALID);
+    config = kit_defaults();
+    config.base_url = "https://127.0.0.1/v1";
+    config.api_key = "two\r\nlines";
+    CHECK_EQ(pool_create(&pool, kit_loop, &config, kit_on_reply, NULL), STATUS_INVALID);
+    CHECK(pool == NULL);
+    loop_destroy(kit_loop);
 }
 
 int main(void)
@@ -393,6 +655,19 @@ int main(void)
         RUN(test_goaway_moves_on);
         RUN(test_wrong_authority);
         RUN(test_refused_then_the_server_appears);
+        RUN(test_restarted_upstream_is_warm_before_it_is_needed);
+        RUN(test_idle_pool_sleeps);
+        RUN(test_keepalive_uses_idle_connections);
+        RUN(test_bad_answers_are_the_readers);
+        RUN(test_answer_without_a_byte_is_none);
+        RUN(test_streams_arrive_in_pieces);
+        RUN(test_full_queue);
+        RUN(test_budget_paces);
+        RUN(test_settled_tokens_come_back);
+        RUN(test_cancel_while_queued);
+        RUN(test_close_answers_everything);
+        RUN(test_credentials);
+        RUN(test_configurations_refused);
     }
     unlink(kit_cert);
     return check_done();

@@ -18,12 +18,14 @@
 #include <stdint.h>
 
 struct chat_server;
+struct test_cert;
 
 struct chat_server_config {
-    uint16_t port;         /* 0: any free one */
-    const char *cert_file; /* the certificate is written there; NULL: nowhere */
-    const char *key;       /* the bearer token asked for; NULL: none */
-    const char *fault;     /* NULL: none */
+    uint16_t port;                /* 0: any free one */
+    const char *cert_file;        /* the certificate is written there; NULL: nowhere */
+    const struct test_cert *cert; /* NULL: a new one */
+    const char *key;              /* the bearer token asked for; NULL: none */
+    const char *fault;            /* NULL: none */
     unsigned latency_ms, token_ms, streams_max;
     uint64_t seed;
 };

@@ -1,0 +1,424 @@
+/* The scheduler: shares, weights, classes, budgets, deadlines, room in a full queue. Time is a
+ * number. */
+#include "base/status.h"
+#include "pool/bucket.h"
+#include "pool/limits.h"
+#include "pool/scheduler.h"
+#include "tests/check.h"
+
+#define ITEMS  4096
+#define SECOND 1000000
+#define MINUTE (60 * (int64_t)SECOND)
+#define NO_LIMIT                                                                                   \
+    {                                                                                              \
+        .queue_max = ITEMS                                                                         \
+    }
+
+static struct scheduler_item items[ITEMS];
+static unsigned items_len;
+
+static struct scheduler *begin(struct scheduler_config config)
+{
+    items_len = 0;
+    return scheduler_create(&config, 0);
+}
+
+static struct scheduler_item *item(uint64_t session, enum pool_class cls, uint32_t cost)
+{
+    struct scheduler_item *new = &items[items_len++];
+    *new = (struct scheduler_item){
+        .session = session, .cls = cls, .weight = 1, .cost = cost, .deadline_us = INT64_MAX / 2};
+    return new;
+}
+
+static struct scheduler_item *add(struct scheduler *scheduler, uint64_t session,
+                                  enum pool_class cls, uint32_t cost)
+{
+    struct scheduler_item *shed = NULL, *new = item(session, cls, cost);
+    CHECK_EQ(scheduler_add(scheduler, new, 0, &shed), 0);
+    CHECK(shed == NULL);
+    return new;
+}
+
+static void end(struct scheduler *scheduler)
+{
+    while (scheduler_drain(scheduler, 0) != NULL)
+        ;
+    CHECK_EQ(scheduler_len(scheduler), 0);
+    scheduler_destroy(scheduler);
+}
+
+/* Takes `count` and adds up cost by session (1 … 9). */
+static void take_shares(struct scheduler *scheduler, unsigned count, uint64_t shares[10])
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct scheduler_item *taken = scheduler_take(scheduler, 0);
+        CHECK(taken != NULL);
+        if (taken != NULL)
+            shares[taken->session] += taken->cost;
+    }
+}
+
+static void test_classes_within_a_session(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    struct scheduler_item *pg = add(s, 1, POOL_PARTIAL_GRAMMAR, 10);
+    struct scheduler_item *pt = add(s, 1, POOL_PARTIAL_TRANSLATION, 10);
+    struct scheduler_item *fg = add(s, 1, POOL_FINAL_GRAMMAR, 10);
+    struct scheduler_item *ft = add(s, 1, POOL_FINAL_TRANSLATION, 10);
+    struct scheduler_item *ft2 = add(s, 1, POOL_FINAL_TRANSLATION, 10);
+    CHECK(scheduler_take(s, 0) == ft);
+    CHECK(scheduler_take(s, 0) == ft2);
+    CHECK(scheduler_take(s, 0) == fg);
+    CHECK(scheduler_take(s, 0) == pt);
+    CHECK(scheduler_take(s, 0) == pg);
+    CHECK(scheduler_take(s, 0) == NULL);
+    end(s);
+}
+
+static void test_greedy_session_gets_its_share_only(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    uint64_t shares[10] = {0};
+    for (unsigned i = 0; i < 1000; i++)
+        add(s, 1, POOL_FINAL_TRANSLATION, 300);
+    for (unsigned i = 0; i < 50; i++)
+        for (uint64_t session = 2; session <= 5; session++)
+            add(s, session, POOL_FINAL_TRANSLATION, 300);
+    take_shares(s, 200, shares);
+    for (uint64_t session = 1; session <= 5; session++)
+        CHECK(shares[session] >= 39 * 300 && shares[session] <= 41 * 300);
+    end(s);
+}
+
+/* Shares are in tokens: whoever asks for more at a time is asked to wait longer. */
+static void test_shares_are_in_tokens(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    uint64_t shares[10] = {0};
+    for (unsigned i = 0; i < 1000; i++) {
+        add(s, 1, POOL_FINAL_TRANSLATION, 2000);
+        add(s, 2, POOL_FINAL_TRANSLATION, 100);
+    }
+    take_shares(s, 630, shares);
+    CHECK(shares[1] > shares[2] * 9 / 10 && shares[1] < shares[2] * 11 / 10);
+    end(s);
+}
+
+static void test_weights(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    uint64_t shares[10] = {0};
+    for (unsigned i = 0; i < 900; i++) {
+        struct scheduler_item *shed, *heavy = item(1, POOL_FINAL_TRANSLATION, 300);
+        heavy->weight = 3;
+        CHECK_EQ(scheduler_add(s, heavy, 0, &shed), 0);
+        add(s, 2, POOL_FINAL_TRANSLATION, 300);
+    }
+    take_shares(s, 800, shares);
+    CHECK(shares[1] > shares[2] * 28 / 10 && shares[1] < shares[2] * 32 / 10);
+    end(s);
+}
+
+static void test_newcomer_is_served_within_a_round(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    for (unsigned i = 0; i < 500; i++)
+        for (uint64_t session = 1; session <= 5; session++)
+            add(s, session, POOL_FINAL_TRANSLATION, 256);
+    uint64_t shares[10] = {0};
+    take_shares(s, 100, shares);
+    add(s, 9, POOL_PARTIAL_GRAMMAR, 256);
+    take_shares(s, 10, shares); /* the round under way and one more */
+    CHECK_EQ(shares[9], 256);
+    end(s);
+}
+
+static void test_idle_share_flows_on(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    uint64_t shares[10] = {0};
+    add(s, 2, POOL_FINAL_TRANSLATION, 300);
+    for (unsigned i = 0; i < 100; i++)
+        add(s, 1, POOL_FINAL_TRANSLATION, 300);
+    take_shares(s, 101, shares);
+    CHECK_EQ(shares[1], 100 * 300);
+    CHECK_EQ(scheduler_len(s), 0);
+    end(s);
+}
+
+/* Asking one at a time must not hide an overdraft. */
+static void test_overdraft_is_remembered(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    uint64_t shares[10] = {0};
+    for (unsigned i = 0; i < 1000; i++)
+        add(s, 2, POOL_FINAL_TRANSLATION, 250);
+    struct scheduler_item *big = add(s, 1, POOL_FINAL_TRANSLATION, 4000);
+    for (unsigned taken = 0; taken < 400; taken++) {
+        struct scheduler_item *next = scheduler_take(s, 0), *shed;
+        shares[next->session] += next->cost;
+        if (next == big) {
+            *big =
+                (struct scheduler_item){.session = 1, .cost = 4000, .deadline_us = INT64_MAX / 2};
+            CHECK_EQ(scheduler_add(s, big, 0, &shed), 0);
+        }
+    }
+    CHECK(shares[1] < shares[2] * 12 / 10);
+    CHECK(shares[1] > shares[2] * 8 / 10);
+    end(s);
+}
+
+static void test_sessions_are_forgotten(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    for (uint64_t session = 1; session <= 2000; session++)
+        add(s, session, POOL_FINAL_TRANSLATION, 300);
+    CHECK_EQ(scheduler_sessions(s), 2000);
+    while (scheduler_take(s, 0) != NULL)
+        ;
+    CHECK(scheduler_sessions(s) <= SCHEDULER_DEBTORS_MAX);
+    struct scheduler_item *shed, *late = item(1, POOL_FINAL_TRANSLATION, 300);
+    CHECK_EQ(scheduler_add(s, late, SCHEDULER_DEBT_KEEP_US + 1, &shed), 0);
+    CHECK(scheduler_take(s, SCHEDULER_DEBT_KEEP_US + 1) == late);
+    CHECK_EQ(scheduler_sessions(s), 1);
+    end(s);
+}
+
+static void test_requests_a_minute(void)
+{
+    struct scheduler *s =
+        begin((struct scheduler_config){.requests_per_minute = 600, .queue_max = ITEMS});
+    for (unsigned i = 0; i < 2000; i++)
+        add(s, 1 + i % 3, POOL_FINAL_TRANSLATION, 100);
+    unsigned at_once = 0;
+    while (scheduler_take(s, 0) != NULL)
+        at_once++;
+    CHECK_EQ(at_once, 60);
+    int64_t due_us = scheduler_due(s, true, 0);
+    CHECK(due_us > 0 && due_us <= 111112); /* 9 a second */
+    CHECK(scheduler_take(s, due_us - 2) == NULL);
+    CHECK(scheduler_take(s, due_us) != NULL);
+    unsigned in_minute = at_once + 1;
+    for (int64_t now = due_us; now < MINUTE; now += 1000)
+        in_minute += scheduler_take(s, now) != NULL;
+    CHECK(in_minute <= 600 && in_minute >= 598);
+    end(s);
+}
+
+static void test_tokens_a_minute(void)
+{
+    struct scheduler *s =
+        begin((struct scheduler_config){.tokens_per_minute = 60000, .queue_max = ITEMS});
+    for (unsigned i = 0; i < 1000; i++)
+        add(s, 1, POOL_FINAL_TRANSLATION, 500);
+    unsigned taken = 0;
+    for (int64_t now = 0; now < MINUTE; now += 1000)
+        taken += scheduler_take(s, now) != NULL;
+    CHECK(taken * 500 <= 60000 && taken * 500 >= 59000);
+    struct scheduler_item *shed, *huge = item(2, POOL_FINAL_TRANSLATION, 6001);
+    CHECK_EQ(scheduler_add(s, huge, MINUTE, &shed), STATUS_BUDGET);
+    end(s);
+}
+
+static void test_settlement(void)
+{
+    struct scheduler *s =
+        begin((struct scheduler_config){.tokens_per_minute = 60000, .queue_max = ITEMS});
+    struct scheduler_item *first = add(s, 1, POOL_FINAL_TRANSLATION, 6000);
+    struct scheduler_item *second = add(s, 1, POOL_FINAL_TRANSLATION, 3000);
+    CHECK(scheduler_take(s, 0) == first);
+    CHECK(scheduler_take(s, 0) == NULL);
+    scheduler_settle(s, 3000);
+    CHECK(scheduler_take(s, 0) == second);
+    scheduler_settle(s, -900); /* used more than was thought: a second's worth of waiting */
+    struct scheduler_item *third = add(s, 1, POOL_FINAL_TRANSLATION, 900);
+    CHECK(scheduler_take(s, 1999000) == NULL);
+    CHECK(scheduler_take(s, 2001000) == third);
+    end(s);
+}
+
+static void test_pause_and_observation(void)
+{
+    struct scheduler *s = begin((struct scheduler_config){
+        .requests_per_minute = 600, .tokens_per_minute = 600000, .queue_max = ITEMS});
+    for (unsigned i = 0; i < 20; i++)
+        add(s, 1, POOL_FINAL_TRANSLATION, 100);
+    scheduler_pause(s, 5 * SECOND);
+    scheduler_pause(s, 3 * SECOND); /* never shortens */
+    CHECK(scheduler_take(s, 5 * SECOND - 1) == NULL);
+    CHECK_EQ(scheduler_due(s, true, SECOND), 5 * SECOND);
+    CHECK(scheduler_take(s, 5 * SECOND) != NULL);
+    scheduler_observe(s, 2, UINT32_MAX, 5 * SECOND);
+    CHECK(scheduler_take(s, 5 * SECOND) != NULL);
+    CHECK(scheduler_take(s, 5 * SECOND) != NULL);
+    CHECK(scheduler_take(s, 5 * SECOND) == NULL);
+    scheduler_observe(s, UINT32_MAX, 0, 6 * SECOND);
+    CHECK(scheduler_take(s, 6 * SECOND) == NULL);
+    end(s);
+}
+
+static void test_deadlines(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    struct scheduler_item *made[50], *shed;
+    for (unsigned i = 0; i < 50; i++) {
+        made[i] = item(1 + i % 4, POOL_FINAL_TRANSLATION, 100);
+        made[i]->deadline_us = (int64_t)((i * 37) % 50 + 1) * SECOND;
+        CHECK_EQ(scheduler_add(s, made[i], 0, &shed), 0);
+    }
+    CHECK(scheduler_expire(s, SECOND - 1) == NULL);
+    CHECK_EQ(scheduler_due(s, false, 0), SECOND);
+    for (int64_t second = 1; second <= 20; second++) {
+        struct scheduler_item *late = scheduler_expire(s, second * SECOND);
+        CHECK(late != NULL && late->deadline_us == second * SECOND);
+        CHECK(scheduler_expire(s, second * SECOND) == NULL);
+    }
+    scheduler_set_floor(s, 2 * SECOND); /* what takes 2 s cannot make 21 s and 22 s at 20 s */
+    CHECK(scheduler_expire(s, 20 * SECOND) != NULL);
+    CHECK(scheduler_expire(s, 20 * SECOND) != NULL);
+    CHECK(scheduler_expire(s, 20 * SECOND) == NULL);
+    CHECK_EQ(scheduler_len(s), 28);
+    end(s);
+}
+
+static void test_remove_anywhere(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    struct scheduler_item *made[30];
+    for (unsigned i = 0; i < 30; i++) {
+        made[i] = add(s, 1 + i % 3, (enum pool_class)(i % 4), 100);
+        made[i]->deadline_us = INT64_MAX / 2; /* equal deadlines */
+    }
+    for (unsigned i = 0; i < 30; i += 2)
+        scheduler_remove(s, made[i], 0);
+    CHECK_EQ(scheduler_len(s), 15);
+    unsigned left = 0;
+    for (struct scheduler_item *next; (next = scheduler_take(s, 0)) != NULL; left++)
+        CHECK_EQ((next - items) % 2, 1);
+    CHECK_EQ(left, 15);
+    end(s);
+}
+
+static void test_sent_again_comes_first(void)
+{
+    struct scheduler *s = begin((struct scheduler_config){.queue_max = 2});
+    struct scheduler_item *again = item(1, POOL_FINAL_TRANSLATION, 100);
+    add(s, 1, POOL_FINAL_TRANSLATION, 100);
+    add(s, 1, POOL_FINAL_TRANSLATION, 100);
+    CHECK_EQ(scheduler_add_again(s, again, 0), 0); /* full, and yet */
+    CHECK_EQ(scheduler_len(s), 3);
+    CHECK(scheduler_take(s, 0) == again);
+    end(s);
+}
+
+/* Nobody holds more than twice its part: the oldest of the lowest class makes room for a higher
+ * one. */
+static void test_full_queue_sheds_lower_classes(void)
+{
+    struct scheduler *s = begin((struct scheduler_config){.queue_max = 4});
+    struct scheduler_item *shed = NULL;
+    struct scheduler_item *old = add(s, 1, POOL_PARTIAL_GRAMMAR, 100);
+    struct scheduler_item *young = add(s, 2, POOL_PARTIAL_GRAMMAR, 100);
+    add(s, 1, POOL_FINAL_TRANSLATION, 100);
+    add(s, 2, POOL_FINAL_TRANSLATION, 100);
+    struct scheduler_item *partial = item(3, POOL_PARTIAL_TRANSLATION, 100);
+    CHECK_EQ(scheduler_add(s, partial, 0, &shed), 0);
+    CHECK(shed == old);
+    CHECK_EQ(scheduler_add(s, item(3, POOL_FINAL_GRAMMAR, 100), 0, &shed), 0);
+    CHECK(shed == young);
+    CHECK_EQ(scheduler_add(s, item(4, POOL_FINAL_GRAMMAR, 100), 0, &shed), 0);
+    CHECK(shed == partial);
+    shed = NULL;
+    CHECK_EQ(scheduler_add(s, item(4, POOL_PARTIAL_GRAMMAR, 100), 0, &shed), STATUS_FULL);
+    CHECK(shed == NULL);
+    CHECK_EQ(scheduler_len(s), 4);
+    end(s);
+}
+
+/* A session that fills the queue pays for it itself, whatever the classes. */
+static void test_full_queue_sheds_the_greedy(void)
+{
+    struct scheduler *s = begin((struct scheduler_config){.queue_max = 12});
+    struct scheduler_item *shed = NULL;
+    for (unsigned i = 0; i < 9; i++)
+        add(s, 1, POOL_FINAL_TRANSLATION, 100);
+    struct scheduler_item *newest = add(s, 1, POOL_FINAL_TRANSLATION, 100);
+    add(s, 2, POOL_PARTIAL_GRAMMAR, 100);
+    add(s, 3, POOL_PARTIAL_GRAMMAR, 100);
+    CHECK_EQ(scheduler_add(s, item(1, POOL_FINAL_TRANSLATION, 100), 0, &shed), STATUS_FULL);
+    CHECK(shed == NULL);
+    CHECK_EQ(scheduler_add(s, item(2, POOL_PARTIAL_GRAMMAR, 100), 0, &shed), 0);
+    CHECK(shed == newest);
+    struct scheduler_item *own = item(1, POOL_PARTIAL_GRAMMAR, 100);
+    scheduler_remove(s, &items[0], 0);
+    CHECK_EQ(scheduler_add(s, own, 0, &shed), 0);
+    CHECK_EQ(scheduler_add(s, item(1, POOL_FINAL_GRAMMAR, 100), 0, &shed), 0);
+    CHECK(shed == own); /* its own partial for its own final */
+    end(s);
+}
+
+/* Whatever the limit, no minute holds more, and the long run reaches nine tenths of it or half at
+ * least. */
+static void test_bucket_limits(void)
+{
+    static const uint32_t limits[] = {1, 2, 3, 5, 9, 10, 11, 25, 60, 99, 1000, 50000};
+    for (unsigned i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        for (unsigned burst = 1; burst <= 64; burst *= 8) {
+            struct bucket bucket;
+            bucket_init(&bucket, limits[i], burst, 0);
+            uint64_t taken = 0, minute = 0;
+            int64_t now = 0;
+            while (now < 10 * MINUTE) {
+                for (int64_t due; (due = bucket_due(&bucket, 1, now)) > now;)
+                    now = due;
+                if (now < MINUTE)
+                    minute++;
+                if (now < 10 * MINUTE)
+                    taken++;
+                bucket_take(&bucket, 1);
+            }
+            CHECK(minute <= limits[i]);
+            CHECK(taken <= (uint64_t)limits[i] * 10);
+            CHECK(taken * 2 >= (uint64_t)limits[i] * 9);
+        }
+    }
+}
+
+static void test_bucket_unlimited(void)
+{
+    struct bucket bucket;
+    bucket_init(&bucket, 0, 1, 0);
+    for (unsigned i = 0; i < 1000; i++) {
+        CHECK_EQ(bucket_due(&bucket, 1000000, 7), 7);
+        bucket_take(&bucket, 1000000);
+    }
+    bucket_give(&bucket, -1000000);
+    bucket_cap(&bucket, 0, 7);
+    CHECK_EQ(bucket_due(&bucket, 1, 7), 7);
+    CHECK_EQ(bucket_size(&bucket), UINT32_MAX);
+}
+
+int main(void)
+{
+    RUN(test_classes_within_a_session);
+    RUN(test_greedy_session_gets_its_share_only);
+    RUN(test_shares_are_in_tokens);
+    RUN(test_weights);
+    RUN(test_newcomer_is_served_within_a_round);
+    RUN(test_idle_share_flows_on);
+    RUN(test_overdraft_is_remembered);
+    RUN(test_sessions_are_forgotten);
+    RUN(test_requests_a_minute);
+    RUN(test_tokens_a_minute);
+    RUN(test_settlement);
+    RUN(test_pause_and_observation);
+    RUN(test_deadlines);
+    RUN(test_remove_anywhere);
+    RUN(test_sent_again_comes_first);
+    RUN(test_full_queue_sheds_lower_classes);
+    RUN(test_full_queue_sheds_the_greedy);
+    RUN(test_bucket_limits);
+    RUN(test_bucket_unlimited);
+    return check_done();
+}
