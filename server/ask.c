@@ -29,7 +29,7 @@ struct ask {
     uint64_t session, key, id;
     uint32_t lane, ask;
     bool grammar, final;
-    char *source, *target, *text, *explain_in;
+    char *source, *target, *text;
     int64_t deadline_us;
     struct lat lat;
     uint32_t cost;
@@ -48,7 +48,6 @@ static void ask_free(struct ask *ask)
     mem_free(ask->source);
     mem_free(ask->target);
     mem_free(ask->text);
-    mem_free(ask->explain_in);
     chat_reader_destroy(ask->reader);
     mem_free(ask);
 }
@@ -118,7 +117,6 @@ static struct grammar_prompt grammar_prompt_of(const struct ask *ask)
     const struct config *config = ask->server->config;
     return (struct grammar_prompt){.model = config->grammar_model,
                                    .language = ask->source,
-                                   .explain_in = ask->explain_in,
                                    .text = ask->text,
                                    .json_schema = config->chat_json_schema,
                                    .max_tokens_field = config->chat_max_tokens_field};
@@ -363,14 +361,12 @@ static struct ask *ask_create(const struct ask_from *from, uint32_t lane, uint32
     ask->lane = lane;
     ask->ask = number;
     ask->id = pool_id(from->serial, lane, number);
-    ask->explain_in = mem_strdup(from->explain_in);
     return ask;
 }
 
 static int ask_submit(struct outbox *outbox, struct ask *ask)
 {
-    bool whole = ask->source != NULL && ask->text != NULL && ask->explain_in != NULL &&
-                 (ask->grammar || ask->target != NULL);
+    bool whole = ask->source != NULL && ask->text != NULL && (ask->grammar || ask->target != NULL);
     int status = whole ? outbox_submit(outbox, ask->key, &ask->job) : STATUS_NOMEM;
     if (status != STATUS_OK)
         ask_free(ask);

@@ -23,7 +23,6 @@ struct ask_from {
     uint64_t session; /* directory id */
     uint64_t key;     /* worker order: the same for everything of a connection */
     uint32_t serial;  /* unique in the process, for pool ids */
-    const char *explain_in;
 };
 
 /* What a front receives (FRONT_ANSWER). */

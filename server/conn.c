@@ -183,8 +183,7 @@ static struct ask_from ask_from_of(struct conn *conn)
     return (struct ask_from){.server = conn->front->server,
                              .session = conn->session_id,
                              .key = conn->id,
-                             .serial = conn->serial,
-                             .explain_in = ""};
+                             .serial = conn->serial};
 }
 
 static int on_translate(void *ctx, uint32_t lane, const struct translate_ask *ask)
@@ -694,17 +693,15 @@ bool conn_next(struct conn *conn, char **data, size_t *len)
     return true;
 }
 
-bool conn_sent(struct conn *conn)
+void conn_sent(struct conn *conn)
 {
     struct out *out = conn->out_head;
-    if (out != NULL) {
-        conn->out_head = out->next;
-        if (conn->out_head == NULL)
-            conn->out_tail = &conn->out_head;
-        conn->out_bytes -= out->len;
-        if (out->close_code != 0)
-            conn->close_code = out->close_code;
-        out_free(out);
-    }
-    return conn->out_head == NULL && conn->state == CONN_CLOSING && conn->close_code != 0;
+    assert(out != NULL);
+    conn->out_head = out->next;
+    if (conn->out_head == NULL)
+        conn->out_tail = &conn->out_head;
+    conn->out_bytes -= out->len;
+    if (out->close_code != 0)
+        conn->close_code = out->close_code;
+    out_free(out);
 }

@@ -100,8 +100,8 @@ void conn_receive(struct conn *conn, const struct conn_piece *piece);
 /* The next message for the socket: false when there is none. `*data` is borrowed until conn_sent().
  */
 bool conn_next(struct conn *conn, char **data, size_t *len);
-/* What conn_next() gave has been written. True: close the socket with conn->close_code. */
-bool conn_sent(struct conn *conn);
+/* What conn_next() gave has been written. */
+void conn_sent(struct conn *conn);
 bool conn_has_output(const struct conn *conn);
 
 /* Messages of the front's mailbox; all are taken. */

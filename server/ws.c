@@ -69,8 +69,20 @@ static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t le
     return 0;
 }
 
-/* One message a callback. The close waits for a callback of its own: the library calls back only
- * once everything before has left, and a close right after a write would cut that write short. */
+/* Closes with the connection's code. Only from the library's timer: a -1 from WRITEABLE counts as a
+ * broken socket, and its Close frame would never be sent. */
+static int on_close_timer(struct lws *wsi, struct ws_user *user)
+{
+    struct conn *conn = user->conn;
+    if (conn->state != CONN_CLOSING || conn->close_code == 0)
+        return 0;
+    conn->state = CONN_CLOSED;
+    lws_close_reason(wsi, (enum lws_close_status)conn->close_code, NULL, 0);
+    return -1;
+}
+
+/* One message a callback. The library calls back only once everything before has left, so a close
+ * that waits for its turn cuts no message short. */
 static int on_writeable(struct lws *wsi, struct ws_user *user)
 {
     struct conn *conn = user->conn;
@@ -79,14 +91,13 @@ static int on_writeable(struct lws *wsi, struct ws_user *user)
     if (conn->state == CONN_CLOSED)
         return -1;
     if (!conn_next(conn, &data, &len)) {
-        if (conn->state != CONN_CLOSING || conn->close_code == 0)
-            return 0;
-        conn->state = CONN_CLOSED;
-        lws_close_reason(wsi, (enum lws_close_status)conn->close_code, NULL, 0);
-        return -1;
+        if (conn->state == CONN_CLOSING && conn->close_code != 0) {
+            lws_set_timer_usecs(wsi, 1);
+            loop_uv_kick(conn->front->uv);
+        }
+        return 0;
     }
-    int written = lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_TEXT);
-    if (written < 0)
+    if (lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_TEXT) < 0)
         return -1;
     conn_sent(conn);
     if (conn_has_output(conn))
@@ -127,6 +138,7 @@ static int on_stream(struct lws *wsi, enum lws_callback_reasons reason, void *us
     case LWS_CALLBACK_ESTABLISHED: return on_established(wsi, user);
     case LWS_CALLBACK_RECEIVE: return user->conn != NULL ? on_receive(wsi, user, in, len) : -1;
     case LWS_CALLBACK_SERVER_WRITEABLE: return user->conn != NULL ? on_writeable(wsi, user) : -1;
+    case LWS_CALLBACK_TIMER: return user->conn != NULL ? on_close_timer(wsi, user) : 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(wsi, in, len);
     case LWS_CALLBACK_CLOSED:
         if (user->conn != NULL)

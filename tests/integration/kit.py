@@ -2,6 +2,7 @@
 
 Only the standard library. Programs come from $SOTTO_BIN (build/bin by default); traffic stays on loopback.
 """
+import atexit
 import base64
 import json
 import os
@@ -37,6 +38,7 @@ class Program:
         self.process = subprocess.Popen(
             self.args, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.log,
             env={**os.environ, **(env or {})})
+        atexit.register(self.kill)  # a failed test leaves nothing running
         if ready:
             self.match = self.wait_for(ready, wait_s, self.out)
 
@@ -89,7 +91,7 @@ class Sotto(Program):
         flags = ["--listen", "127.0.0.1:0", "--stt-target", "127.0.0.1:%d" % speech_port,
                  "--stt-plaintext", "--chat-url", "https://127.0.0.1:%d/v1" % chat_port,
                  "--chat-ca", chat_ca]
-        super().__init__("sotto", *flags, *args, env=env, ready=r"msg=ready .*?port=(\d+)")
+        super().__init__("sotto", *flags, *args, env=env, ready=r"msg=\"ready\" .*?port=(\d+)")
         self.port = int(self.match.group(1))
 
     def wait_ready(self, wait_s=15):
@@ -128,7 +130,7 @@ class Upstreams:
         self.dir = tempfile.mkdtemp(prefix="sotto-test-")
         self.ca = os.path.join(self.dir, "cert.pem")
         self.speech = Program("sotto-test-speech", "--port", "0", *speech,
-                              ready=r"port=(\d+)", stream="stdout")
+                              ready=r"(\d+)\n", stream="stdout")
         self.speech_port = int(self.speech.match.group(1))
         self.chat = Program("sotto-test-chat", "--port", "0", "--cert", self.ca, *chat,
                             ready=r"port=(\d+)", stream="stdout")
