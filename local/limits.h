@@ -37,18 +37,19 @@
 #define LOCAL_CHAT_WAIT_MS         20000 /* a request that waited longer is refused */
 
 /* The speech server. */
-#define LOCAL_SPEECH_AUDIO_BYTES_MAX    25600         /* audio of one request message */
-#define LOCAL_SPEECH_MESSAGE_BYTES_MAX  (1024 * 1024) /* request message; past it gRPC itself refuses */
-#define LOCAL_SPEECH_RESPONSE_BYTES_MAX (64 * 1024)   /* one response message */
-#define LOCAL_SPEECH_QUEUE_BYTES        (192 * 1024)  /* audio of one call waiting for the engine */
-#define LOCAL_SPEECH_RESPONSES_SOFT     32   /* responses behind before interim ones are dropped */
-#define LOCAL_SPEECH_RESPONSES_MAX      512  /* responses behind before the call is ended */
-#define LOCAL_SPEECH_CALLS_MAX          4096 /* open calls */
-#define LOCAL_SPEECH_CALL_STREAMS       100  /* calls a connection, as the cloud's front allows */
-#define LOCAL_SPEECH_NEWS               4096 /* engine messages waiting for the server's thread */
-#define LOCAL_SPEECH_STREAM_S           305  /* age at which a stream is cut */
+#define LOCAL_SPEECH_AUDIO_BYTES_MAX 25600 /* audio of one request message */
+#define LOCAL_SPEECH_MESSAGE_BYTES_MAX                                                             \
+    (1024 * 1024) /* request message; past it gRPC itself refuses */
+#define LOCAL_SPEECH_RESPONSE_BYTES_MAX (64 * 1024)  /* one response message */
+#define LOCAL_SPEECH_QUEUE_BYTES        (192 * 1024) /* audio of one call waiting for the engine */
+#define LOCAL_SPEECH_RESPONSES_SOFT     32    /* responses behind before interim ones are dropped */
+#define LOCAL_SPEECH_RESPONSES_MAX      512   /* responses behind before the call is ended */
+#define LOCAL_SPEECH_CALLS_MAX          4096  /* open calls */
+#define LOCAL_SPEECH_CALL_STREAMS       100   /* calls a connection, as the cloud's front allows */
+#define LOCAL_SPEECH_NEWS               4096  /* engine messages waiting for the server's thread */
+#define LOCAL_SPEECH_STREAM_S           305   /* age at which a stream is cut */
 #define LOCAL_SPEECH_AUDIO_TIMEOUT_MS   10000 /* a stream without audio for so long is ended */
-#define LOCAL_SPEECH_TIMEOUT_S_MAX      3600 /* voice activity timeouts beyond count as this */
+#define LOCAL_SPEECH_TIMEOUT_S_MAX      3600  /* voice activity timeouts beyond count as this */
 #define LOCAL_SPEECH_RATE_MIN           8000
 #define LOCAL_SPEECH_RATE_MAX           48000
 #define LOCAL_SPEECH_TEXT_BYTES         256 /* text of a status */
@@ -61,4 +62,19 @@
 #define LOCAL_UTTERANCE_SOFT_MS  12000 /* past it a short pause ends the utterance */
 #define LOCAL_UTTERANCE_MS_MAX   20000 /* past it the utterance is cut */
 #define LOCAL_PLACE_KEPT_MS      5000  /* a speaker keeps the decoder over a pause of so long */
-#define LOCAL_PLACE_WAIT_MS      1000  /* speech waits so long for a decoder before it is refused */
+#define LOCAL_PLACE_WAIT_MS      2000  /* speech waits so long for a decoder before it is refused */
+
+/* Grammar. */
+#define LINK_WORDS_MAX               64   /* of a sentence, as the parser counts */
+#define LINK_LINKAGES                20   /* parses the parser keeps of a sentence */
+#define LINK_PARSE_S                 1    /* after which it gives up one sentence */
+#define LOCAL_GRAMMAR_TEXT_MAX       8192 /* bytes; longer text is returned as it is */
+#define LOCAL_GRAMMAR_SENTENCE_WORDS 32   /* longer sentences are taken as right */
+#define LOCAL_GRAMMAR_WORD_BYTES     48 /* of a word; sentences with longer ones are taken as right */
+#define LOCAL_GRAMMAR_EDIT_BYTES     112 /* of a correction: two words and what is put between */
+#define LOCAL_GRAMMAR_EDITS_MAX      160 /* candidates for a sentence */
+#define LOCAL_GRAMMAR_PAIRS_MAX      512 /* pairs of them tried */
+#define LOCAL_GRAMMAR_DONE_MAX       16  /* corrections of a sentence */
+#define LOCAL_GRAMMAR_PARSES_MAX     500 /* of a sentence */
+#define LOCAL_GRAMMAR_BUDGET_MS      300 /* of a text; what is left is taken as right */
+#define LOCAL_GRAMMAR_MESSAGE_BYTES  160

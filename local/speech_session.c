@@ -1,0 +1,367 @@
+#include "local/speech_session.h"
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "local/speech_audio.h"
+#include "local/speech_text.h"
+#include "local/speech_vad.h"
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FRAME_US 10000
+#define PREROLL                                                                                    \
+    30 /* frames before the verdict "speech" that belong to it: 300 ms, 200 before the first sound \
+        */
+#define BLOCK                                                                                      \
+    25 /* frames fed to the decoder at a time, and between two looks at its words: 250 ms */
+#define SILENCE      50 /* frames of silence that end an utterance */
+#define SILENCE_SOFT 15 /* … one longer than LOCAL_UTTERANCE_SOFT_MS */
+#define TAIL         20 /* frames of the silence that belong to the result */
+#define RUN_FRAMES   50 /* a run's work */
+
+struct local_session {
+    struct local_speech_config config;
+    const struct local_session_ops *ops;
+    void *ctx;
+    struct local_audio *audio;
+    struct local_vad vad;
+    char language[36];
+
+    int64_t frame; /* frames heard */
+    int16_t ring[PREROLL][LOCAL_VAD_FRAME];
+    int64_t settled; /* frame up to which results are out: no later one begins before it */
+
+    bool waiting;                        /* speech has begun, no decoder yet */
+    struct local_recognizer *recognizer; /* within an utterance */
+    int64_t start;                       /* its first frame */
+    int16_t block[BLOCK * LOCAL_VAD_FRAME];
+    size_t block_frames, fed_frames;
+    struct local_hypothesis shown; /* newest partial */
+    bool announced;                /* an interim result of this utterance was sent */
+
+    bool spoke;             /* a final result was sent */
+    int64_t last_speech_us; /* end of the newest speech; 0: none yet */
+    bool finished;          /* no more audio comes */
+    bool closed;            /* said all it will */
+
+    /* Scratch of responses. */
+    struct local_hypothesis next;
+    struct local_speech_word words[LOCAL_WORDS_MAX];
+    char text[2][LOCAL_WORDS_MAX * LOCAL_WORD_BYTES / 4];
+};
+
+int local_session_create(struct local_session **out, const struct local_speech_config *config,
+                         const struct local_session_ops *ops, void *ctx)
+{
+    struct local_session *session = mem_calloc(1, sizeof *session);
+    if (session == NULL)
+        return STATUS_NOMEM;
+    int status = local_audio_create(&session->audio, (enum local_speech_encoding)config->encoding,
+                                    (uint32_t)config->rate);
+    if (status != 0) {
+        mem_free(session);
+        return status;
+    }
+    session->config = *config;
+    session->ops = ops;
+    session->ctx = ctx;
+    for (size_t i = 0; config->language[i] != '\0'; i++)
+        session->language[i] = (char)tolower((unsigned char)config->language[i]);
+    *out = session;
+    return 0;
+}
+
+void local_session_destroy(struct local_session *session)
+{
+    if (session == NULL)
+        return;
+    local_audio_destroy(session->audio);
+    mem_free(session);
+}
+
+int local_session_audio(struct local_session *session, const void *audio, size_t bytes)
+{
+    assert(!session->finished);
+    return local_audio_put(session->audio, audio, bytes);
+}
+
+int local_session_finish(struct local_session *session)
+{
+    assert(!session->finished);
+    session->finished = true;
+    return local_audio_flush(session->audio);
+}
+
+bool local_session_speaking(const struct local_session *session)
+{
+    return session->recognizer != NULL || session->waiting;
+}
+
+static int64_t session_us(const struct local_session *session, int64_t frame)
+{
+    int64_t us = frame * FRAME_US, total = local_audio_total_us(session->audio);
+    return us < total ? us : total;
+}
+
+static void session_event(struct local_session *session, enum local_speech_event_type event,
+                          int64_t us)
+{
+    struct local_speech_response response = {.event = event, .event_us = us};
+    session->ops->respond(session->ctx, &response, false);
+}
+
+/* Words that stood in the hypothesis before, too: the part that is likely to stay. */
+static size_t session_stable(const struct local_session *session)
+{
+    const struct local_hypothesis *before = &session->shown, *now = &session->next;
+    size_t same = 0;
+    while (same < before->len && same < now->len &&
+           strcmp(before->words[same].text, now->words[same].text) == 0)
+        same++;
+    return same;
+}
+
+static void session_partial(struct local_session *session)
+{
+    struct local_hypothesis *words = &session->next;
+    local_recognizer_partial(session->recognizer, words);
+    local_text_words(words);
+    if (session->config.punctuation)
+        local_text_punctuate(words, false);
+    size_t stable = session_stable(session);
+    bool same = stable == words->len && stable == session->shown.len;
+    session->shown = *words;
+    if (same || words->len == 0)
+        return;
+    struct local_speech_result results[2];
+    size_t count = 0;
+    int64_t start = session->start;
+    int64_t now = start + (int64_t)session->fed_frames;
+    if (stable > 0) {
+        local_text_join(words, 0, stable, session->spoke, session->text[0],
+                        sizeof session->text[0]);
+        results[count++] = (struct local_speech_result){
+            .transcript = session->text[0],
+            .stability = 0.9f,
+            .end_us = session_us(session, start + words->words[stable - 1].end_ms / 10),
+            .language = session->language};
+    }
+    if (stable < words->len) {
+        local_text_join(words, stable, words->len, session->spoke || stable > 0, session->text[1],
+                        sizeof session->text[1]);
+        results[count++] = (struct local_speech_result){.transcript = session->text[1],
+                                                        .stability = 0.1f,
+                                                        .end_us = session_us(session, now),
+                                                        .language = session->language};
+    }
+    struct local_speech_response response = {.results = results, .results_len = count};
+    session->ops->respond(session->ctx, &response, true);
+    session->announced = true;
+}
+
+static int session_feed_block(struct local_session *session)
+{
+    size_t samples = session->block_frames * LOCAL_VAD_FRAME;
+    session->fed_frames += session->block_frames;
+    session->block_frames = 0;
+    return samples > 0 ? local_recognizer_feed(session->recognizer, session->block, samples) : 0;
+}
+
+static int session_feed_frame(struct local_session *session, const int16_t *pcm)
+{
+    memcpy(session->block + session->block_frames * LOCAL_VAD_FRAME, pcm,
+           LOCAL_VAD_FRAME * sizeof *pcm);
+    if (++session->block_frames < BLOCK)
+        return 0;
+    int status = session_feed_block(session);
+    if (status == 0 && session->config.interim)
+        session_partial(session);
+    return status;
+}
+
+/* Speech was heard at the newest frame: the utterance begins with what the ring still holds of
+ * before. */
+static int session_begin(struct local_session *session)
+{
+    session->waiting = true;
+    int status = session->ops->take(session->ctx, &session->recognizer);
+    if (status != 0)
+        return status;
+    session->waiting = false;
+    status = local_recognizer_begin(session->recognizer);
+    session->start = session->frame > PREROLL ? session->frame - PREROLL : 0;
+    if (session->start < session->settled)
+        session->start = session->settled;
+    session->block_frames = session->fed_frames = 0;
+    session->shown.len = 0;
+    session->announced = false;
+    if (session->config.activity_events)
+        session_event(session, LOCAL_EVENT_ACTIVITY_BEGIN, session_us(session, session->start));
+    for (int64_t i = session->start; status == 0 && i < session->frame; i++)
+        status = session_feed_frame(session, session->ring[i % PREROLL]);
+    return status;
+}
+
+static void session_word_times(struct local_session *session, int64_t end_us)
+{
+    const struct local_hypothesis *hypothesis = &session->next;
+    for (size_t i = 0; i < hypothesis->len; i++) {
+        const struct local_recognized *word = &hypothesis->words[i];
+        int64_t start = session_us(session, session->start + word->start_ms / 10);
+        int64_t end = session_us(session, session->start + word->end_ms / 10);
+        session->words[i] = (struct local_speech_word){
+            .text = word->text,
+            .start_us = start < end_us ? start : end_us,
+            .end_us = end < end_us ? end : end_us,
+            .confidence = session->config.word_confidence ? word->confidence : 0};
+    }
+}
+
+static float session_confidence(const struct local_hypothesis *hypothesis)
+{
+    float sum = 0;
+    for (size_t i = 0; i < hypothesis->len; i++)
+        sum += hypothesis->words[i].confidence;
+    return sum / (float)hypothesis->len;
+}
+
+/* The decoder's last word on the utterance. What was shown is never left without a final. */
+static void session_final(struct local_session *session, int64_t end_us)
+{
+    struct local_hypothesis *words = &session->next;
+    if (words->len == 0 && session->announced)
+        *words = session->shown;
+    if (words->len == 0)
+        return;
+    local_text_words(words);
+    if (session->config.punctuation)
+        local_text_punctuate(words, true);
+    session_word_times(session, end_us);
+    local_text_join(words, 0, words->len, session->spoke, session->text[0],
+                    sizeof session->text[0]);
+    bool times = session->config.word_times || session->config.word_confidence;
+    struct local_speech_result result = {.transcript = session->text[0],
+                                         .confidence = session_confidence(words),
+                                         .final = true,
+                                         .end_us = end_us,
+                                         .language = session->language,
+                                         .words = session->words,
+                                         .words_len = times ? words->len : 0};
+    struct local_speech_response response = {
+        .results = &result,
+        .results_len = 1,
+        .billed_us = session->finished ? local_audio_total_us(session->audio) : 0};
+    session->spoke = true;
+    session->ops->respond(session->ctx, &response, false);
+}
+
+/* `end`: first frame that no longer belongs to the utterance. */
+static int session_end(struct local_session *session, int64_t end)
+{
+    int64_t end_us = session->finished && end >= session->frame
+                         ? local_audio_total_us(session->audio)
+                         : session_us(session, end);
+    int status = session_feed_block(session);
+    if (status == 0)
+        status = local_recognizer_end(session->recognizer, &session->next);
+    if (status != 0)
+        session->next.len = 0;
+    session->recognizer = NULL;
+    session->settled = end;
+    session->last_speech_us = end_us;
+    if (session->config.activity_events)
+        session_event(session, LOCAL_EVENT_ACTIVITY_END, end_us);
+    if (session->config.single_utterance)
+        session_event(session, LOCAL_EVENT_END_OF_SINGLE_UTTERANCE, 0);
+    session_final(session, end_us);
+    session->closed = session->config.single_utterance;
+    session->ops->done(session->ctx);
+    return status;
+}
+
+/* Speech and silence the configuration has limits for; both only between utterances. */
+static void session_timeouts(struct local_session *session)
+{
+    int64_t now = session_us(session, session->frame);
+    int64_t limit = session->last_speech_us > 0 ? session->config.end_timeout_us
+                                                : session->config.start_timeout_us;
+    if (limit > 0 && now - session->last_speech_us >= limit) {
+        session_event(session, LOCAL_EVENT_ACTIVITY_TIMEOUT, now);
+        session->closed = true;
+    }
+}
+
+static uint32_t session_silence(const struct local_session *session)
+{
+    int64_t ms = (session->frame - session->start) * FRAME_US / 1000;
+    return ms > LOCAL_UTTERANCE_SOFT_MS ? SILENCE_SOFT : SILENCE;
+}
+
+static int session_frame(struct local_session *session, const int16_t *pcm)
+{
+    memcpy(session->ring[session->frame % PREROLL], pcm, sizeof session->ring[0]);
+    session->frame++;
+    bool open = session->recognizer != NULL;
+    uint32_t quiet = session->vad.quiet + 1;
+    enum local_vad_verdict verdict =
+        local_vad_frame(&session->vad, pcm, open ? session_silence(session) : SILENCE);
+    if (!open) {
+        if (verdict == LOCAL_VAD_BEGIN)
+            return session_begin(session);
+        session_timeouts(session);
+        return 0;
+    }
+    int status = session_feed_frame(session, pcm);
+    if (status != 0)
+        return status;
+    if (verdict == LOCAL_VAD_END)
+        return session_end(session, session->frame - (quiet > TAIL ? quiet - TAIL : 0));
+    if ((session->frame - session->start) * FRAME_US >= (int64_t)LOCAL_UTTERANCE_MS_MAX * 1000) {
+        local_vad_cut(&session->vad);
+        return session_end(session, session->frame);
+    }
+    return 0;
+}
+
+/* The rest that fills no frame, then what is open. */
+static int session_last(struct local_session *session)
+{
+    int16_t frame[LOCAL_VAD_FRAME] = {0};
+    size_t len;
+    int status = 0;
+    const int16_t *samples = local_audio_samples(session->audio, &len);
+    if (len > 0) {
+        memcpy(frame, samples, len * sizeof *samples);
+        local_audio_consume(session->audio, len);
+        status = session_frame(session, frame);
+    }
+    if (status == 0 && session->recognizer != NULL)
+        status = session_end(session, session->frame);
+    if (status != STATUS_AGAIN)
+        session->closed = true;
+    return status;
+}
+
+int local_session_run(struct local_session *session)
+{
+    int status = session->waiting ? session_begin(session) : 0;
+    for (int i = 0; status == 0 && !session->closed; i++) {
+        size_t len;
+        const int16_t *samples = local_audio_samples(session->audio, &len);
+        if (len < LOCAL_VAD_FRAME)
+            break;
+        if (i == RUN_FRAMES)
+            return STATUS_FULL;
+        int16_t frame[LOCAL_VAD_FRAME];
+        memcpy(frame, samples, sizeof frame);
+        local_audio_consume(session->audio, LOCAL_VAD_FRAME);
+        status = session_frame(session, frame);
+    }
+    if (status == 0 && session->finished && !session->closed)
+        status = session_last(session);
+    if (status != 0)
+        return status;
+    return session->closed ? STATUS_CLOSED : 0;
+}
