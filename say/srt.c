@@ -64,6 +64,20 @@ static size_t space_len(const char *text, size_t len)
     return at;
 }
 
+static void write_word(FILE *file, const char *text, size_t len)
+{
+    uint32_t code;
+    size_t step;
+    if (len == 3 && memcmp(text, "-->", 3) == 0) {
+        fputs("->", file);
+        return;
+    }
+    for (size_t at = 0; (step = utf8_decode(text + at, len - at, &code)) > 0; at += step) {
+        if (columns_is_safe(code))
+            fwrite(text + at, 1, step, file);
+    }
+}
+
 /* Breaks lines between words; an arrow, which would read as a time line, is taken apart. */
 static void write_text(FILE *file, const char *text)
 {
@@ -76,10 +90,7 @@ static void write_text(FILE *file, const char *text)
             fputc(fits ? ' ' : '\n', file);
             columns = fits ? columns + 1 : 0;
         }
-        if (word == 3 && memcmp(text + at, "-->", 3) == 0)
-            fputs("->", file);
-        else
-            fwrite(text + at, 1, word, file);
+        write_word(file, text + at, word);
         columns += width;
         at += word;
     }
