@@ -274,26 +274,25 @@ static struct scheduler_session *longest(const struct scheduler *scheduler)
 }
 
 /*
- * Who makes room in a full queue. When one session holds more than twice its part, that session
- * does: the newcomer's own only for a higher class. Otherwise the oldest item of the lowest class
- * below the newcomer's, else the last item of the session that holds most, when that is more than
- * the newcomer's would hold.
+ * Who makes room in a full queue, never a session that holds less than the newcomer's does. A
+ * session with half as much again as its part comes first, whatever the classes; then the oldest
+ * item of the lowest class below the newcomer's; then the session that holds most.
  */
 static struct scheduler_item *shed_choose(struct scheduler *scheduler,
                                           const struct scheduler_item *newcomer)
 {
     const struct scheduler_session *own = *table_slot(scheduler, newcomer->session);
     const struct scheduler_session *most = longest(scheduler);
-    if (most == NULL)
-        return NULL;
-    bool more = most->queued > (own != NULL ? own->queued : 0) + 1;
-    uint32_t working = scheduler->sessions - scheduler->debtors_len;
-    if (most->queued > 2 * (scheduler->queued / working))
-        return class_last(more ? most : own, more ? -1 : (int)newcomer->cls);
+    uint32_t held = own != NULL ? own->queued : 0;
+    uint32_t part = scheduler->queued / (scheduler->sessions - scheduler->debtors_len);
+    if (most->queued > held + 1 && most->queued > part + part / 2)
+        return class_last(most, -1);
     for (int cls = POOL_CLASSES - 1; cls > (int)newcomer->cls; cls--)
-        if (scheduler->classes[cls].first != NULL)
-            return scheduler->classes[cls].first;
-    return more ? class_last(most, -1) : NULL;
+        for (struct scheduler_item *item = scheduler->classes[cls].first; item != NULL;
+             item = item->newer)
+            if (item->home == own || item->home->queued > held)
+                return item;
+    return most->queued > held + 1 ? class_last(most, -1) : NULL;
 }
 
 int scheduler_add(struct scheduler *scheduler, struct scheduler_item *item, int64_t now_us,

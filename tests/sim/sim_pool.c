@@ -283,8 +283,8 @@ static void round_greedy(uint64_t seed)
     for (uint64_t session = 8; session < 28; session++) {
         others++;
         NEED(sim.asked_by[session] >= 59);
-        NEED(sim.by_session[session] >=
-             sim.asked_by[session] * 95 / 100 - 2); /* the last ones still wait */
+        /* The last ones still wait. */
+        NEED(sim.by_session[session] >= sim.asked_by[session] * 95 / 100 - 2);
     }
     NEED(others == 20 && sim.by_session[GREEDY] > 0);
     round_end();
