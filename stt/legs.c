@@ -162,6 +162,7 @@ void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_stat
         stream_refuse(stream, grpc_status, details, now_us);
         return;
     }
+    stt__due(stream, now_us + 1);
     if (failure == FAILURE_ROUTINE || leg->base == leg->end)
         return;
     int64_t ms = backoff_ms(stream, failure);
@@ -430,8 +431,8 @@ static bool leg_stalled(struct stt_stream *stream, struct stt_leg *leg, int64_t 
     return now_us >= until;
 }
 
-/* Limits of a call that takes audio. */
-static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+/* Limits of a call that takes audio. True when it was replaced by a new one. */
+static bool leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     bool head = leg == &stream->legs[0];
     bool silent = head && leg_settle_silence(stream, leg, now_us);
@@ -439,14 +440,14 @@ static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t n
     bool restart = head && (leg->at_final || silent) && age >= leg->soft_us;
     leg->at_final = false;
     if (leg_stalled(stream, leg, now_us))
-        return;
+        return false;
     if (restart) {
         stt__leg_restart(stream, leg);
         leg_try_open(stream, leg, now_us);
-        return;
+        return leg->state == STT_LEG_OPEN;
     }
     if (leg->end != STT_OPEN_END)
-        return;
+        return false;
     int64_t hard = (int64_t)stream->config.stream_hard_ms * 1000;
     int64_t idle_us = leg->passed_us + (int64_t)stream->config.idle_close_ms * 1000;
     bool idle = stream->pending_len == 0 && leg->next == stt_ring_end(&stream->ring, leg->next) &&
@@ -455,6 +456,7 @@ static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t n
         stt__legs_cut(stream, stt_ring_end(&stream->ring, leg->next));
     stt__due(stream, idle_us > now_us ? idle_us : INT64_MAX);
     stt__due(stream, leg->opened_us + hard > now_us ? leg->opened_us + hard : INT64_MAX);
+    return false;
 }
 
 static void leg_drain(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
@@ -480,14 +482,17 @@ static void leg_drain(struct stt_stream *stream, struct stt_leg *leg, int64_t no
 
 static void leg_run_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
-    int status = STATUS_OK;
-    while (status == STATUS_OK)
-        status = leg_send_one(stream, leg, now_us);
-    if (status != STATUS_AGAIN) {
-        stt__leg_fail(stream, leg, CODE_UNAVAILABLE, "audio could not be handed over", now_us);
-        return;
-    }
-    leg_limits(stream, leg, now_us);
+    bool replaced;
+    do {
+        int status = STATUS_OK;
+        while (status == STATUS_OK)
+            status = leg_send_one(stream, leg, now_us);
+        if (status != STATUS_AGAIN) {
+            stt__leg_fail(stream, leg, CODE_UNAVAILABLE, "audio could not be handed over", now_us);
+            return;
+        }
+        replaced = leg_limits(stream, leg, now_us);
+    } while (replaced);
     if (!stream->refused && leg->state == STT_LEG_OPEN && leg->next == leg->end)
         leg_finish(stream, leg, now_us);
 }

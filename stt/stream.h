@@ -1,14 +1,16 @@
 /*
  * A session's speech stream, without I/O: audio in, segments out, over as many calls as it takes.
  *
- * It coalesces audio into blocks, keeps what is not yet final, opens a call at the first audio, reopens it after an end or a
- * failure and replays, maps result times to the session's own audio clock, and cuts provider results into segments
- * (stt/segment.h) with a committed prefix that only grows. Segments count 1, 2, 3 …; each gets exactly one final.
- * A segment whose hypothesis was taken back before any word was committed shows empty text and keeps its number for the
- * next words: it is not open, and nothing is owed for it.
+ * It coalesces audio into blocks, keeps what is not yet final, opens a call at the first audio,
+ * reopens it after an end or a failure and replays, maps result times to the session's own audio
+ * clock, and cuts provider results into segments (stt/segment.h) with a committed prefix that only
+ * grows. Segments count 1, 2, 3 …; each gets exactly one final. A segment whose hypothesis was
+ * taken back before any word was committed shows empty text and keeps its number for the next
+ * words: it is not open, and nothing is owed for it.
  *
  * Threads: the session's front thread. Time is passed in (microseconds of the loop's clock).
- * Memory: ops arguments are borrowed for the call unless said otherwise. ops must not call into the stream, getters aside.
+ * Memory: ops arguments are borrowed for the call unless said otherwise. ops must not call into the
+ * stream, getters aside.
  */
 #pragma once
 
@@ -29,16 +31,16 @@ struct stt_word {
 /* One revision of one segment; strings are NFC UTF-8, borrowed for the call. */
 struct stt_transcript {
     uint32_t segment;
-    uint32_t rev;           /* grows within the segment, from 1 */
+    uint32_t rev; /* grows within the segment, from 1 */
     bool final;
-    bool spliced;           /* the provider's final contradicted committed words */
-    const char *committed;  /* final: the whole text */
-    const char *tentative;  /* final: "" */
-    int64_t start_ms, end_ms; /* the session's audio */
-    const char *language;   /* BCP-47 */
+    bool spliced;                 /* the provider's final contradicted committed words */
+    const char *committed;        /* final: the whole text */
+    const char *tentative;        /* final: "" */
+    int64_t start_ms, end_ms;     /* the session's audio */
+    const char *language;         /* BCP-47 */
     const struct stt_word *words; /* finals, when the provider sent times */
     size_t words_len;
-    struct lat lat;         /* stamped up to the receipt of the response and the time held here */
+    struct lat lat; /* stamped up to the receipt of the response and the time held here */
 };
 
 enum stt_health {
@@ -48,7 +50,8 @@ enum stt_health {
 };
 
 struct stt_stream_ops {
-    /* Open a call; `config` is given (mem_free'd by the receiver). A failure counts as UNAVAILABLE. */
+    /* Open a call; `config` is given (mem_free'd by the receiver). A failure counts as UNAVAILABLE.
+     */
     int (*open)(void *ctx, uint32_t call, char *config, size_t len);
     /* Takes its own reference. STATUS_FULL: kept and tried at the next tick. */
     int (*send)(void *ctx, uint32_t call, struct stt_block *block);
@@ -62,19 +65,23 @@ struct stt_stream_ops {
 };
 
 struct stt_stream_config {
-    uint32_t rate;             /* 8000–48000 */
-    const char *language;      /* BCP-47; copied */
-    const char *model;         /* may be "" ; copied */
+    uint32_t rate;        /* 8000–48000 */
+    const char *language; /* BCP-47; copied */
+    const char *model;    /* may be "" ; copied */
     bool punctuation;
-    bool partials;             /* show hypotheses; they are asked for in any case, to tell speech from silence */
-    unsigned agreement;        /* successive hypotheses that must agree before words are committed: low 1, medium 2, high 3;
-                                  words the provider calls stable are committed at once */
-    uint32_t block_ms;         /* coalescing: 100 by default, 20–400 */
-    uint32_t idle_close_ms;    /* half-close a call that has had no audio for so long (< 10 s for v1); reopened lazily */
-    uint32_t ring_ms;          /* bound of audio not yet final */
+    bool
+        partials; /* show hypotheses; they are asked for in any case, to tell speech from silence */
+    unsigned
+        agreement;     /* successive hypotheses that must agree before words are committed: low 1,
+                          medium 2, high 3;     words the provider calls stable are committed at once */
+    uint32_t block_ms; /* coalescing: 100 by default, 20–400 */
+    uint32_t idle_close_ms; /* half-close a call that has had no audio for so long (< 10 s for v1);
+                               reopened lazily */
+    uint32_t ring_ms;       /* bound of audio not yet final */
     uint32_t stream_soft_ms, stream_hard_ms; /* rotation: at the next final, regardless */
-    uint64_t seed;             /* jitter */
-    const char *const *vocabulary; /* words to expect; copied, those past the API's bounds left out */
+    uint64_t seed;                           /* jitter */
+    const char *const
+        *vocabulary; /* words to expect; copied, those past the API's bounds left out */
     size_t vocabulary_len;
 };
 
@@ -84,15 +91,18 @@ int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *c
 /* Cancels its calls (events that still come for them are ignored by stt_stream_event's caller). */
 void stt_stream_destroy(struct stt_stream *stream);
 
-/* PCM s16le, `bytes` even, received at `now_us`. Takes a copy. Never more than stt_stream_room() bytes. */
+/* PCM s16le, `bytes` even, received at `now_us`. Takes a copy. Never more than stt_stream_room()
+ * bytes. */
 int stt_stream_audio(struct stt_stream *stream, const void *pcm, size_t bytes, int64_t now_us);
-/* Bytes that fit now; 0: stop reading the socket until it grows (checked after every event and tick). */
+/* Bytes that fit now; 0: stop reading the socket until it grows (checked after every event and
+ * tick). */
 size_t stt_stream_room(const struct stt_stream *stream);
 /* An event of one of its calls; borrowed. Unknown calls are ignored. */
 void stt_stream_event(struct stt_stream *stream, struct stt_event *event, int64_t now_us);
 /*
- * Everything received so far is to become final soon: sends what is coalesced and half-closes the call; later audio goes to a
- * new one. settled() reaches the flush position when the last final before it is out.
+ * Everything received so far is to become final soon: sends what is coalesced and half-closes the
+ * call; later audio goes to a new one. settled() reaches the flush position when the last final
+ * before it is out.
  */
 void stt_stream_flush(struct stt_stream *stream, int64_t now_us);
 /* Same, and no audio comes after it. */

@@ -155,6 +155,7 @@ static int op_finish(void *ctx, uint32_t id)
     if (!s->provider.calm && sim_chance(&s->provider, s->provider.manner.full))
         return STATUS_FULL;
     TRACE(s, "finish call %u", id);
+    call->finishing = true;
     int64_t at = call->transport_us > s->now_us ? call->transport_us : s->now_us;
     sim_push(&s->provider, (struct sim_event){.at_us = at, .kind = SIM_FINISH, .call = id});
     return STATUS_OK;
@@ -296,6 +297,10 @@ static void on_close(struct session *s, struct sim_call *call, int status)
     char details[] = "sim";
     if ((status == 1 && p->failures > 0) ||
         (status == 16 && (p->failures > 0 || !p->ever_answered)))
+        status = 14;
+    /* An unasked-for OK that crosses our half-close would look like a provider with nothing to say.
+     */
+    if (status == 0 && call->broken && call->finishing)
         status = 14;
     p->failures += status == 1 || status == 16;
     p->faults[status]++;

@@ -57,7 +57,8 @@ struct sim_reply {
 
 struct sim_call {
     uint32_t id; /* 0: free */
-    bool begun, finished, dead;
+    bool begun, finishing, finished, dead;
+    bool broken; /* died of a fault */
     bool loses_close, loses_final;
     uint64_t base, given, heard_to;
     size_t final_words, heard_words; /* of the script: words before are final, were heard */
@@ -289,6 +290,12 @@ static inline void sim_on_decode(struct sim_provider *p, struct sim_call *call)
     bool again = call->heard_words > call->final_words &&
                  reply->results[reply->response.results_len - 1].is_final;
     sim_send(p, call, reply, sim_us(p, 20, 400));
+    if (reply->results[0].is_final && sim_chance(p, 3)) {
+        struct sim_reply *twice = sim_reply_create();
+        sim_add_result(twice, reply->results[0].transcript, true, 0,
+                       reply->results[0].result_end_us);
+        sim_send(p, call, twice, 0);
+    }
     if (again)
         sim_decode_later(p, call);
 }
@@ -363,6 +370,7 @@ static inline void sim_on_fault(struct sim_provider *p, struct sim_call *call, i
         reply->response.error_message = "in band";
         sim_send(p, call, reply, sim_us(p, 1, 50));
     }
+    call->broken = true;
     sim_close(p, call, status, sim_us(p, 1, 50));
 }
 
