@@ -1,8 +1,10 @@
 /*
- * Grammar corrections by Link Grammar: a sentence it parses whole is right; otherwise the cheapest of a learner's usual slips
- * whose correction parses whole is what was meant. Only English is corrected.
+ * Grammar corrections by Link Grammar: a sentence it parses whole is right; otherwise the cheapest
+ * of a learner's usual slips whose correction parses whole is what was meant. Only English is
+ * corrected.
  *
- * Threads: create and destroy one thread; check one thread at a time (the dictionary is shared, the search state is not).
+ * Threads: create and destroy one thread; check one thread at a time (the dictionary is shared, the
+ * search state is not).
  */
 #pragma once
 
@@ -14,8 +16,9 @@ struct local_grammar;
 int local_grammar_create(struct local_grammar **out);
 void local_grammar_destroy(struct local_grammar *grammar);
 /*
- * Appends {"corrected": "…", "edits": [{"from", "to", "kind", "message"}]}. Text that is fine, in another language or too
- * long to judge comes back verbatim, without edits. STATUS_INVALID: not UTF-8.
+ * Appends {"corrected": "…", "edits": [{"from", "to", "kind", "message"}]}. Text that is fine, in
+ * another language or too long to judge comes back verbatim, without edits. STATUS_INVALID: not
+ * UTF-8.
  */
 int local_grammar_check(struct local_grammar *grammar, const char *language, const char *text,
                         struct buf *out);

@@ -1,0 +1,327 @@
+/* Edits that might be what was meant. None is right by itself: a parse decides, and the cheapest
+ * that parses wins, so the costs say which slips learners make most. */
+#include "local/english.h"
+#include "local/slip.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEN(array) (sizeof(array) / sizeof((array)[0]))
+
+typedef const struct slip_sentence *sentence_t;
+
+struct swap {
+    const char *from, *to;
+    float cost;
+    enum slip_kind kind;
+    const char *message; /* NULL: agreement, made when the subject is known */
+};
+
+static const char plural_message[] = "Use it with a plural noun.";
+static const struct swap swaps[] = {
+    {"is", "are", 1.0F, SLIP_AGREEMENT, NULL},
+    {"are", "is", 1.0F, SLIP_AGREEMENT, NULL},
+    {"am", "is", 1.1F, SLIP_AGREEMENT, NULL},
+    {"am", "are", 1.1F, SLIP_AGREEMENT, NULL},
+    {"is", "am", 1.2F, SLIP_AGREEMENT, NULL},
+    {"are", "am", 1.2F, SLIP_AGREEMENT, NULL},
+    {"was", "were", 1.0F, SLIP_AGREEMENT, NULL},
+    {"were", "was", 1.0F, SLIP_AGREEMENT, NULL},
+    {"has", "have", 1.0F, SLIP_AGREEMENT, NULL},
+    {"have", "has", 1.0F, SLIP_AGREEMENT, NULL},
+    {"do", "does", 1.0F, SLIP_AGREEMENT, NULL},
+    {"does", "do", 1.0F, SLIP_AGREEMENT, NULL},
+    {"don't", "doesn't", 1.0F, SLIP_AGREEMENT, NULL},
+    {"doesn't", "don't", 1.0F, SLIP_AGREEMENT, NULL},
+    {"isn't", "aren't", 1.0F, SLIP_AGREEMENT, NULL},
+    {"aren't", "isn't", 1.0F, SLIP_AGREEMENT, NULL},
+    {"wasn't", "weren't", 1.0F, SLIP_AGREEMENT, NULL},
+    {"weren't", "wasn't", 1.0F, SLIP_AGREEMENT, NULL},
+    {"hasn't", "haven't", 1.0F, SLIP_AGREEMENT, NULL},
+    {"haven't", "hasn't", 1.0F, SLIP_AGREEMENT, NULL},
+    {"there's", "there are", 1.2F, SLIP_AGREEMENT, plural_message},
+    {"this", "these", 1.1F, SLIP_NUMBER, "Use 'these' with a plural noun."},
+    {"these", "this", 1.1F, SLIP_NUMBER, "Use 'this' with a singular noun."},
+    {"that", "those", 1.4F, SLIP_NUMBER, "Use 'those' with a plural noun."},
+    {"those", "that", 1.2F, SLIP_NUMBER, "Use 'that' with a singular noun."},
+    {"many", "much", 1.1F, SLIP_NUMBER, "Use 'much' with what cannot be counted."},
+    {"much", "many", 1.1F, SLIP_NUMBER, "Use 'many' with what can be counted."},
+    {"me", "I", 1.6F, SLIP_OTHER, "As the subject use 'I', not 'me'."},
+    {"him", "he", 1.6F, SLIP_OTHER, "As the subject use 'he', not 'him'."},
+    {"her", "she", 1.6F, SLIP_OTHER, "As the subject use 'she', not 'her'."},
+    {"us", "we", 1.6F, SLIP_OTHER, "As the subject use 'we', not 'us'."},
+    {"them", "they", 1.6F, SLIP_OTHER, "As the subject use 'they', not 'them'."},
+    {"i", "me", 1.9F, SLIP_OTHER, "Use 'me' here: it is not the subject."},
+    {"he", "him", 1.9F, SLIP_OTHER, "Use 'him' here: it is not the subject."},
+    {"she", "her", 1.9F, SLIP_OTHER, "Use 'her' here: it is not the subject."},
+    {"we", "us", 1.9F, SLIP_OTHER, "Use 'us' here: it is not the subject."},
+    {"they", "them", 1.9F, SLIP_OTHER, "Use 'them' here: it is not the subject."},
+    {"he", "his", 1.9F, SLIP_OTHER, "Before a noun use 'his'."},
+    {"they", "their", 1.9F, SLIP_OTHER, "Before a noun use 'their'."},
+    {"you", "your", 1.9F, SLIP_OTHER, "Before a noun use 'your'."},
+    {"your", "you're", 1.9F, SLIP_OTHER, "'You are' is written 'you're'."},
+    {"their", "they're", 1.9F, SLIP_OTHER, "'They are' is written 'they're'."},
+    {"no", "don't", 1.7F, SLIP_OTHER, "Negate a verb with 'don't' or 'doesn't'."},
+    {"no", "doesn't", 1.7F, SLIP_OTHER, "Negate a verb with 'don't' or 'doesn't'."},
+    {"not", "don't", 1.9F, SLIP_OTHER, "Negate a verb with 'don't' or 'doesn't'."},
+    {"not", "doesn't", 1.9F, SLIP_OTHER, "Negate a verb with 'don't' or 'doesn't'."},
+    {"what", "which", 2.2F, SLIP_OTHER, "Use 'which' here."},
+    {"than", "then", 2.2F, SLIP_OTHER, "'Then' is a time, 'than' compares."},
+    {"then", "than", 1.8F, SLIP_OTHER, "'Than' compares, 'then' is a time."},
+};
+
+static unsigned class_at(sentence_t s, size_t i)
+{
+    return i < s->len ? english_class(s->words[i].low) : 0;
+}
+
+static bool open_at(sentence_t s, size_t i)
+{
+    return i < s->len && class_at(s, i) == 0 && strchr(s->words[i].low, '\'') == NULL;
+}
+
+/* A name keeps its form. The sentence's first word shows nothing by its capital. */
+static bool name_at(sentence_t s, size_t i)
+{
+    char c = s->text[s->words[i].start];
+    return i > 0 && c >= 'A' && c <= 'Z';
+}
+
+static struct slip_edit *add(struct slip_list *out, sentence_t s, size_t first, size_t count,
+                             const char *text, float cost)
+{
+    struct slip_edit *edit = slip_add(out, s, first, count, text);
+    if (edit != NULL)
+        edit->cost = cost;
+    return edit;
+}
+
+/* `before` word `after`, as the sentence spells the word. */
+static struct slip_edit *add_around(struct slip_list *out, sentence_t s, size_t i,
+                                    const char *before, const char *after, float cost)
+{
+    char text[LOCAL_GRAMMAR_EDIT_BYTES];
+    const struct slip_word *word = &s->words[i];
+    /* What moves away from the begin loses its capital there, a name does not begin with one we
+     * know of. */
+    bool plain = i == 0 && before[0] != '\0';
+    snprintf(text, sizeof text, "%s%.*s%s", before, (int)(word->end - word->start),
+             plain && strcmp(word->low, "i") != 0 ? word->low : s->text + word->start, after);
+    return add(out, s, i, 1, text, cost);
+}
+
+static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
+{
+    for (size_t k = 0; k < LEN(swaps); k++) {
+        if (!slip_word_is(s, i, swaps[k].from))
+            continue;
+        struct slip_edit *edit = add(out, s, i, 1, swaps[k].to, swaps[k].cost);
+        if (swaps[k].message != NULL)
+            slip_message(edit, swaps[k].kind, "%s", swaps[k].message);
+        else if (edit != NULL)
+            edit->kind = SLIP_AGREEMENT;
+    }
+}
+
+static void candidate_s(sentence_t s, size_t i, struct slip_list *out)
+{
+    char other[LOCAL_GRAMMAR_WORD_BYTES];
+    if (!open_at(s, i) || name_at(s, i) || !english_toggle_s(s->words[i].low, other))
+        return;
+    bool counted = i > 0 && (class_at(s, i - 1) & WORD_NUMBER) != 0;
+    /* "I am student" lacks its article, "they are student" its plural. */
+    float cost = counted                                           ? 0.9F
+                 : i > 0 && slip_word_in(s, i - 1, " are were ")   ? 1.3F
+                 : i > 0 && (class_at(s, i - 1) & WORD_BE) != 0    ? 1.8F
+                                                                   : 1.0F;
+    struct slip_edit *edit = add(out, s, i, 1, other, cost);
+    if (edit != NULL)
+        edit->kind = SLIP_BY_PARSE;
+}
+
+/* The auxiliary that rules the form of word i: the nearest of three words before, past subjects and
+ * adverbs. */
+static size_t ruler_of(sentence_t s, size_t i)
+{
+    for (size_t back = 1; back <= 3 && back <= i; back++) {
+        size_t k = i - back;
+        if (english_aux(s->words[k].low) || slip_word_is(s, k, "to"))
+            return k;
+        if ((class_at(s, k) & (WORD_PRONOUN | WORD_OTHER)) == 0)
+            break;
+    }
+    return SIZE_MAX;
+}
+
+static void add_form(struct slip_list *out, sentence_t s, size_t i, const char *form, float cost,
+                     const char *rule)
+{
+    if (strcmp(form, s->words[i].low) == 0)
+        return;
+    slip_message(add(out, s, i, 1, form, cost), SLIP_TENSE, "%s '%s', not '%s'.", rule, form,
+                 s->words[i].low);
+}
+
+static void candidate_forms(sentence_t s, size_t i, struct slip_list *out)
+{
+    char base[LOCAL_GRAMMAR_WORD_BYTES], form[LOCAL_GRAMMAR_WORD_BYTES], rule[96];
+    const char *low = s->words[i].low;
+    bool verb = open_at(s, i) || slip_word_in(s, i, " been be had done ");
+    if (!verb || name_at(s, i) || !english_verb_base(low, base))
+        return;
+    size_t ruler = ruler_of(s, i);
+    unsigned class = ruler != SIZE_MAX ? class_at(s, ruler) : 0;
+    const char *aux = ruler != SIZE_MAX ? s->words[ruler].low : "";
+    if ((class & (WORD_MODAL | WORD_DO)) != 0 || strcmp(aux, "to") == 0) {
+        snprintf(rule, sizeof rule, "After '%s' use the base form", aux);
+        add_form(out, s, i, base, 0.8F, rule);
+    } else if ((class & WORD_HAVE) != 0) {
+        snprintf(rule, sizeof rule, "After '%s' use the participle", aux);
+        if (english_verb_participle(base, form))
+            add_form(out, s, i, form, 0.8F, rule);
+    } else if ((class & WORD_BE) != 0) {
+        snprintf(rule, sizeof rule, "After '%s' use the -ing form", aux);
+        if (english_verb_ing(base, form))
+            add_form(out, s, i, form, 1.2F, rule);
+        snprintf(rule, sizeof rule, "After '%s' use the participle", aux);
+        if (english_verb_participle(base, form))
+            add_form(out, s, i, form, 1.7F, rule);
+    }
+    add_form(out, s, i, base, 2.0F, "Use the base form");
+    if (i + 1 < s->len && english_verb_past(base, form))
+        add_form(out, s, i, form, 2.4F, "Use");
+}
+
+static void candidate_articles(sentence_t s, size_t i, struct slip_list *out)
+{
+    bool led = i > 0 && ((class_at(s, i - 1) & (WORD_DETERMINER | WORD_NUMBER)) != 0 ||
+                         strstr(s->words[i - 1].low, "'s") != NULL);
+    const char *low = s->words[i].low;
+    if (open_at(s, i) && !led && !name_at(s, i)) {
+        /* Before an adjective rather than between it and its noun. */
+        float far = i > 0 && open_at(s, i - 1) ? 0.2F : 0;
+        const char *article = english_article(low);
+        if (!english_is_plural(low)) {
+            char before[8];
+            snprintf(before, sizeof before, "%s ", article);
+            slip_message(add_around(out, s, i, before, "", 1.5F + far), SLIP_ARTICLE,
+                         "A singular noun needs an article: '%s %s'.", article, low);
+        }
+        slip_message(add_around(out, s, i, "the ", "", 2.0F + far), SLIP_ARTICLE,
+                     "A noun is missing its article: 'the %s'.", low);
+    }
+    if ((class_at(s, i) & WORD_ARTICLE) != 0 && i + 1 < s->len) {
+        char next[LOCAL_GRAMMAR_EDIT_BYTES];
+        const struct slip_word *word = &s->words[i + 1];
+        snprintf(next, sizeof next, "%.*s", (int)(word->end - word->start), s->text + word->start);
+        slip_message(add(out, s, i, 2, next, low[0] == 'a' ? 1.6F : 1.9F), SLIP_ARTICLE,
+                     "No article before '%s' here.", word->low);
+        if (low[0] == 'a')
+            slip_message(add(out, s, i, 1, "some", 2.2F), SLIP_ARTICLE, "Use 'some' before '%s'.",
+                         word->low);
+    }
+}
+
+static void candidate_to(sentence_t s, size_t i, struct slip_list *out)
+{
+    static const char takes_to[] = " want wants wanted need needs needed like likes liked would "
+                                   "try tries tried decide decided have has "
+                                   "had hope hopes hoped going love loves loved plan plans planned "
+                                   "learn learned forget forgot "
+                                   "started begin began continue used able ";
+    if (i > 0 && slip_word_in(s, i - 1, takes_to) && (open_at(s, i) || slip_word_is(s, i, "be")))
+        slip_message(add_around(out, s, i, "to ", "", 1.2F), SLIP_OTHER, "Say '%s to %s'.",
+                     s->words[i - 1].low, s->words[i].low);
+}
+
+static const char *be_for(sentence_t s, size_t i)
+{
+    if (slip_word_is(s, i, "i"))
+        return "am";
+    return slip_word_in(s, i, " we you they ") || english_is_plural(s->words[i].low) ? "are" : "is";
+}
+
+static void candidate_missing(sentence_t s, size_t i, struct slip_list *out)
+{
+    char text[16];
+    bool pronoun = slip_word_in(s, i, " i you he she it we they ");
+    if ((pronoun || (open_at(s, i) && s->len < 8)) && i + 1 < s->len &&
+        !english_aux(s->words[i + 1].low)) {
+        snprintf(text, sizeof text, " %s", be_for(s, i));
+        slip_message(add_around(out, s, i, "", text, pronoun ? 1.8F : 2.3F), SLIP_OTHER,
+                     "The verb is missing: '%s%s'.",
+                     slip_word_is(s, i, "i") ? "I" : s->words[i].low, text);
+    }
+    if (pronoun && i == 1 && (class_at(s, 0) & WORD_ASKING) != 0) {
+        snprintf(text, sizeof text, "%s ", slip_word_in(s, 1, " he she it ") ? "does" : "do");
+        slip_message(add_around(out, s, i, text, "", 1.7F), SLIP_WORD_ORDER,
+                     "A question needs '%s' before its subject.", text[2] == 'e' ? "does" : "do");
+    }
+    if (i == 0 && slip_word_in(s, 0, " is was isn't wasn't "))
+        slip_message(add_around(out, s, 0, "it ", "", 1.9F), SLIP_OTHER,
+                     "The subject is missing: 'it %s'.", s->words[0].low);
+}
+
+static void candidate_order(sentence_t s, size_t i, struct slip_list *out)
+{
+    if (i + 1 >= s->len)
+        return;
+    char text[LOCAL_GRAMMAR_EDIT_BYTES];
+    const struct slip_word *a = &s->words[i], *b = &s->words[i + 1];
+    bool asks = s->end == '?' || (class_at(s, 0) & WORD_ASKING) != 0;
+    bool question = asks && (class_at(s, i) & WORD_PRONOUN) != 0 && english_aux(b->low);
+    bool content = open_at(s, i) && open_at(s, i + 1);
+    if (!question && !content)
+        return;
+    snprintf(text, sizeof text, "%.*s %.*s", (int)(b->end - b->start), s->text + b->start,
+             (int)(a->end - a->start),
+             i == 0 && strcmp(a->low, "i") != 0 ? a->low : s->text + a->start);
+    if (question)
+        slip_message(add(out, s, i, 2, text, 1.4F), SLIP_WORD_ORDER,
+                     "In a question '%s' comes before '%s'.", b->low, a->low);
+    else
+        slip_message(add(out, s, i, 2, text, 2.3F), SLIP_WORD_ORDER, "The order is '%s %s'.",
+                     b->low, a->low);
+}
+
+static void candidate_preposition(sentence_t s, size_t i, struct slip_list *out)
+{
+    static const char *const usual[] = {"in", "on",   "at",   "to",   "for",
+                                        "of", "with", "from", "about"};
+    if (slip_word_in(s, i, " in on at to for of with from about ") && i + 1 < s->len) {
+        for (size_t k = 0; k < LEN(usual); k++) {
+            if (!slip_word_is(s, i, usual[k]))
+                slip_message(add(out, s, i, 1, usual[k], 2.2F + 0.03F * (float)k), SLIP_PREPOSITION,
+                             "Use '%s' here, not '%s'.", usual[k], s->words[i].low);
+        }
+    }
+    bool object = (class_at(s, i) & (WORD_DETERMINER | WORD_OBJECT)) != 0;
+    for (size_t k = 0; i > 0 && object && open_at(s, i - 1) && k < 5; k++) {
+        static const char *const missing[] = {"to ", "for ", "at ", "of ", "with "};
+        slip_message(add_around(out, s, i, missing[k], "", 2.3F + 0.03F * (float)k),
+                     SLIP_PREPOSITION, "A preposition is missing: '%s %s%s'.", s->words[i - 1].low,
+                     missing[k], s->words[i].low);
+    }
+}
+
+static int by_cost(const void *a, const void *b)
+{
+    const struct slip_edit *x = a, *y = b;
+    if (x->cost != y->cost)
+        return x->cost < y->cost ? -1 : 1;
+    return (int)x->first - (int)y->first;
+}
+
+void slip_candidates(const struct slip_sentence *sentence, struct slip_list *out)
+{
+    typedef void candidate_fn(sentence_t s, size_t i, struct slip_list * out);
+    /* The likeliest first: when the list is full the rest is left out. */
+    static candidate_fn *const kinds[] = {candidate_swaps, candidate_s,          candidate_forms,
+                                          candidate_to,    candidate_articles,   candidate_missing,
+                                          candidate_order, candidate_preposition};
+    for (size_t k = 0; k < LEN(kinds); k++) {
+        for (size_t i = 0; i < sentence->len; i++)
+            kinds[k](sentence, i, out);
+    }
+    qsort(out->edits, out->len, sizeof out->edits[0], by_cost);
+}
