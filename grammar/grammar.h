@@ -1,9 +1,14 @@
 /*
  * Grammar suggestions: when to ask, what to ask, how to read the answer.
  *
- * A lane is one session's corrections, without I/O, on the session's front thread; requests and
- * answers are built and read by pure functions on workers. Finals come in segment order, exactly
- * one a segment.
+ * A lane is one session's corrections, without I/O: sources and answers in, requests and messages
+ * out, time passed in. Finals come in segment order, exactly one a segment; nothing of a segment
+ * follows its final.
+ *
+ * Threads: a lane on the session's front thread; grammar_request_write(), grammar_answer_read() and
+ * grammar_diff() on workers; the cache on any thread. Memory: arguments of ops are borrowed for the
+ * call. An op may answer or fail the request at once, from within; it must not give sources to the
+ * lane, tick or destroy it.
  */
 #pragma once
 
@@ -96,7 +101,11 @@ void grammar_lane_answer(struct grammar_lane *lane, uint32_t ask,
                          int64_t now_us);
 void grammar_lane_failed(struct grammar_lane *lane, uint32_t ask, int status, const struct lat *lat,
                          int64_t now_us);
+/* Runs what is due: deadlines, paced partials. Returns the next due time in microseconds, INT64_MAX
+ * for none; asked again after every source and answer. */
 int64_t grammar_lane_tick(struct grammar_lane *lane, int64_t now_us);
+/* Oldest segment whose final source has come and whose final has not been shown yet; 0 when nothing
+ * is owed. */
 uint32_t grammar_lane_owed(const struct grammar_lane *lane);
 
 /* Worker side. */
@@ -116,6 +125,8 @@ int grammar_answer_read(const struct grammar_prompt *prompt, const char *text, s
 /* Word diff of two texts: edits whose spans count code points of `source`. */
 int grammar_diff(const char *source, const char *corrected, struct grammar_result *out);
 
+/* Answers by (language, text), shared by all sessions; bounded. Where explanations may be in
+ * another language, `language` names both, as "en-US de". */
 struct grammar_cache;
 struct grammar_cache *grammar_cache_create(size_t entries_max);
 void grammar_cache_destroy(struct grammar_cache *cache);

@@ -378,7 +378,9 @@ static void partial_answer(struct grammar_lane *lane, const struct grammar_resul
     lane->partial = (struct flight){0};
     struct grammar__segment *segment = grammar__segments_find(&lane->segments, flight.segment);
     struct grammar_result copy;
-    if (segment == NULL || segment->closed || grammar__result_copy(result, &copy) != 0)
+    /* It is cancelled when its segment closes or ends. */
+    assert(segment != NULL && !segment->closed);
+    if (grammar__result_copy(result, &copy) != 0)
         return;
     struct lat now = lat_of(lat, &segment->lat, now_us);
     grammar__pending_put(segment, &copy, flight.source_rev, &now);

@@ -196,7 +196,6 @@ static int final_ask(struct translate_lane *lane, struct translate__segment *seg
 {
     assert(segment->closed && segment->ask == 0 && segment->tries < TRANSLATE_TRIES_MAX);
     segment->tries++;
-    segment->stream = (struct translate__stream){0};
     segment->ask = next_ask(lane);
     struct translate_ask ask = {
         .ask = segment->ask,
@@ -388,7 +387,9 @@ static void partial_answer(struct translate_lane *lane, const char *text, const 
     struct flight flight = lane->partial;
     lane->partial = (struct flight){0};
     struct translate__segment *segment = translate__segments_find(&lane->segments, flight.segment);
-    if (segment == NULL || segment->closed || translate__word_count(text) == 0)
+    /* It is cancelled when its segment closes or ends. */
+    assert(segment != NULL && !segment->closed);
+    if (translate__word_count(text) == 0)
         return;
     const char *committed = translate__segment_committed(segment);
     struct translate__view view;

@@ -1,10 +1,16 @@
 /*
  * Translation: when to ask, what to ask, how to read the answer, what may be shown.
  *
- * A lane is one target language of one session, without I/O, on the session's front thread.
- * Requests are built and answers read by pure functions on workers. Invariants: finals of a lane
- * come in segment order, exactly one a segment; nothing of a segment follows its final; committed
- * text only grows; an answer to a superseded revision is never shown.
+ * A lane is one target language of one session, without I/O: sources and answers in, requests and
+ * messages out, time passed in. Requests are built and answers read by pure functions. Invariants:
+ * finals of a lane come in segment order, exactly one a segment; nothing of a segment follows its
+ * final; committed text only grows; an answer to a superseded revision is never shown once the last
+ * revision is known.
+ *
+ * Threads: a lane on the session's front thread; translate_request_write() and
+ * translate_answer_read() on workers; the cache on any thread. Memory: arguments of ops are
+ * borrowed for the call. An op may answer or fail the request at once, from within; it must not
+ * give sources to the lane, tick or destroy it.
  */
 #pragma once
 
@@ -78,8 +84,11 @@ void translate_lane_answer(struct translate_lane *lane, uint32_t ask, const char
  * allows. */
 void translate_lane_failed(struct translate_lane *lane, uint32_t ask, int status,
                            const struct lat *lat, int64_t now_us);
+/* Runs what is due: deadlines, paced partials. Returns the next due time in microseconds, INT64_MAX
+ * for none; asked again after every source and answer. */
 int64_t translate_lane_tick(struct translate_lane *lane, int64_t now_us);
-/* Oldest segment whose final has not been shown yet; 0 when nothing is owed. */
+/* Oldest segment whose final source has come and whose final has not been shown yet; 0 when nothing
+ * is owed. */
 uint32_t translate_lane_owed(const struct translate_lane *lane);
 const char *translate_lane_target(const struct translate_lane *lane);
 

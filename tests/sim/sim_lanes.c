@@ -18,6 +18,7 @@
 #define MINUTES     10
 #define SESSIONS    200
 #define REQUESTS    256
+#define SEGMENTS    8192
 #define TEXT_MAX    1024
 #define TICK_LATE   (20 * MS) /* a loop that is behind */
 #define DEADLINE_MS 4000
@@ -59,7 +60,8 @@ struct session {
     int64_t speak_us; /* next revision */
     unsigned words, words_end;
     char text[TEXT_MAX];
-    int64_t closed_us[8192]; /* when a segment's final source came */
+    int64_t closed_us[SEGMENTS]; /* when a segment's final source came, and its revision */
+    uint32_t closed_rev[SEGMENTS];
 };
 
 static struct {
@@ -279,6 +281,9 @@ static void rules_of_all(struct session *session, enum lane_kind kind, uint32_t 
     }
     RULE(rev == watch->rev + 1);
     RULE(source_rev >= watch->source_rev);
+    /* Nothing of a superseded revision once the last one is known. */
+    uint32_t closed_rev = session->closed_rev[segment];
+    RULE(closed_rev == 0 || source_rev == closed_rev);
     watch->segment = segment;
     watch->rev = rev;
     watch->source_rev = source_rev;
@@ -381,6 +386,7 @@ static struct request *request_next(struct session *session)
 static void segment_begin(struct session *session)
 {
     session->segment++;
+    assert(session->segment < SEGMENTS);
     session->rev = 0;
     session->words = 0;
     session->words_end = 1 + (unsigned)rng_below(&session->rng, session->hurry ? 3 : 24);
@@ -408,8 +414,10 @@ static void speak(struct session *session)
                                    .final = final,
                                    .text = session->text,
                                    .lat = lat};
-    if (final)
+    if (final) {
         session->closed_us[session->segment] = session->now_us;
+        session->closed_rev[session->segment] = session->rev;
+    }
     translate_lane_source(session->translate, &source, session->now_us);
     grammar_lane_source(session->grammar, &words, session->now_us);
     int64_t gap_ms = session->hurry ? 60 : 250;

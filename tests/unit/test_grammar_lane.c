@@ -10,7 +10,7 @@
 struct seen {
     uint32_t segment, rev, source_rev;
     bool final;
-    char text[128]; /* corrected/edits, or the failure */
+    char text[1280]; /* corrected/edits, or the failure */
     struct lat lat;
 };
 
@@ -233,6 +233,18 @@ static void test_finals_keep_order(void)
     CHECK_EQ(rig.shown[2].lat.part_us[LAT_HOLD], 50 * MS);
 }
 
+static void test_held_partial_ends_with_its_source(void)
+{
+    begin(true);
+    source(1, 1, true, "she have cats");
+    source(2, 1, false, "he have dogs");
+    answer(&rig.asked[1], "he has dogs");
+    source(2, 2, true, "he have dogs");
+    answer(&rig.asked[0], "she has cats");
+    CHECK_EQ(rig.shown_len, 1);
+    CHECK_EQ(grammar_lane_owed(rig.lane), 2);
+}
+
 static void test_deadline(void)
 {
     begin(false);
@@ -384,6 +396,7 @@ int main(void)
     RUN(test_partials_are_paced);
     RUN(test_final_source_cancels_the_partial);
     RUN(test_finals_keep_order);
+    RUN(test_held_partial_ends_with_its_source);
     RUN(test_deadline);
     RUN(test_failures);
     RUN(test_answer_from_within_ask);

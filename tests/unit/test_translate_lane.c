@@ -345,6 +345,18 @@ static void test_held_partial_does_not_bind_the_final(void)
     CHECK(!rig.shown[1].spliced);
 }
 
+static void test_held_partial_ends_with_its_source(void)
+{
+    begin(true);
+    source(1, 1, true, "some words");
+    source(2, 1, false, "more words");
+    answer(&rig.asked[1], "otra cosa", true);
+    source(2, 2, true, "more words");
+    answer(&rig.asked[0], "unas palabras", true);
+    CHECK_EQ(rig.shown_len, 1);
+    CHECK_EQ(translate_lane_owed(rig.lane), 2);
+}
+
 static void test_deadline(void)
 {
     begin(false);
@@ -568,6 +580,7 @@ int main(void)
     RUN(test_final_that_contradicts_is_spliced);
     RUN(test_finals_keep_order);
     RUN(test_held_partial_does_not_bind_the_final);
+    RUN(test_held_partial_ends_with_its_source);
     RUN(test_deadline);
     RUN(test_failures_are_named);
     RUN(test_one_more_try);
