@@ -7,8 +7,12 @@
 #define STT_COMMANDS_MAX 65536
 /* Commands the stt thread takes before it looks at the completion queue again. */
 #define STT_COMMANDS_PER_TURN 256
-#define STT_CHANNELS_MAX      256
-#define STT_STREAMS_MAX       1000 /* on one channel; Google's own bound is 100 */
+/* When so many commands come in so long, the thread looks for more by itself instead of being woken
+ * for each. */
+#define STT_LINGER_COMMANDS 4
+#define STT_LINGER_US       1000
+#define STT_CHANNELS_MAX    256
+#define STT_STREAMS_MAX     1000 /* on one channel; Google's own bound is 100 */
 /* Bytes a call may have written ahead of the connection before SENT waits for it. */
 #define STT_WRITE_BUFFER_BYTES (16 << 10)
 /* A connection with calls on which nothing is received is pinged after, and given up after that. */
