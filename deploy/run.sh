@@ -104,7 +104,7 @@ wait_ready() {
 }
 
 local_ready() {
-    grep -qw ready "$state/sotto-local.log" && [ -s "$state/cert.pem" ]
+    grep -sqw ready "$state/sotto-local.log" && [ -s "$state/cert.pem" ]
 }
 
 sotto_ready() {
