@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
 #define MESSAGE_BYTES                                                                              \
     (SAY_FRAME_SAMPLES * 2 > SAY_START_BYTES ? SAY_FRAME_SAMPLES * 2 : SAY_START_BYTES)
+
+#define DESTROY_TURNS 64
 
 struct client {
     struct lws_context *context;
@@ -133,6 +136,7 @@ static int create_context(struct client *client, const struct options *options)
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
         .foreign_loops = loops,
         .user = client,
+        .pcontext = &client->context,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
         .client_ssl_ca_filepath = options->ca_file,
@@ -213,6 +217,13 @@ void client_destroy(struct client *client)
     if (client == NULL)
         return;
     client->ended = true;
+    /* With a foreign loop the library ends in two calls: the first closes its handles, whose
+     * callbacks live in a plugin that the second unloads. So the loop turns between them until no
+     * handle is left. */
+    if (client->context != NULL)
+        lws_context_destroy(client->context);
+    for (int i = 0; i < DESTROY_TURNS && uv_loop_alive(loop_uv_get(client->uv)); i++)
+        uv_run(loop_uv_get(client->uv), UV_RUN_NOWAIT);
     if (client->context != NULL)
         lws_context_destroy(client->context);
     buf_deinit(&client->message);

@@ -38,5 +38,5 @@ int client_open(struct client **out, struct loop_uv *uv, const struct options *o
 void client_want_write(struct client *client);
 /* Closes with 1000; on_end follows. */
 void client_finish(struct client *client);
-/* At once; no callback any more. The nested loop must still turn until its handles are closed. */
+/* At once; no callback any more. Not from inside a callback of the connection. */
 void client_destroy(struct client *client);

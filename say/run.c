@@ -264,9 +264,13 @@ static void tell_end(struct run *run, const struct client_end *end)
     if (end->http_status >= 400)
         output_error(&run->output, "%s:%u refused the connection: HTTP %u", url->host, url->port,
                      end->http_status);
+    else if (!end->opened && url->tls && strstr(end->text, "SSL") != NULL)
+        output_error(&run->output,
+                     "no secure connection to %s:%u: %s; name its certificate authority with --ca",
+                     url->host, url->port, end->text);
     else if (!end->opened)
-        output_error(&run->output, "cannot connect to %s:%u: %s; is the server running?", url->host,
-                     url->port, *end->text != '\0' ? end->text : "no answer");
+        output_error(&run->output, "cannot connect to %s:%u (%s); is the server running?",
+                     url->host, url->port, *end->text != '\0' ? end->text : "no answer");
     else if (!run->outcome.refused)
         output_error(&run->output, "the connection was lost (close code %u %s)", end->close_code,
                      end->text);
