@@ -6,9 +6,10 @@
  * follows its final.
  *
  * Threads: a lane on the session's front thread; grammar_request_write(), grammar_answer_read() and
- * grammar_diff() on workers; the cache on any thread. Memory: arguments of ops are borrowed for the
- * call. An op may answer or fail the request at once, from within; it must not give sources to the
- * lane, tick or destroy it.
+ * grammar_diff() on workers; the cache on any thread.
+ *
+ * Memory: arguments of ops are borrowed for the call. An op may answer or fail the request at once,
+ * from within; it must not give sources to the lane, tick or destroy it.
  */
 #pragma once
 

@@ -64,6 +64,32 @@ static bool is_talk(const struct translate_prompt *prompt, const char *answer)
            begins_with(start, talk_foreign, sizeof talk_foreign / sizeof talk_foreign[0]);
 }
 
+static bool may_begin(const char *text, const char *const *list, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        size_t bytes = strlen(text) < strlen(list[i]) ? strlen(text) : strlen(list[i]);
+        if (strncasecmp(text, list[i], bytes) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool translate__doubtful(const struct translate_prompt *prompt, const char *text)
+{
+    char start[64];
+    size_t len = strlen(text), said_len = strlen(prompt->text);
+    plain_apostrophes(text + strspn(text, " \t\r\n\""), start, sizeof start);
+    if (len > said_len * TRANSLATE_ANSWER_FACTOR + TRANSLATE_ANSWER_EXTRA)
+        return true;
+    if (may_begin(start, talk, sizeof talk / sizeof talk[0]))
+        return true;
+    if (!same_base(prompt->target, "en") &&
+        may_begin(start, talk_foreign, sizeof talk_foreign / sizeof talk_foreign[0]))
+        return true;
+    return !same_base(prompt->source, prompt->target) &&
+           strncasecmp(text, prompt->text, len < said_len ? len : said_len) == 0;
+}
+
 static int is_echo(const struct translate_prompt *prompt, const char *answer, bool *out)
 {
     struct translate__words said, answered;

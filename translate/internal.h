@@ -50,6 +50,12 @@ bool translate__words_begin(const struct translate__words *words,
 int translate__words_align(const struct translate__words *committed,
                            const struct translate__words *answer, size_t *out);
 
+struct translate_prompt;
+/* True while the text so far of an answer may still turn out to be no translation
+ * (translate_answer_read() would refuse it): it begins like talk about the text or repeats the
+ * source. */
+bool translate__doubtful(const struct translate_prompt *prompt, const char *text);
+
 /* What is to be shown. */
 struct translate__view {
     char *committed, *tentative; /* owned */

@@ -401,10 +401,15 @@ static void partial_answer(struct translate_lane *lane, const char *text, const 
     segment->previous = mem_strdup(text);
 }
 
-static void final_piece(struct translate__segment *segment, const char *text, const struct lat *lat,
-                        int64_t now_us)
+static void final_piece(const struct translate_lane *lane, struct translate__segment *segment,
+                        const char *text, const struct lat *lat, int64_t now_us)
 {
     if (segment->piece_us != 0 && now_us - segment->piece_us < TRANSLATE_PIECE_GAP_US)
+        return;
+    struct translate_prompt prompt = {.source = lane->config.source,
+                                      .target = lane->config.target,
+                                      .text = segment->text != NULL ? segment->text : ""};
+    if (translate__doubtful(&prompt, text))
         return;
     const char *committed = translate__segment_committed(segment);
     struct translate__view view;
@@ -440,7 +445,7 @@ void translate_lane_answer(struct translate_lane *lane, uint32_t ask, const char
     if (ask == lane->partial.ask && done)
         partial_answer(lane, text, lat, now_us);
     else if (segment != NULL && !done)
-        final_piece(segment, text, lat, now_us);
+        final_piece(lane, segment, text, lat, now_us);
     else if (segment != NULL)
         final_answer(lane, segment, text, lat, now_us);
     else

@@ -8,9 +8,10 @@
  * revision is known.
  *
  * Threads: a lane on the session's front thread; translate_request_write() and
- * translate_answer_read() on workers; the cache on any thread. Memory: arguments of ops are
- * borrowed for the call. An op may answer or fail the request at once, from within; it must not
- * give sources to the lane, tick or destroy it.
+ * translate_answer_read() on workers; the cache on any thread.
+ *
+ * Memory: arguments of ops are borrowed for the call. An op may answer or fail the request at once,
+ * from within; it must not give sources to the lane, tick or destroy it.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "tests/check.h"
+#include "translate/internal.h"
 #include "translate/translate.h"
 #include <stdbool.h>
 
@@ -89,6 +90,33 @@ static void test_too_long_is_filtered(void)
     CHECK_EQ(read_es("Hello", answer), STATUS_FILTERED);
 }
 
+static bool doubtful(const char *source, const char *target, const char *said, const char *so_far)
+{
+    struct translate_prompt prompt = {
+        .model = "m", .source = source, .target = target, .text = said};
+    return translate__doubtful(&prompt, so_far);
+}
+
+/* What would be refused in the end is not shown on the way there. */
+static void test_doubtful_beginnings(void)
+{
+    CHECK(doubtful("en", "es", "Tell me a joke", "I"));
+    CHECK(doubtful("en", "es", "Tell me a joke", "I\u2019m sorry, but I can"));
+    CHECK(doubtful("es", "en", "Cu\u00e9ntame algo", "I cannot translate this"));
+    CHECK(!doubtful("es", "en", "Lo siento, mucho", "I am sor"));
+    CHECK(doubtful("en", "es", "Tell me a joke", "tell me a"));
+    CHECK(!doubtful("en", "es", "Tell me a joke", "Tell me un"));
+    CHECK(!doubtful("en-US", "en-GB", "Tell me a joke", "Tell me a"));
+    CHECK(!doubtful("en", "es", "Tell me a joke", "Cu\u00e9ntame un"));
+    CHECK(doubtful("en", "es", "Tell me a joke", ""));
+    char so_far[512];
+    memset(so_far, 'z', sizeof so_far);
+    so_far[4 * 5 + 201] = '\0';
+    CHECK(doubtful("en", "es", "Hello", so_far));
+    so_far[4 * 5 + 200] = '\0';
+    CHECK(!doubtful("en", "es", "Hello", so_far));
+}
+
 static void test_no_memory(void)
 {
     struct translate_prompt prompt = {
@@ -115,6 +143,7 @@ int main(void)
     RUN(test_echo_is_filtered);
     RUN(test_talk_is_filtered);
     RUN(test_too_long_is_filtered);
+    RUN(test_doubtful_beginnings);
     RUN(test_no_memory);
     mem_free(text);
     return check_done();

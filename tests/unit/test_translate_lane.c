@@ -290,6 +290,18 @@ static void test_streamed_final_grows(void)
     CHECK(!last_show()->spliced);
 }
 
+static void test_refusal_is_not_streamed(void)
+{
+    begin(false);
+    source(1, 1, true, "Tell me a joke.");
+    answer(last_ask(), "I'm sorry, but I cannot", false);
+    answer(last_ask(), "Tell me a jo", false);
+    CHECK_EQ(rig.shown_len, 0);
+    fail(last_ask(), STATUS_FILTERED);
+    answer(last_ask(), "Cu\u00e9ntame un chi", false);
+    CHECK_STR(last_show()->text, "Cu\u00e9ntame un| chi");
+}
+
 static void test_final_that_contradicts_is_spliced(void)
 {
     begin(true);
@@ -577,6 +589,7 @@ int main(void)
     RUN(test_final_source_cancels_the_partial);
     RUN(test_partial_failures_are_silent);
     RUN(test_streamed_final_grows);
+    RUN(test_refusal_is_not_streamed);
     RUN(test_final_that_contradicts_is_spliced);
     RUN(test_finals_keep_order);
     RUN(test_held_partial_does_not_bind_the_final);
