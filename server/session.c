@@ -170,11 +170,15 @@ void session_audio(struct session *session, const void *pcm, size_t bytes, int64
 void session_waiting(struct session *session, bool waiting, int64_t now_us)
 {
     session->now_us = now_us;
-    if (!waiting || !session->speed_limited) {
-        if (!waiting)
+    if (!waiting) {
+        /* Reading goes on in small steps while the allowance trickles in: the stop has only ended
+         * once a second of it has gathered. */
+        if (speed_room(session) >= session->settings.rate)
             session->waiting_since_us = 0;
         return;
     }
+    if (!session->speed_limited)
+        return;
     if (session->waiting_since_us == 0)
         session->waiting_since_us = now_us;
     if (session->too_fast_said || now_us - session->waiting_since_us < AUDIO_FAST_MS * MS)
