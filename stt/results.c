@@ -125,6 +125,7 @@ static void segment_update(struct stt_stream *stream, const struct stt_heard *he
 static void segment_next(struct stt_stream *stream, bool carry)
 {
     stt_segment_next(&stream->segment, carry);
+    stream->segment.agreement = stream->config.agreement;
     stream->number++;
     stream->started = false;
     stream->shown.rev = 0;

@@ -10,7 +10,7 @@
 
 void stt_segment_init(struct stt_segment *segment, unsigned agreement)
 {
-    assert(agreement >= 1 && agreement <= 16);
+    assert(agreement >= 1 && agreement <= STT_AGREEMENT_MAX);
     *segment = (struct stt_segment){.agreement = agreement};
     buf_init(&segment->text, SEGMENT_TEXT_MAX);
     buf_init(&segment->tentative, SEGMENT_TEXT_MAX);

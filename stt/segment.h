@@ -30,7 +30,7 @@ struct stt_segment {
     size_t carried; /* words of the last reading that were carry */
 };
 
-/* `agreement` 1–16. */
+/* `agreement` 1–STT_AGREEMENT_MAX. */
 void stt_segment_init(struct stt_segment *segment, unsigned agreement);
 void stt_segment_deinit(struct stt_segment *segment);
 

@@ -16,7 +16,7 @@ static bool config_valid(const struct stt_stream_config *config)
            config->language[0] != '\0' && strlen(config->language) < STT_LANGUAGE_BYTES &&
            utf8_valid(config->language, strlen(config->language)) &&
            (config->model == NULL || utf8_valid(config->model, strlen(config->model))) &&
-           config->agreement >= 1 && config->agreement <= 16 &&
+           config->agreement >= 1 && config->agreement <= STT_AGREEMENT_MAX &&
            config->block_ms >= STT_BLOCK_MS_MIN && config->block_ms <= STT_BLOCK_MS_MAX &&
            config->ring_ms >= STT_RING_MS_MIN && config->ring_ms <= STT_RING_MS_MAX &&
            config->idle_close_ms > 0 && config->stream_soft_ms > 0 &&
@@ -52,6 +52,14 @@ int stt_stream_vocabulary(struct stt_stream *stream, const char *const *words, s
     stream->vocabulary = copy;
     stream->vocabulary_len = kept;
     return STATUS_OK;
+}
+
+void stt_stream_agreement(struct stt_stream *stream, unsigned agreement)
+{
+    assert(agreement >= 1 && agreement <= STT_AGREEMENT_MAX);
+    stream->config.agreement = agreement;
+    if (stt_segment_silent(&stream->segment))
+        stream->segment.agreement = agreement;
 }
 
 int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *config,
@@ -159,12 +167,22 @@ static int pending_fill(struct stt_stream *stream, const uint8_t **pcm, size_t *
     return stream->pending_len == stream->block_bytes ? pending_flush(stream, now_us) : STATUS_OK;
 }
 
+/* Samples the ring takes. */
+static uint64_t ring_room(const struct stt_stream *stream)
+{
+    uint64_t max = stt__samples(stream, stream->config.ring_ms);
+    uint64_t held = stream->received - stream->settled;
+    return held < max ? max - held : 0;
+}
+
 int stt_stream_audio(struct stt_stream *stream, const void *pcm, size_t bytes, int64_t now_us)
 {
     assert(bytes % 2 == 0 && (pcm != NULL || bytes == 0));
     if (stream->ended)
         return STATUS_CLOSED;
-    if (bytes > stt_stream_room(stream))
+    /* Room may have shrunk since it was asked for, because a call was opened; the ring's has not.
+     */
+    if (bytes > ring_room(stream) * 2)
         return STATUS_FULL;
     if (bytes == 0)
         return STATUS_OK;
@@ -187,9 +205,7 @@ size_t stt_stream_room(const struct stt_stream *stream)
 {
     if (stream->ended)
         return 0;
-    uint64_t max = stt__samples(stream, stream->config.ring_ms);
-    uint64_t held = stream->received - stream->settled;
-    uint64_t room = held < max ? max - held : 0;
+    uint64_t room = ring_room(stream);
     const struct stt_leg *tail = stream->legs_len > 0 ? &stream->legs[stream->legs_len - 1] : NULL;
     /* During an outage, and while a replay catches up, the ring is the bound. */
     if (tail != NULL && tail->state == STT_LEG_OPEN && tail->next >= tail->catch_up) {

@@ -107,6 +107,8 @@ void stt_stream_event(struct stt_stream *stream, struct stt_event *event, int64_
 void stt_stream_flush(struct stt_stream *stream, int64_t now_us);
 /* Same, and no audio comes after it. */
 void stt_stream_end(struct stt_stream *stream, int64_t now_us);
+/* How many hypotheses must agree, 1–STT_AGREEMENT_MAX, from the next segment on. */
+void stt_stream_agreement(struct stt_stream *stream, unsigned agreement);
 /* Words to expect from the next call on. STATUS_NOMEM: the old ones stay. */
 int stt_stream_vocabulary(struct stt_stream *stream, const char *const *words, size_t len);
 /* Runs what is due; returns the next due time in microseconds, INT64_MAX for none. */

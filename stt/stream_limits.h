@@ -60,6 +60,8 @@
 #define STT_SEGMENT_WORDS_MAX 500
 /* Text of one hypothesis, bytes; the rest is cut. */
 #define STT_HYPOTHESIS_BYTES_MAX 32768
+/* Successive hypotheses that may be asked to agree. */
+#define STT_AGREEMENT_MAX 16
 /* Words compared around a contradiction. */
 #define STT_ALIGN_WORDS 64
 /* Interim pieces at least this stable are committed at once, in percent. */

@@ -321,6 +321,8 @@ static void on_deliver(struct session *s, struct sim_call *call, struct sim_repl
               reply->results[i].is_final ? "FINAL" : "hyp",
               (double)call->base / SIM_RATE + (double)reply->results[i].result_end_us / 1e6,
               reply->results[i].transcript);
+    for (size_t i = 0; !p->manner.truthful && i < response->results_len; i++)
+        sim_twist(p, &reply->results[i]);
     if ((response->error_code == 1 || response->error_code == 16) &&
         (p->failures > 0 || !p->ever_answered))
         response->error_code = 14;

@@ -374,6 +374,21 @@ static inline void sim_on_fault(struct sim_provider *p, struct sim_call *call, i
     sim_close(p, call, status, sim_us(p, 1, 50));
 }
 
+/* What no provider should send: times from nowhere, finals that are none, texts that vanish. */
+static inline void sim_twist(struct sim_provider *p, struct stt_result *result)
+{
+    if (sim_chance(p, 5))
+        result->result_end_us = rng_range(p->rng, -1000000, 700000000);
+    if (sim_chance(p, 3))
+        result->result_end_us = 0;
+    if (sim_chance(p, 3))
+        result->is_final = !result->is_final;
+    if (sim_chance(p, 3))
+        result->transcript = "";
+    if (sim_chance(p, 2))
+        result->transcript = "w1 w2 \xc3\xa9 ... w3";
+}
+
 static inline void sim_provider_deinit(struct sim_provider *p)
 {
     for (size_t i = 0; i < p->heap_len; i++)

@@ -103,6 +103,21 @@ static void test_same_text_is_not_shown_twice(void)
     kit_destroy(kit);
 }
 
+static void test_agreement_changes_with_the_segment(void)
+{
+    struct stt_stream_config config = kit_config();
+    struct kit *kit = kit_create(&config);
+    kit_speak(kit, 2000);
+    kit_interim(kit, 1, "one", 500);
+    stt_stream_agreement(kit->stream, 1);
+    kit_interim(kit, 1, "one two", 700);
+    CHECK_STR(kit_last(kit)->tentative, " two");
+    kit_final(kit, 1, "one two", 800);
+    kit_interim(kit, 1, "three", 1500);
+    CHECK_STR(kit_last(kit)->committed, "three");
+    kit_destroy(kit);
+}
+
 static void test_final_and_interims_in_one_response(void)
 {
     struct stt_stream_config config = kit_config();
@@ -215,6 +230,7 @@ int main(void)
     RUN(test_blocks_stay_below_the_wire_bound);
     RUN(test_partial_then_final);
     RUN(test_same_text_is_not_shown_twice);
+    RUN(test_agreement_changes_with_the_segment);
     RUN(test_final_and_interims_in_one_response);
     RUN(test_empty_final_only_settles);
     RUN(test_word_times);

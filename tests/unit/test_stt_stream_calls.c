@@ -270,10 +270,21 @@ static void test_back_pressure_when_nothing_is_accepted(void)
     }
     /* 1.6 s are under way, 2 s wait. */
     CHECK_EQ(stt_stream_room(kit->stream), 0);
-    CHECK_EQ(kit_audio(kit, 10), STATUS_FULL);
     CHECK_EQ(stt_stream_received(kit->stream), 3600 * MS);
     kit_sent_one(kit, 1);
     CHECK_EQ(stt_stream_room(kit->stream), 100 * MS * 2);
+    kit_destroy(kit);
+}
+
+/* The first block opens the call, and the bound becomes that of a call that takes audio. */
+static void test_room_once_told_is_kept(void)
+{
+    struct kit *kit = begin();
+    size_t room = stt_stream_room(kit->stream);
+    CHECK_EQ(kit_audio(kit, 100), STATUS_OK);
+    CHECK(stt_stream_room(kit->stream) < room - 100 * MS * 2);
+    CHECK_EQ(kit_audio(kit, (unsigned)(room / 2 / MS) - 100), STATUS_OK);
+    CHECK_EQ(stt_stream_room(kit->stream), 0);
     kit_destroy(kit);
 }
 
@@ -287,6 +298,8 @@ static void test_ring_is_the_bound_in_an_outage(void)
         kit_wait(kit, 100);
     }
     CHECK_EQ(given, 30000);
+    CHECK_EQ(kit_audio(kit, 1), STATUS_FULL);
+    CHECK_EQ(stt_stream_received(kit->stream), 30000 * MS);
     CHECK_EQ(stt_stream_room(kit->stream), 0);
     CHECK_EQ(kit->settled_calls, 0);
     kit_destroy(kit);
@@ -383,6 +396,7 @@ int main(void)
     RUN(test_client_that_is_full);
     RUN(test_credit);
     RUN(test_back_pressure_when_nothing_is_accepted);
+    RUN(test_room_once_told_is_kept);
     RUN(test_ring_is_the_bound_in_an_outage);
     RUN(test_replay_keeps_the_pace);
     RUN(test_dead_call_is_replaced);
