@@ -133,8 +133,7 @@ size_t session_room(struct session *session, int64_t now_us)
         return SIZE_MAX;
     size_t stream = stt_stream_room(session->speech);
     uint64_t speed = speed_room(session) * 2;
-    session->speed_limited = speed < stream;
-    return session->speed_limited ? (size_t)speed : stream;
+    return speed < stream ? (size_t)speed : stream;
 }
 
 /* Joins the odd byte kept from before with the first new one. */
@@ -167,21 +166,29 @@ void session_audio(struct session *session, const void *pcm, size_t bytes, int64
     session->speed_samples += stt_stream_received(session->speech) - before;
 }
 
+/* More audio has been taken than time has passed: it is the client that is fast, not the speech API
+ * that is slow. */
+static bool ahead_of_time(const struct session *session)
+{
+    int64_t elapsed_ms = (session->now_us - session->started_us) / MS;
+    uint64_t audio_ms = stt_stream_received(session->speech) * 1000 / session->settings.rate;
+    return (int64_t)audio_ms > elapsed_ms + 1000;
+}
+
 void session_waiting(struct session *session, bool waiting, int64_t now_us)
 {
     session->now_us = now_us;
     if (!waiting) {
-        /* Reading goes on in small steps while the allowance trickles in: the stop has only ended
-         * once a second of it has gathered. */
-        if (speed_room(session) >= session->settings.rate)
+        /* Reading goes on in small steps while room trickles in: the stop has only ended once a
+         * second of it has gathered. */
+        if (session_room(session, now_us) >= session->settings.rate * 2)
             session->waiting_since_us = 0;
         return;
     }
-    if (!session->speed_limited)
-        return;
     if (session->waiting_since_us == 0)
         session->waiting_since_us = now_us;
-    if (session->too_fast_said || now_us - session->waiting_since_us < AUDIO_FAST_MS * MS)
+    if (session->too_fast_said || now_us - session->waiting_since_us < AUDIO_FAST_MS * MS ||
+        !ahead_of_time(session))
         return;
     session->too_fast_said = true;
     session__error(

@@ -69,7 +69,6 @@ struct session {
     int64_t speed_since_us;   /* start of the audio clock */
     uint64_t speed_samples;   /* taken since then */
     int64_t waiting_since_us; /* 0: no audio waits */
-    bool speed_limited;       /* room was bounded by speed, not by the API */
     bool too_fast_said;
     unsigned bad_in_row;
 
