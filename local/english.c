@@ -154,10 +154,9 @@ static const char *const irregular[][3] = {
 
 /* singular, plural */
 static const char *const plurals[][2] = {
-    {"child", "children"}, {"man", "men"},      {"woman", "women"}, {"person", "people"},
-    {"foot", "feet"},      {"tooth", "teeth"},  {"mouse", "mice"},  {"wife", "wives"},
-    {"life", "lives"},     {"knife", "knives"}, {"leaf", "leaves"}, {"shelf", "shelves"},
-    {"half", "halves"},    {"wolf", "wolves"},
+    {"child", "children"}, {"man", "men"},       {"woman", "women"}, {"person", "people"},
+    {"foot", "feet"},      {"tooth", "teeth"},   {"mouse", "mice"},  {"wife", "wives"},
+    {"knife", "knives"},   {"shelf", "shelves"}, {"half", "halves"}, {"wolf", "wolves"},
 };
 
 static void put(char *out, const char *word, size_t len, const char *ending)
@@ -347,6 +346,22 @@ bool english_verb_base(const char *word, char *out)
         return true;
     put(out, word, len, "");
     return true;
+}
+
+bool english_verb_irregular(const char *word, char *out)
+{
+    char third[LOCAL_GRAMMAR_WORD_BYTES];
+    for (size_t i = 0; i < LEN(irregular); i++) {
+        const char *base = irregular[i][0];
+        add_s(base, third);
+        bool past = strcmp(irregular[i][1], word) == 0 && strcmp(base, word) != 0 &&
+                    strcmp(base, "be") != 0 && strcmp(base, "have") != 0;
+        if (past || strcmp(third, word) == 0) {
+            put(out, base, strlen(base), "");
+            return true;
+        }
+    }
+    return false;
 }
 
 bool english_verb_is_past(const char *word)

@@ -34,6 +34,9 @@ bool english_aux_past(const char *word);
 
 /* Forms of a verb; false: there is none. The word may be in any form. */
 bool english_verb_base(const char *word, char *out);
+/* The base of an irregular verb's past or third person, as "went", "finds"; false for bases and for
+ * other words. */
+bool english_verb_irregular(const char *word, char *out);
 bool english_verb_past(const char *base, char *out);
 bool english_verb_participle(const char *base, char *out);
 bool english_verb_ing(const char *base, char *out);

@@ -14,8 +14,8 @@
 #include <string.h>
 
 /* Past these costs a correction is a guess, and a wrong correction is worse than none. */
-#define SINGLE_COST_MAX 2.6F
-#define PAIR_COST_MAX   3.4F
+#define SINGLE_COST_MAX 2.1F
+#define PAIR_COST_MAX   2.7F
 #define PAIR_WORDS_MAX  16
 #define COST_TIE        0.35F
 
@@ -174,7 +174,8 @@ static void subject_name(const struct local_grammar *g, const struct link_word *
     memcpy(out, g->parsable.data + word->start, len);
     out[len] = '\0';
     bool first = word->start == 0 && g->sentence.text[g->sentence.words[0].start] != out[0];
-    if ((first || english_class(g->sentence.words[0].low) != 0) && word->start == 0 && strcmp(out, "I") != 0)
+    if ((first || english_class(g->sentence.words[0].low) != 0) && word->start == 0 &&
+        strcmp(out, "I") != 0)
         out[0] = (char)tolower((unsigned char)out[0]);
 }
 
@@ -195,8 +196,8 @@ static void explain(const struct local_grammar *g, struct slip_edit *edit)
     if (word != NULL && word->subject >= 0) {
         char subject[LOCAL_GRAMMAR_WORD_BYTES];
         subject_name(g, &g->parse.words[word->subject], subject);
-        slip_message(edit, SLIP_AGREEMENT, "With '%s' use '%s', not '%s'.", subject,
-                     edit->text, from);
+        slip_message(edit, SLIP_AGREEMENT, "With '%s' use '%s', not '%s'.", subject, edit->text,
+                     from);
         return;
     }
     slip_message(edit, SLIP_AGREEMENT, "Use '%s' here, not '%s'.", edit->text, from);
@@ -332,6 +333,35 @@ static int search(struct local_grammar *g, struct outcome *out, size_t begin, bo
     return sentence_apply(g, found, len, out, begin);
 }
 
+/* "my brother work in a bank" parses as a long noun. True: it may be a sentence whose verb lacks
+ * its form. */
+static bool verbless(const struct local_grammar *g)
+{
+    for (size_t i = 0; i < g->parse.len; i++) {
+        if (g->parse.words[i].subject >= 0)
+            return false;
+    }
+    return g->sentence.len >= 4 && (english_class(g->sentence.words[0].low) & WORD_DETERMINER) != 0;
+}
+
+/* Looks for the one verb form that gives such a sentence its subject. */
+static int search_verb(struct local_grammar *g, struct outcome *out, size_t begin)
+{
+    struct slip_list list = {.edits = g->edits, .max = LOCAL_GRAMMAR_EDITS_MAX};
+    slip_candidates(&g->sentence, &list);
+    for (size_t i = 0; i < list.len && !spent(g); i++) {
+        const struct slip_edit *edit = &list.edits[i];
+        if (edit->kind != SLIP_BY_PARSE || edit->first < 2 || !whole_with(g, &edit, 1))
+            continue;
+        const struct link_word *word = parsed_at(g, edit);
+        if (word == NULL || word->tag != 'v' || word->subject < 0)
+            continue;
+        explain(g, &list.edits[i]);
+        return sentence_apply(g, &edit, 1, out, begin);
+    }
+    return 0;
+}
+
 static int sentence_check(struct local_grammar *g, struct outcome *out)
 {
     size_t begin = json_array_size(out->edits);
@@ -350,6 +380,8 @@ static int sentence_check(struct local_grammar *g, struct outcome *out)
     }
     if (!whole && g->sentence.len > 1 && !slip_sentence_open(&g->sentence))
         status = search(g, out, begin, &whole);
+    else if (whole && verbless(g))
+        status = search_verb(g, out, begin);
     if (status == 0 && whole) {
         list.len = 0;
         if (whole_with(g, NULL, 0))

@@ -41,7 +41,7 @@ static const struct swap swaps[] = {
     {"haven't", "hasn't", 1.0F, SLIP_AGREEMENT, NULL},
     {"there's", "there are", 1.2F, SLIP_AGREEMENT, plural_message},
     {"this", "these", 1.1F, SLIP_NUMBER, "Use 'these' with a plural noun."},
-    {"these", "this", 1.1F, SLIP_NUMBER, "Use 'this' with a singular noun."},
+    {"these", "this", 1.4F, SLIP_NUMBER, "Use 'this' with a singular noun."},
     {"that", "those", 1.4F, SLIP_NUMBER, "Use 'those' with a plural noun."},
     {"those", "that", 1.2F, SLIP_NUMBER, "Use 'that' with a singular noun."},
     {"many", "much", 1.1F, SLIP_NUMBER, "Use 'much' with what cannot be counted."},
@@ -115,6 +115,12 @@ static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
     for (size_t k = 0; k < LEN(swaps); k++) {
         if (!slip_word_is(s, i, swaps[k].from))
             continue;
+        /* "You and he are": two subjects, though the nearer is one. */
+        if (i >= 3 && slip_word_is(s, i - 2, "and") && swaps[k].message == NULL)
+            continue;
+        if (slip_word_in(s, i, " i he she we they ") && i + 1 < s->len &&
+            english_aux(s->words[i + 1].low))
+            continue;
         struct slip_edit *edit = add(out, s, i, 1, swaps[k].to, swaps[k].cost);
         if (swaps[k].message != NULL)
             slip_message(edit, swaps[k].kind, "%s", swaps[k].message);
@@ -123,18 +129,34 @@ static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
     }
 }
 
+/* "I am student" lacks its article, "they are student" its plural; "my parents lives" was meant of
+ * several. */
+static float cost_s(sentence_t s, size_t i)
+{
+    for (size_t back = 1; back <= 4 && back <= i; back++) {
+        size_t k = i - back;
+        unsigned class = class_at(s, k);
+        if ((class & WORD_BE) != 0)
+            return slip_word_in(s, k, " are were ") ? 1.3F : 1.8F;
+        if ((class & WORD_DETERMINER) != 0 && back == 1) {
+            static const char one[] = " a an this that every each another ";
+            static const char many[] = " these those many few several all both most more ";
+            bool plural = english_is_plural(s->words[i].low);
+            return slip_word_in(s, k, plural ? one : many) ? 1.0F : 1.25F;
+        }
+        if ((class & ~(unsigned)WORD_OTHER) != 0)
+            break;
+    }
+    return 1.0F;
+}
+
 static void candidate_s(sentence_t s, size_t i, struct slip_list *out)
 {
     char other[LOCAL_GRAMMAR_WORD_BYTES];
     if (!open_at(s, i) || name_at(s, i) || !english_toggle_s(s->words[i].low, other))
         return;
     bool counted = i > 0 && (class_at(s, i - 1) & WORD_NUMBER) != 0;
-    /* "I am student" lacks its article, "they are student" its plural. */
-    float cost = counted                                           ? 0.9F
-                 : i > 0 && slip_word_in(s, i - 1, " are were ")   ? 1.3F
-                 : i > 0 && (class_at(s, i - 1) & WORD_BE) != 0    ? 1.8F
-                                                                   : 1.0F;
-    struct slip_edit *edit = add(out, s, i, 1, other, cost);
+    struct slip_edit *edit = add(out, s, i, 1, other, counted ? 0.9F : cost_s(s, i));
     if (edit != NULL)
         edit->kind = SLIP_BY_PARSE;
 }
@@ -192,13 +214,30 @@ static void candidate_forms(sentence_t s, size_t i, struct slip_list *out)
         add_form(out, s, i, form, 2.4F, "Use");
 }
 
+/* True when the noun phrase around word i has its determiner: "the best day". */
+static bool led_at(sentence_t s, size_t i)
+{
+    while (i > 0 && open_at(s, i - 1) && s->words[i - 1].mark == 0)
+        i--;
+    return i > 0 && ((class_at(s, i - 1) & (WORD_DETERMINER | WORD_NUMBER)) != 0 ||
+                     strstr(s->words[i - 1].low, "'s") != NULL);
+}
+
+/* "the best", "the tallest", "the same": their article is no slip. */
+static bool ranked_at(sentence_t s, size_t i)
+{
+    size_t len = strlen(s->words[i].low);
+    return slip_word_in(s, i, " worst most first last same only next other ") ||
+           (len > 3 && strcmp(s->words[i].low + len - 3, "est") == 0);
+}
+
 static void candidate_articles(sentence_t s, size_t i, struct slip_list *out)
 {
-    bool led = i > 0 && ((class_at(s, i - 1) & (WORD_DETERMINER | WORD_NUMBER)) != 0 ||
-                         strstr(s->words[i - 1].low, "'s") != NULL);
+    bool led = led_at(s, i);
     const char *low = s->words[i].low;
     if (open_at(s, i) && !led && !name_at(s, i)) {
         /* Before an adjective rather than between it and its noun. */
+        float be = i > 0 && (class_at(s, i - 1) & WORD_BE) != 0 ? 0.5F : 0;
         float far = i > 0 && open_at(s, i - 1) ? 0.2F : 0;
         const char *article = english_article(low);
         if (!english_is_plural(low)) {
@@ -207,10 +246,13 @@ static void candidate_articles(sentence_t s, size_t i, struct slip_list *out)
             slip_message(add_around(out, s, i, before, "", 1.5F + far), SLIP_ARTICLE,
                          "A singular noun needs an article: '%s %s'.", article, low);
         }
-        slip_message(add_around(out, s, i, "the ", "", 2.0F + far), SLIP_ARTICLE,
+        slip_message(add_around(out, s, i, "the ", "", 2.0F + far + be), SLIP_ARTICLE,
                      "A noun is missing its article: 'the %s'.", low);
     }
-    if ((class_at(s, i) & WORD_ARTICLE) != 0 && i + 1 < s->len) {
+    if (slip_word_in(s, i, " very really ") && open_at(s, i + 1) && !led)
+        slip_message(add_around(out, s, i, "a ", "", 1.5F), SLIP_ARTICLE,
+                     "A singular noun needs an article: 'a %s %s'.", low, s->words[i + 1].low);
+    if ((class_at(s, i) & WORD_ARTICLE) != 0 && i + 1 < s->len && !ranked_at(s, i + 1)) {
         char next[LOCAL_GRAMMAR_EDIT_BYTES];
         const struct slip_word *word = &s->words[i + 1];
         snprintf(next, sizeof next, "%.*s", (int)(word->end - word->start), s->text + word->start);
@@ -245,8 +287,9 @@ static void candidate_missing(sentence_t s, size_t i, struct slip_list *out)
 {
     char text[16];
     bool pronoun = slip_word_in(s, i, " i you he she it we they ");
-    if ((pronoun || (open_at(s, i) && s->len < 8)) && i + 1 < s->len &&
-        !english_aux(s->words[i + 1].low)) {
+    bool noun = i > 0 && open_at(s, i) && (class_at(s, i - 1) & WORD_DETERMINER) != 0 &&
+                s->len < 8 && open_at(s, i + 1);
+    if ((pronoun || noun) && i + 1 < s->len && !english_aux(s->words[i + 1].low)) {
         snprintf(text, sizeof text, " %s", be_for(s, i));
         slip_message(add_around(out, s, i, "", text, pronoun ? 1.8F : 2.3F), SLIP_OTHER,
                      "The verb is missing: '%s%s'.",

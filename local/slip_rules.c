@@ -68,10 +68,18 @@ static void rule_modal_to(sentence_t s, size_t i, struct slip_list *out)
 static void rule_agree(sentence_t s, size_t i, struct slip_list *out)
 {
     if (i == 0 || !slip_word_in(s, i, " am is are was were ") ||
-        !slip_word_in(s, i + 1, " agree disagree "))
+        !(slip_word_in(s, i + 1, " agree disagree ") ||
+          (slip_word_is(s, i + 1, "not") && slip_word_is(s, i + 2, "agree"))))
         return;
     char right[LOCAL_GRAMMAR_WORD_BYTES];
     bool past = slip_word_in(s, i, " was were ");
+    if (slip_word_is(s, i + 1, "not") && !past) {
+        snprintf(right, sizeof right, "%s %s", slip_word_is(s, i, "is") ? "doesn't" : "don't",
+                 s->words[i + 2].low);
+        slip_message(slip_add(out, s, i, 3, right), SLIP_OTHER,
+                     "'%s' is a verb of its own: say '%s'.", s->words[i + 2].low, right);
+        return;
+    }
     snprintf(right, sizeof right, "%s%s", s->words[i + 1].low,
              past                       ? "d"
              : slip_word_is(s, i, "is") ? "s"
@@ -193,6 +201,160 @@ static void rule_uncountable(sentence_t s, size_t i, struct slip_list *out)
     }
 }
 
+/* "doesn't has", "didn't went", "does he likes": the auxiliary carries the form already. */
+static void rule_after_do(sentence_t s, size_t i, struct slip_list *out)
+{
+    char base[LOCAL_GRAMMAR_WORD_BYTES];
+    if ((english_class(s->words[i].low) & WORD_DO) == 0 || s->words[i].mark != 0)
+        return;
+    size_t verb = i + 1;
+    bool no = strstr(s->words[i].low, "n't") != NULL;
+    if (!no && slip_word_in(s, verb, " i you he she it we they "))
+        verb++;
+    else if (!no)
+        return;
+    if (verb >= s->len || !english_verb_base(s->words[verb].low, base) ||
+        strcmp(base, s->words[verb].low) == 0)
+        return;
+    bool past = english_verb_is_past(s->words[verb].low) && strcmp(base, "be") != 0;
+    if (slip_word_is(s, verb, "has") || past)
+        slip_message(slip_add(out, s, verb, 1, base), SLIP_TENSE,
+                     "After '%s' use the base form '%s', not '%s'.", s->words[i].low, base,
+                     s->words[verb].low);
+}
+
+/* "I can't finds": only for verbs whose forms are known, for a noun may follow a can. */
+static void rule_after_modal(sentence_t s, size_t i, struct slip_list *out)
+{
+    char base[LOCAL_GRAMMAR_WORD_BYTES];
+    if (i == 0 || (english_class(s->words[i].low) & WORD_MODAL) == 0 || i + 1 >= s->len ||
+        (english_class(s->words[i - 1].low) & WORD_PRONOUN) == 0 ||
+        !english_verb_irregular(s->words[i + 1].low, base))
+        return;
+    slip_message(slip_add(out, s, i + 1, 1, base), SLIP_TENSE,
+                 "After '%s' use the base form '%s', not '%s'.", s->words[i].low, base,
+                 s->words[i + 1].low);
+}
+
+/* "I am go": a parser takes go for what systems are. */
+static void rule_be_base(sentence_t s, size_t i, struct slip_list *out)
+{
+    char form[LOCAL_GRAMMAR_WORD_BYTES];
+    if (i == 0 || !slip_word_in(s, i, " am is are was were ") ||
+        !slip_word_in(s, i - 1, " i you he she it we they ") ||
+        !slip_word_in(s, i + 1,
+                      " go come eat drink live play study learn speak walk sleep make take buy "
+                      "wait think listen cook ") ||
+        !english_verb_ing(s->words[i + 1].low, form))
+        return;
+    slip_message(slip_add(out, s, i + 1, 1, form), SLIP_TENSE,
+                 "After '%s' use the -ing form '%s', not '%s'.", s->words[i].low, form,
+                 s->words[i + 1].low);
+}
+
+static void rule_listen(sentence_t s, size_t i, struct slip_list *out)
+{
+    char text[LOCAL_GRAMMAR_EDIT_BYTES];
+    if (!slip_word_in(s, i, " listen listens listened listening ") ||
+        !slip_word_in(s, i + 1, " music songs radio podcasts me him her us them "))
+        return;
+    snprintf(text, sizeof text, "%s to", s->words[i].low);
+    slip_message(slip_add(out, s, i, 1, text), SLIP_PREPOSITION, "Say '%s %s'.", text,
+                 s->words[i + 1].low);
+}
+
+static void rule_weather(sentence_t s, size_t i, struct slip_list *out)
+{
+    char text[LOCAL_GRAMMAR_EDIT_BYTES];
+    if (i != 0 || s->end == '?' || !slip_word_in(s, 0, " is was ") ||
+        !slip_word_in(s, 1, " raining snowing "))
+        return;
+    snprintf(text, sizeof text, "it %s", s->words[0].low);
+    slip_message(slip_add(out, s, 0, 1, text), SLIP_OTHER, "The subject is missing: '%s'.", text);
+}
+
+static void rule_much(sentence_t s, size_t i, struct slip_list *out)
+{
+    if (slip_word_is(s, i, "much") && i + 1 < s->len && s->words[i].mark == 0 &&
+        english_class(s->words[i + 1].low) == 0 && english_is_plural(s->words[i + 1].low) &&
+        !slip_word_in(s, i + 1,
+                      " news thanks physics mathematics politics economics always perhaps less "))
+        slip_message(slip_add(out, s, i, 1, "many"), SLIP_NUMBER,
+                     "Use 'many' with what can be counted: '%s'.", s->words[i + 1].low);
+}
+
+/* "I am student". Only callings, which a parser may take for names of stuff. */
+static void rule_calling(sentence_t s, size_t i, struct slip_list *out)
+{
+    static const char callings[] =
+        " teacher doctor student engineer nurse lawyer driver waiter waitress actor actress "
+        "dentist farmer singer writer programmer policeman secretary mechanic pilot ";
+    char text[LOCAL_GRAMMAR_EDIT_BYTES];
+    if (!slip_word_in(s, i, callings) || i == 0 ||
+        !slip_word_in(s, i - 1, " am is was i'm he's she's you're ") ||
+        (i + 1 < s->len && s->words[i].mark == 0 && english_class(s->words[i + 1].low) == 0))
+        return;
+    const char *article = english_article(s->words[i].low);
+    snprintf(text, sizeof text, "%s %s", article, s->words[i].low);
+    slip_message(slip_add(out, s, i, 1, text), SLIP_ARTICLE, "A calling needs an article: '%s'.",
+                 text);
+}
+
+/* "why she is crying", said as a whole: a parser takes it for a part of something. */
+static void rule_asking_order(sentence_t s, size_t i, struct slip_list *out)
+{
+    char text[LOCAL_GRAMMAR_EDIT_BYTES];
+    if (i != 0 || !slip_word_in(s, 0, " why where what ") ||
+        !slip_word_in(s, 1, " i you he she it we they ") ||
+        !slip_word_in(s, 2, " am is are was were ") || s->len < 4)
+        return;
+    size_t len = strlen(s->words[3].low);
+    for (size_t k = 3; k < s->len; k++) {
+        if (english_aux(s->words[k].low))
+            return;
+    }
+    if (len < 5 || strcmp(s->words[3].low + len - 3, "ing") != 0)
+        return;
+    snprintf(text, sizeof text, "%s %s", s->words[2].low,
+             strcmp(s->words[1].low, "i") == 0 ? "I" : s->words[1].low);
+    slip_message(slip_add(out, s, 1, 2, text), SLIP_WORD_ORDER,
+                 "In a question '%s' comes before '%s'.", s->words[2].low, s->words[1].low);
+}
+
+static void plural_add(sentence_t s, size_t noun, struct slip_list *out)
+{
+    char plural[LOCAL_GRAMMAR_WORD_BYTES];
+    const char *low = s->words[noun].low;
+    if (english_class(low) == 0 && !english_is_plural(low) && english_toggle_s(low, plural) &&
+        strcmp(low, "people") != 0)
+        slip_message(slip_add(out, s, noun, 1, plural), SLIP_NUMBER,
+                     "Use the plural '%s', not '%s'.", plural, low);
+}
+
+/* "one of my friend", "how many brother do you": a parser lets both pass. */
+static void rule_plural(sentence_t s, size_t i, struct slip_list *out)
+{
+    if (slip_word_is(s, i, "one") && slip_word_is(s, i + 1, "of") &&
+        slip_word_in(s, i + 2, " my your his her our their the these those ") && i + 3 < s->len &&
+        (i + 4 == s->len || english_class(s->words[i + 4].low) != 0) &&
+        !slip_word_in(s, i + 3,
+                      " family team class group staff crew children people men women best "))
+        plural_add(s, i + 3, out);
+    if (slip_word_is(s, i, "how") && slip_word_is(s, i + 1, "many") && i + 3 < s->len &&
+        slip_word_in(s, i + 3, " do does did are have has can "))
+        plural_add(s, i + 2, out);
+}
+
+static void rule_interesting(sentence_t s, size_t i, struct slip_list *out)
+{
+    if (i > 0 && slip_word_is(s, i, "interesting") && slip_word_is(s, i + 1, "in") &&
+        (slip_word_in(s, i - 1, " am are i'm you're we're ") ||
+         (slip_word_in(s, i - 1, " very really ") && i > 1 &&
+          slip_word_in(s, i - 2, " am are i'm you're we're "))))
+        slip_message(slip_add(out, s, i, 1, "interested"), SLIP_OTHER,
+                     "You are 'interested', a thing is 'interesting'.");
+}
+
 struct agreement {
     const char *subject;
     const char *pairs[8][2]; /* wrong, right */
@@ -271,8 +433,11 @@ void slip_rules(const struct slip_sentence *sentence, struct slip_list *out)
 {
     typedef void rule_fn(sentence_t s, size_t i, struct slip_list * out);
     static rule_fn *const rules[] = {
-        rule_uncountable, rule_pronoun_verb, rule_agree, rule_modal_to,    rule_comparative,
-        rule_go_home,     rule_preposition,  rule_since, rule_regularised, rule_article_sound,
+        rule_uncountable, rule_pronoun_verb, rule_after_do,    rule_after_modal,
+        rule_be_base,     rule_listen,       rule_calling,     rule_asking_order,
+        rule_plural,      rule_interesting,  rule_weather,     rule_much,
+        rule_agree,       rule_modal_to,     rule_comparative, rule_go_home,
+        rule_preposition, rule_since,        rule_regularised, rule_article_sound,
     };
     for (size_t k = 0; k < LEN(rules); k++) {
         for (size_t i = 0; i < sentence->len; i++)

@@ -130,8 +130,8 @@ bool slip_sentence_open(const struct slip_sentence *sentence)
     if (sentence->end != 0)
         return false;
     return (english_class(sentence->words[last].low) &
-            (WORD_DETERMINER | WORD_PREPOSITION | WORD_JOINING | WORD_NUMBER | WORD_BE |
-             WORD_MODAL | WORD_HAVE | WORD_ASKING)) != 0 ||
+            (WORD_DETERMINER | WORD_PREPOSITION | WORD_JOINING | WORD_BE | WORD_MODAL | WORD_HAVE |
+             WORD_ASKING)) != 0 ||
            slip_word_in(sentence, last, " very really so too more most because i he she we they ");
 }
 
