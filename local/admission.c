@@ -2,11 +2,10 @@
 
 #include "local/limits.h"
 #include <assert.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Decoders get three quarters of the cores: the rest is for the chat half, the server beside us,
  * and for catching up. */
@@ -18,74 +17,72 @@
 #define MEMORY_UNKNOWN    ((uint64_t)1 << 30)
 #define NO_LIMIT          UINT64_MAX
 #define PATH_BYTES        1024
+#define TEXT_BYTES        8192
 
-static FILE *open_under(const char *root, const char *path, const char *name)
+/* A small file's text, "" when it cannot be read. */
+static void read_text(const char *root, const char *path, const char *name, char out[TEXT_BYTES])
 {
     char full[2 * PATH_BYTES];
     snprintf(full, sizeof full, "%s%s%s", root, path, name);
-    return fopen(full, "re");
+    FILE *file = fopen(full, "re");
+    size_t len = file != NULL ? fread(out, 1, TEXT_BYTES - 1, file) : 0;
+    if (file != NULL)
+        fclose(file);
+    out[len] = '\0';
 }
 
-/* A file of one number, or "max". */
-static uint64_t read_limit(const char *root, const char *path, const char *name)
+/* The number after `key` at a line's start; `otherwise` when there is none ("max" is none). */
+static uint64_t number_after(const char *text, const char *key, uint64_t otherwise)
 {
-    uint64_t value = NO_LIMIT;
-    FILE *file = open_under(root, path, name);
-    if (file == NULL)
-        return NO_LIMIT;
-    if (fscanf(file, "%" SCNu64, &value) != 1)
-        value = NO_LIMIT;
-    fclose(file);
-    return value;
+    size_t len = strlen(key);
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        line += line[0] == '\n';
+        if (strncmp(line, key, len) != 0)
+            continue;
+        char *end;
+        uint64_t value = strtoull(line + len, &end, 10);
+        return end != line + len ? value : otherwise;
+    }
+    return otherwise;
 }
 
 /* What a group leaves: its limit less what it uses, page cache that can be dropped not counted. */
 static uint64_t group_memory(const char *root, const char *path)
 {
-    uint64_t limit = read_limit(root, path, "/memory.max");
-    uint64_t used = read_limit(root, path, "/memory.current");
+    char text[TEXT_BYTES];
+    read_text(root, path, "/memory.max", text);
+    uint64_t limit = number_after(text, "", NO_LIMIT);
     if (limit == NO_LIMIT)
         return NO_LIMIT;
-    if (used == NO_LIMIT)
-        return limit;
-    FILE *file = open_under(root, path, "/memory.stat");
-    char key[64];
-    uint64_t value;
-    while (file != NULL && fscanf(file, "%63s %" SCNu64, key, &value) == 2)
-        if (strcmp(key, "inactive_file") == 0 && value <= used)
-            used -= value;
-    if (file != NULL)
-        fclose(file);
+    read_text(root, path, "/memory.current", text);
+    uint64_t used = number_after(text, "", 0);
+    read_text(root, path, "/memory.stat", text);
+    uint64_t cache = number_after(text, "inactive_file ", 0);
+    used -= cache < used ? cache : used;
     return used < limit ? limit - used : 0;
 }
 
 /* CPUs a group's quota amounts to. */
 static double group_cores(const char *root, const char *path)
 {
-    double quota = 0, period = 0, cores = 1e9;
-    FILE *file = open_under(root, path, "/cpu.max");
-    if (file == NULL)
-        return cores;
-    if (fscanf(file, "%lf %lf", &quota, &period) == 2 && quota > 0 && period > 0)
-        cores = quota / period;
-    fclose(file);
-    return cores;
+    char text[TEXT_BYTES], *end;
+    read_text(root, path, "/cpu.max", text);
+    double quota = strtod(text, &end);
+    double period = end != text ? strtod(end, NULL) : 0;
+    return quota > 0 && period > 0 ? quota / period : 1e9;
 }
 
 /* Our group of the unified hierarchy, "" when there is none. */
 static void group_path(const char *root, char out[PATH_BYTES])
 {
-    char line[PATH_BYTES / 2];
+    char text[TEXT_BYTES];
+    read_text(root, "/proc/self/cgroup", "", text);
+    const char *line = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
     out[0] = '\0';
-    FILE *file = open_under(root, "/proc/self/cgroup", "");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "0::/", 4) != 0)
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(out, PATH_BYTES, "/sys/fs/cgroup%s", line + 3);
-    }
-    if (file != NULL)
-        fclose(file);
+    if (line == NULL)
+        return;
+    const char *path = strchr(line, '/');
+    snprintf(out, PATH_BYTES, "/sys/fs/cgroup%.*s", (int)strcspn(path, "\n"), path);
 }
 
 /* Every group on the way up can be the tightest. Inside a container the root itself carries the
@@ -113,14 +110,9 @@ static void machine_read_groups(const char *root, struct local_machine *machine)
 
 static uint64_t memory_available(const char *root)
 {
-    char line[256];
-    uint64_t kilobytes = 0;
-    FILE *file = open_under(root, "/proc/meminfo", "");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "MemAvailable: %" SCNu64, &kilobytes) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
+    char text[TEXT_BYTES];
+    read_text(root, "/proc/meminfo", "", text);
+    uint64_t kilobytes = number_after(text, "MemAvailable:", 0);
     return kilobytes > 0 ? kilobytes * 1024 : MEMORY_UNKNOWN;
 }
 

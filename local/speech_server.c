@@ -266,6 +266,12 @@ static int server_listen(struct local_speech_server *server)
         {.type = GRPC_ARG_INTEGER,
          .key = GRPC_ARG_MAX_CONCURRENT_STREAMS,
          .value.integer = LOCAL_SPEECH_CALL_STREAMS},
+        /* What a peer may send ahead of our reading; left to probing, loopback grows it to
+           megabytes a stream. */
+        {.type = GRPC_ARG_INTEGER, .key = GRPC_ARG_HTTP2_BDP_PROBE, .value.integer = 0},
+        {.type = GRPC_ARG_INTEGER,
+         .key = GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+         .value.integer = LOCAL_SPEECH_AHEAD_BYTES},
         {.type = GRPC_ARG_INTEGER,
          .key = GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
          .value.integer = 10000},

@@ -1,6 +1,7 @@
 /*
- * A StreamingRecognize client for tests: blocking, one call at a time, on gRPC C core; its own small protobuf writer and
- * reader, so that the served messages are not judged by the code that wrote them.
+ * A StreamingRecognize client for tests: blocking, one call at a time, on gRPC C core; its own
+ * small protobuf writer and reader, so that the served messages are not judged by the code that
+ * wrote them.
  */
 #pragma once
 
@@ -23,7 +24,7 @@ struct speech_client {
     grpc_status_code status;
     grpc_slice details;
     grpc_byte_buffer *incoming;
-    bool receiving;
+    bool receiving, status_known;
     char details_text[256];
 };
 
@@ -71,7 +72,8 @@ static inline void client_int(struct client_bytes *out, uint32_t field, uint64_t
     client_varint(out, value);
 }
 
-static inline void client_put(struct client_bytes *out, uint32_t field, const void *bytes, size_t len)
+static inline void client_put(struct client_bytes *out, uint32_t field, const void *bytes,
+                              size_t len)
 {
     client_varint(out, field << 3 | 2);
     client_varint(out, len);
@@ -198,7 +200,8 @@ static inline void client_read_word(const struct client_field *outer, struct cli
     }
 }
 
-static inline void client_read_alternative(const struct client_field *outer, struct client_result *out)
+static inline void client_read_alternative(const struct client_field *outer,
+                                           struct client_result *out)
 {
     struct client_field field;
     CLIENT_EACH(field, outer->bytes, outer->len)
@@ -230,7 +233,8 @@ static inline void client_read_result(const struct client_field *outer, struct c
     }
 }
 
-static inline void client_read_response(const uint8_t *bytes, size_t len, struct client_response *out)
+static inline void client_read_response(const uint8_t *bytes, size_t len,
+                                        struct client_response *out)
 {
     struct client_field field;
     memset(out, 0, sizeof *out);
@@ -251,8 +255,8 @@ static inline void client_read_response(const uint8_t *bytes, size_t len, struct
 
 static inline bool client_pluck(struct speech_client *client, void *tag, int timeout_ms)
 {
-    gpr_timespec until = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                      gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
+    gpr_timespec until =
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
     return grpc_completion_queue_pluck(client->queue, tag, until, NULL).type == GRPC_OP_COMPLETE;
 }
 
@@ -270,9 +274,9 @@ static inline void client_batch(struct speech_client *client, grpc_op op, void *
 
 static inline void client_start(struct speech_client *client, const char *method)
 {
-    client->call = grpc_channel_create_call(
-        client->channel, NULL, GRPC_PROPAGATE_DEFAULTS, client->queue,
-        grpc_slice_from_copied_string(method), NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+    client->call = grpc_channel_create_call(client->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                            client->queue, grpc_slice_from_copied_string(method),
+                                            NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
     grpc_metadata_array_init(&client->initial);
     grpc_metadata_array_init(&client->trailing);
     client_batch(client, (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA}, CLIENT_TAG_SEND(client));
@@ -329,7 +333,8 @@ static inline bool client_send(struct speech_client *client, const void *bytes, 
     return client_send_within(client, bytes, len, 20000);
 }
 
-static inline bool client_send_config(struct speech_client *client, const struct client_config *config)
+static inline bool client_send_config(struct speech_client *client,
+                                      const struct client_config *config)
 {
     struct client_bytes *bytes = calloc(1, sizeof *bytes);
     client_config_bytes(config, bytes);
@@ -354,7 +359,8 @@ static inline void client_half_close(struct speech_client *client)
 }
 
 /* 1: a response; 0: the call has no more; -1: none within `timeout_ms`. */
-static inline int client_read(struct speech_client *client, struct client_response *out, int timeout_ms)
+static inline int client_read(struct speech_client *client, struct client_response *out,
+                              int timeout_ms)
 {
     if (!client->receiving) {
         grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
@@ -381,8 +387,9 @@ static inline int client_read(struct speech_client *client, struct client_respon
 /* The call's status; -1 when it does not end within `timeout_ms`. Text in details_text. */
 static inline int client_status(struct speech_client *client, int timeout_ms)
 {
-    if (!client_pluck(client, CLIENT_TAG_STATUS(client), timeout_ms))
+    if (!client->status_known && !client_pluck(client, CLIENT_TAG_STATUS(client), timeout_ms))
         return -1;
+    client->status_known = true;
     snprintf(client->details_text, sizeof client->details_text, "%.*s",
              (int)GRPC_SLICE_LENGTH(client->details),
              (const char *)GRPC_SLICE_START_PTR(client->details));
@@ -392,7 +399,7 @@ static inline int client_status(struct speech_client *client, int timeout_ms)
 static inline void client_close(struct speech_client *client)
 {
     grpc_call_cancel(client->call, NULL);
-    client_pluck(client, CLIENT_TAG_STATUS(client), 1000);
+    client_status(client, 1000);
     client_pluck(client, CLIENT_TAG_INITIAL(client), 1000);
     if (client->receiving)
         client_pluck(client, CLIENT_TAG_RECV(client), 1000);

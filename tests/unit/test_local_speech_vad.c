@@ -1,0 +1,158 @@
+/* Speech's begin and end on made-up audio: level and timing, not words. */
+#include "base/rng.h"
+#include "local/speech_vad.h"
+#include "tests/check.h"
+#include <math.h>
+
+#define SILENCE_FRAMES 50
+
+struct heard {
+    int begin[8], end[8]; /* frames */
+    int begins, ends;
+};
+
+static struct local_vad vad;
+static struct rng noise;
+static int frame;
+static struct heard heard;
+
+static void start(void)
+{
+    vad = (struct local_vad){0};
+    heard = (struct heard){0};
+    frame = 0;
+    rng_init(&noise, 7);
+}
+
+/* Sound of `level` (amplitude of a 200 Hz tone) on a room of `room` for so many frames. */
+static void hear(int frames, double level, double room)
+{
+    for (int i = 0; i < frames; i++, frame++) {
+        int16_t pcm[LOCAL_VAD_FRAME];
+        for (int k = 0; k < LOCAL_VAD_FRAME; k++) {
+            double tone = level * sin(2 * M_PI * 200 * (frame * LOCAL_VAD_FRAME + k) / 16000.0);
+            pcm[k] = (int16_t)(tone + room * (2 * rng_unit(&noise) - 1));
+        }
+        enum local_vad_verdict verdict = local_vad_frame(&vad, pcm, SILENCE_FRAMES);
+        if (verdict == LOCAL_VAD_BEGIN)
+            heard.begin[heard.begins++ % 8] = frame;
+        else if (verdict == LOCAL_VAD_END)
+            heard.end[heard.ends++ % 8] = frame;
+    }
+}
+
+static void test_silence_stays_silence(void)
+{
+    start();
+    hear(500, 0, 0);
+    hear(1000, 0, 20);
+    CHECK_EQ(heard.begins, 0);
+}
+
+static void test_speech_begins_soon_and_ends_after_the_pause(void)
+{
+    start();
+    hear(100, 0, 10);
+    hear(80, 4000, 10);
+    hear(100, 0, 10);
+    CHECK_EQ(heard.begins, 1);
+    CHECK(heard.begin[0] >= 100 && heard.begin[0] < 110);
+    CHECK_EQ(heard.ends, 1);
+    CHECK(heard.end[0] >= 180 + SILENCE_FRAMES - 2 && heard.end[0] <= 180 + SILENCE_FRAMES + 2);
+}
+
+static void test_a_short_pause_does_not_end_it(void)
+{
+    start();
+    hear(50, 0, 10);
+    hear(50, 4000, 10);
+    hear(SILENCE_FRAMES - 10, 0, 10);
+    hear(50, 4000, 10);
+    CHECK_EQ(heard.begins, 1);
+    CHECK_EQ(heard.ends, 0);
+}
+
+static void test_clicks_neither_begin_nor_prolong(void)
+{
+    start();
+    for (int i = 0; i < 20; i++) {
+        hear(1, 20000, 10);
+        hear(30, 0, 10);
+    }
+    CHECK_EQ(heard.begins, 0);
+    hear(50, 4000, 10);
+    for (int i = 0; i < 8; i++) {
+        hear(1, 20000, 10);
+        hear(9, 0, 10);
+    }
+    CHECK_EQ(heard.begins, 1);
+    CHECK_EQ(heard.ends, 1);
+}
+
+static void test_noisy_room_is_learned(void)
+{
+    start();
+    hear(700, 0, 400); /* about -43 dB: at first it may count as speech */
+    int before = heard.begins;
+    CHECK(!vad.speech);
+    hear(200, 0, 400);
+    CHECK_EQ(heard.begins, before);
+    hear(60, 8000, 400);
+    CHECK_EQ(heard.begins, before + 1);
+    hear(100, 0, 400);
+    CHECK(!vad.speech);
+}
+
+static void test_long_speech_does_not_become_the_room(void)
+{
+    start();
+    hear(100, 0, 10);
+    for (int i = 0; i < 60; i++) { /* 21 s of syllables */
+        hear(25, 4000, 10);
+        hear(10, 100, 10);
+    }
+    CHECK_EQ(heard.begins, 1);
+    CHECK_EQ(heard.ends, 0);
+    hear(100, 0, 10);
+    CHECK_EQ(heard.ends, 1);
+}
+
+static void test_a_cut_begins_anew(void)
+{
+    start();
+    hear(50, 0, 10);
+    hear(50, 4000, 10);
+    local_vad_cut(&vad);
+    hear(50, 4000, 10);
+    CHECK_EQ(heard.begins, 2);
+    CHECK(heard.begin[1] >= 100 && heard.begin[1] < 110);
+}
+
+static void test_history_does_not_move_the_boundaries(void)
+{
+    start();
+    hear(100, 0, 0);
+    hear(50, 4000, 0);
+    hear(100, 0, 0);
+    int begin = heard.begin[0] - 100, end = heard.end[0] - 100;
+    hear(300, 3000, 0);
+    hear(150, 0, 0);
+    int base = frame;
+    hear(50, 4000, 0);
+    hear(100, 0, 0);
+    CHECK_EQ(heard.begin[2] - base, begin);
+    CHECK_EQ(heard.end[2] - base, end);
+}
+
+int main(void)
+{
+    RUN(test_silence_stays_silence);
+    RUN(test_speech_begins_soon_and_ends_after_the_pause);
+    RUN(test_a_short_pause_does_not_end_it);
+    RUN(test_clicks_neither_begin_nor_prolong);
+    RUN(test_noisy_room_is_learned);
+    RUN(test_long_speech_does_not_become_the_room);
+    RUN(test_a_cut_begins_anew);
+    RUN(test_history_does_not_move_the_boundaries);
+    return check_done();
+}
