@@ -166,6 +166,9 @@ bool pool__sockets_dead(const struct pool__conn *conn);
 void pool__conn_ready(struct pool__conn *conn, curl_socket_t fd, int events);
 void pool__conn_idle_readable(struct pool__conn *conn);
 
+/* resets.c */
+void pool__resets_check(void);
+
 /* exchange.c */
 void pool__exchange_start(struct pool__exchange *exchange);
 /* On `conn`; the scheduler has let it go. */

@@ -243,6 +243,7 @@ static int copy_config(struct pool *pool, const struct pool_config *config)
 static void curl_start(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    pool__resets_check();
 }
 
 static int pool_init(struct pool *pool, const struct pool_config *config)
