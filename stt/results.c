@@ -345,8 +345,8 @@ int stt__results_response(struct stt_stream *stream, struct stt_leg *leg,
         interim = blank;
         interims = false;
     }
-    if (!interims)
-        return STATUS_OK;
+    if (!interims || buf_status(&stream->scratch) != STATUS_OK)
+        return buf_status(&stream->scratch);
     interim.text = stream->scratch.data != NULL ? stream->scratch.data : (char *)"";
     return heard_take(stream, leg, &interim);
 }
@@ -364,8 +364,9 @@ int stt__results_release(struct stt_stream *stream, struct stt_leg *leg, int64_t
 
 void stt__results_promote(struct stt_stream *stream, int64_t at_us, int64_t now_us)
 {
-    if (!stt_segment_empty(&stream->segment) &&
-        stt_segment_promote(&stream->segment) == STATUS_OK) {
+    /* Without memory for the rest the committed words are the final. */
+    stt_segment_promote(&stream->segment);
+    if (!stt_segment_empty(&stream->segment)) {
         struct stt_heard heard = {.final = true, .at_us = at_us, .now_us = now_us};
         lat_stamp(stream, &heard, stream->end, now_us);
         segment_show(stream, true, &heard);

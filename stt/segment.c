@@ -98,6 +98,15 @@ static int segment_align(struct stt_segment *segment, struct stt_alignment *out)
     return STATUS_OK;
 }
 
+/* After an allocation has failed the text is printed again from its words. */
+static int segment_repair(struct stt_segment *segment)
+{
+    if (buf_status(&segment->text) == STATUS_OK)
+        return STATUS_OK;
+    buf_reset(&segment->text);
+    return stt_words_print(&segment->text, segment->committed.at, segment->committed.len, false);
+}
+
 static int segment_commit(struct stt_segment *segment, size_t *next, size_t stable)
 {
     const struct stt_words *heard = &segment->heard;
@@ -122,10 +131,12 @@ int stt_segment_hypothesis(struct stt_segment *segment, const char *text, size_t
         return status;
     segment_align(segment, &alignment);
     size_t next = alignment.next;
-    status = segment_commit(segment, &next, stable);
+    buf_reset(&segment->tentative);
+    status = segment_repair(segment);
+    if (status == STATUS_OK)
+        status = segment_commit(segment, &next, stable);
     if (status != STATUS_OK)
         return status;
-    buf_reset(&segment->tentative);
     return stt_words_print(&segment->tentative, segment->heard.at + next, segment->heard.len - next,
                            segment->text.len > 0);
 }
@@ -159,6 +170,8 @@ int stt_segment_final(struct stt_segment *segment, const char *text)
         return status;
     segment_align(segment, &alignment);
     status = segment_uncover(segment, alignment.covered);
+    if (status == STATUS_OK)
+        status = segment_repair(segment);
     if (status != STATUS_OK)
         return status;
     buf_reset(&segment->tentative);
@@ -173,9 +186,10 @@ int stt_segment_final(struct stt_segment *segment, const char *text)
 
 int stt_segment_promote(struct stt_segment *segment)
 {
-    int status = buf_puts(&segment->text, stt_segment_tentative(segment));
+    int status = segment_repair(segment);
     if (status == STATUS_OK)
-        buf_reset(&segment->tentative);
+        status = buf_puts(&segment->text, stt_segment_tentative(segment));
+    buf_reset(&segment->tentative);
     return status;
 }
 

@@ -40,7 +40,7 @@ int stt_segment_hypothesis(struct stt_segment *segment, const char *text, size_t
 /* The final reading: `text` becomes whole, `tentative` empty. STATUS_NOMEM: call it again or give
  * up. */
 int stt_segment_final(struct stt_segment *segment, const char *text);
-/* The newest hypothesis becomes the final. */
+/* The newest hypothesis becomes the final. STATUS_NOMEM: of it, what was committed. */
 int stt_segment_promote(struct stt_segment *segment);
 /* Forgets everything but, with `carry`, the committed words the final did not reach. */
 void stt_segment_next(struct stt_segment *segment, bool carry);

@@ -123,8 +123,10 @@ void stt_stream_destroy(struct stt_stream *stream)
 static void stream_run(struct stt_stream *stream, int64_t now_us)
 {
     stream->due_us = INT64_MAX;
-    if (stream->pending_len > 0)
-        stt__due(stream, stream->pending_us + (int64_t)stream->config.block_ms * 1000);
+    if (stream->pending_len > 0) {
+        int64_t due = stream->pending_us + (int64_t)stream->config.block_ms * 1000;
+        stt__due(stream, due > now_us ? due : now_us + STT_AGAIN_MS * 1000);
+    }
     stt__legs_run(stream, now_us);
 }
 
