@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
-#include "base/utf8.h"
 #include "stt/channel.h"
 #include "stt/codec.h"
 #include "stt/credentials.h"
@@ -72,37 +71,6 @@ static void count(_Atomic uint64_t *counter, uint64_t by)
 static void uncount(_Atomic uint64_t *counter)
 {
     atomic_fetch_sub_explicit(counter, 1, memory_order_relaxed);
-}
-
-/* Commands and events. */
-
-static char no_details[1];
-
-void stt__command_free(struct msg *msg)
-{
-    if (msg == NULL)
-        return;
-    struct stt_command *command = (struct stt_command *)msg;
-    stt_response_free(command->event.response);
-    if (command->event.details != no_details)
-        mem_free(command->event.details);
-    stt_block_unref(command->block);
-    stt__call_free(command->opened);
-    mem_free(command);
-}
-
-struct stt_command *stt__command_create(enum stt_command_kind kind, uint64_t session, uint32_t call)
-{
-    _Static_assert(offsetof(struct stt_command, event) == 0 && offsetof(struct stt_event, msg) == 0,
-                   "a command is sent as a message");
-    struct stt_command *command = mem_calloc(1, sizeof *command);
-    if (command == NULL)
-        return NULL;
-    command->event.msg =
-        (struct msg){.kind = kind, .session = session, .free_fn = stt__command_free};
-    command->event.call = call;
-    command->event.details = no_details;
-    return command;
 }
 
 static void event_emit(struct stt_calls *calls, struct stt_command *command,
@@ -250,10 +218,7 @@ static void closed_emit(struct stt_calls *calls, struct stt_command *closed, int
     struct stt_event *event = &closed->event;
     event->at_us = clock_mono_us();
     event->grpc_status = status;
-    if (details != NULL && details[0] != '\0') {
-        char *copy = utf8_nfc(details, strnlen(details, STT_DETAILS_MAX));
-        event->details = copy != NULL ? copy : no_details;
-    }
+    stt__command_details(closed, details);
     count(&calls->counters->closed_by_status[status >= 0 && status <= 16 ? status : 2], 1);
     event_emit(calls, closed, STT_EVENT_CLOSED);
 }

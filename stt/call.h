@@ -59,6 +59,8 @@ struct stt_command {
 /* NULL: out of memory. */
 struct stt_command *stt__command_create(enum stt_command_kind kind, uint64_t session,
                                         uint32_t call);
+/* Sets the event's details, cut at STT_DETAILS_MAX bytes; they stay empty without memory. */
+void stt__command_details(struct stt_command *command, const char *text);
 /* Ends a command or an event, with what it holds. */
 void stt__command_free(struct msg *msg);
 

@@ -1,6 +1,7 @@
 /* sotto-test-speech: the scripted speech server as a program. It prints its port and runs until it
  * is told to stop. */
 #include "tests/upstream/speech_server.h"
+#include "tests/upstream/test_cert.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -12,7 +13,8 @@ static const char usage[] =
     "usage: sotto-test-speech [--port N] [--latency-ms N] [--script FILE] [--ms-per-word N]\n"
     "    [--final-every-ms N] [--late-final-ms N] [--fail-open CODE] [--fail-after-ms MS CODE]\n"
     "    [--fail-in-response] [--drop] [--stream-limit-s S] [--streams-max N] [--mute]\n"
-    "    [--malformed] [--token TEXT]\n";
+    "    [--malformed] [--token TEXT] [--tls FILE]\n"
+    "--tls makes a certificate for localhost and writes it to FILE.\n";
 
 enum {
     OPT_PORT = 1,
@@ -29,7 +31,8 @@ enum {
     OPT_STREAMS,
     OPT_MUTE,
     OPT_MALFORMED,
-    OPT_TOKEN
+    OPT_TOKEN,
+    OPT_TLS
 };
 
 static const struct option options[] = {
@@ -48,6 +51,7 @@ static const struct option options[] = {
     {"mute", 0, NULL, OPT_MUTE},
     {"malformed", 0, NULL, OPT_MALFORMED},
     {"token", 1, NULL, OPT_TOKEN},
+    {"tls", 1, NULL, OPT_TLS},
     {NULL, 0, NULL, 0},
 };
 
@@ -76,6 +80,19 @@ static const char *script_read(const char *path)
         len--;
     script_text[len] = '\0';
     return len > 0 ? script_text : NULL;
+}
+
+static void tls_start(struct speech_server_config *config, const char *path)
+{
+    static struct test_cert cert;
+    test_cert_make(&cert);
+    config->cert_pem = cert.cert_pem;
+    config->key_pem = cert.key_pem;
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fputs(cert.cert_pem, file) < 0 || fclose(file) != 0) {
+        perror(path);
+        exit(1);
+    }
 }
 
 static uint32_t number(const char *text)
@@ -113,6 +130,7 @@ static void option_take(struct speech_server_config *config, int option)
     case OPT_MUTE: config->mute = true; break;
     case OPT_MALFORMED: config->malformed = true; break;
     case OPT_TOKEN: config->token = optarg; break;
+    case OPT_TLS: tls_start(config, optarg); break;
     default: fputs(usage, stderr); exit(2);
     }
 }

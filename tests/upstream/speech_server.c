@@ -356,7 +356,8 @@ static void on_recv(struct call *call)
     grpc_byte_buffer_reader_destroy(&reader);
     grpc_byte_buffer_destroy(call->received);
     call->received = NULL;
-    call_recv(call);
+    if (!call->script.deaf)
+        call_recv(call);
 }
 
 static void on_send(struct call *call)
@@ -581,8 +582,10 @@ int speech_server_create(struct speech_server **out, const struct speech_server_
          (char *)GRPC_ARG_MAX_CONCURRENT_STREAMS,
          {.integer = config->streams_max > 0 ? (int)config->streams_max : 1 << 30}},
         {GRPC_ARG_INTEGER, (char *)GRPC_ARG_ALLOW_REUSEPORT, {.integer = 0}},
+        /* Otherwise a fast wire earns a window of megabytes, read or not. */
+        {GRPC_ARG_INTEGER, (char *)GRPC_ARG_HTTP2_BDP_PROBE, {.integer = config->deaf ? 0 : 1}},
     };
-    server->grpc = grpc_server_create(&(grpc_channel_args){2, args}, NULL);
+    server->grpc = grpc_server_create(&(grpc_channel_args){3, args}, NULL);
     grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
     server->method =
         grpc_server_register_method(server->grpc, METHOD, NULL, GRPC_SRM_PAYLOAD_NONE, 0);

@@ -31,6 +31,7 @@ struct speech_server_config {
     uint32_t stream_limit_ms;       /* OUT_OF_RANGE after it */
     bool mute;                      /* never answers, never ends */
     bool malformed;                 /* answers with bytes that are no response */
+    bool deaf;                      /* reads nothing past the first request */
 };
 
 struct speech_server_stats {
