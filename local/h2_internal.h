@@ -27,6 +27,7 @@ struct h2_stream {
     bool handed;    /* the handler has it */
     bool answered;  /* header fields of the answer are submitted */
     bool ended;     /* the answer is complete, `out` holds its rest */
+    bool failed;    /* reset by us, later pieces are dropped */
     bool deferred;  /* libnghttp2 waits for more of `out` */
 };
 

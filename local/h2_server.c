@@ -39,6 +39,7 @@ static void stream_failed(struct h2_stream *stream, int status)
 {
     if (status != 0) {
         LOG_WARN(LOG_LOCAL, stream->id, "answer not sent", "status=%s", status_name(status));
+        stream->failed = true;
         h2__stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
     }
 }
@@ -49,6 +50,8 @@ static void server_on_msg(struct loop_inbox *inbox, struct msg *msg)
         (struct h2_server *)((char *)inbox - offsetof(struct h2_server, inbox));
     struct h2_msg *m = (struct h2_msg *)msg;
     struct h2_stream *stream = h2__stream_find(server, msg->session);
+    if (stream != NULL && stream->failed)
+        stream = NULL;
     if (stream != NULL && msg->kind == MSG_ANSWER) {
         struct h2_answer answer = {.status = m->status,
                                    .headers = m->headers,
