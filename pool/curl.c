@@ -92,7 +92,7 @@ static void set_connection(struct pool__slot *slot)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                      (long)(plain ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, plain ? 0L : 1L);
-    if (plain)
+    if (slot->pool->direct)
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
     if (config->ca_file != NULL)
         curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
@@ -109,7 +109,7 @@ static void set_request(struct pool__slot *slot, bool get)
 {
     struct pool *pool = slot->pool;
     CURL *easy = slot->easy;
-    curl_easy_setopt(easy, CURLOPT_URL, get ? pool->models_url : pool->url);
+    curl_easy_setopt(easy, CURLOPT_CURLU, get ? pool->models_url : pool->url);
     curl_easy_setopt(easy, get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, get ? pool->get_headers : pool->headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "sotto/" SOTTO_VERSION);

@@ -101,8 +101,9 @@ struct pool {
     struct loop_timer due; /* the scheduler's */
     struct scheduler *scheduler;
     struct pool_config config; /* strings owned */
-    char *url, *models_url;
-    bool plain; /* http to loopback: HTTP/1.1 */
+    CURLU *url, *models_url;   /* parsed once */
+    bool plain;                /* http to loopback: HTTP/1.1 */
+    bool direct;               /* no proxy: loopback, or none in the environment */
     struct curl_slist *headers, *get_headers;
     struct pool__conn *conns;
     struct pool__slot *slots; /* free */

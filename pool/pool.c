@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "pool/internal.h"
 #include <assert.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MSG_REQUEST, MSG_CANCEL };
@@ -184,14 +184,16 @@ static bool starts(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Keys must never cross a network in the clear. */
-static bool plain_loopback(const char *url)
+static bool loopback(const char *url, const char *scheme)
 {
-    static const char *const hosts[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
+    if (!starts(url, scheme))
+        return false;
+    url += strlen(scheme);
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         char after = starts(url, hosts[i]) ? url[strlen(hosts[i])] : '?';
         if (after == ':' || after == '/' || after == '\0')
-            return true;
+            return strchr(url, '@') == NULL;
     }
     return false;
 }
@@ -199,7 +201,8 @@ static bool plain_loopback(const char *url)
 static const char *config_fault(const struct pool_config *config)
 {
     const char *url = config->base_url;
-    if (url == NULL || (!starts(url, "https://") && !plain_loopback(url)))
+    /* Keys must never cross a network in the clear. */
+    if (url == NULL || (!starts(url, "https://") && !loopback(url, "http://")))
         return "base_url must be https, or http to loopback";
     if (url[strlen(url) - 1] == '/' || strlen(url) > 1000)
         return "base_url must not end in a slash";
@@ -214,13 +217,32 @@ static const char *config_fault(const struct pool_config *config)
     return NULL;
 }
 
-static char *url_join(const char *base, const char *path)
+static CURLU *url_join(const char *base, const char *path)
 {
-    struct buf url;
-    buf_init(&url, 2048);
-    buf_puts(&url, base);
-    buf_puts(&url, path);
-    return buf_take(&url, &(size_t){0});
+    struct buf text;
+    buf_init(&text, 2048);
+    buf_puts(&text, base);
+    buf_puts(&text, path);
+    CURLU *url = curl_url();
+    bool ok = url != NULL && buf_status(&text) == STATUS_OK &&
+              curl_url_set(url, CURLUPART_URL, text.data, 0) == CURLUE_OK;
+    buf_deinit(&text);
+    if (ok)
+        return url;
+    curl_url_cleanup(url);
+    return NULL;
+}
+
+/* libcurl would look for proxies in the environment at every request. */
+static bool needs_no_proxy(const char *url)
+{
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+    if (loopback(url, "http://") || loopback(url, "https://"))
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (getenv(names[i]) != NULL)
+            return false;
+    return true;
 }
 
 static int copy_config(struct pool *pool, const struct pool_config *config)
@@ -235,9 +257,10 @@ static int copy_config(struct pool *pool, const struct pool_config *config)
         if (from[i] != NULL && (*to[i] = mem_strdup(from[i])) == NULL)
             return STATUS_NOMEM;
     pool->plain = starts(config->base_url, "http://");
+    pool->direct = needs_no_proxy(config->base_url);
     pool->url = url_join(config->base_url, "/chat/completions");
     pool->models_url = url_join(config->base_url, "/models");
-    return pool->url != NULL && pool->models_url != NULL ? STATUS_OK : STATUS_NOMEM;
+    return pool->url != NULL && pool->models_url != NULL ? STATUS_OK : STATUS_INVALID;
 }
 
 static void curl_start(void)
@@ -286,8 +309,8 @@ static void pool_free(struct pool *pool)
     mem_free((char *)pool->config.api_key);
     mem_free((char *)pool->config.organization);
     mem_free((char *)pool->config.ca_file);
-    mem_free(pool->url);
-    mem_free(pool->models_url);
+    curl_url_cleanup(pool->url);
+    curl_url_cleanup(pool->models_url);
     mem_free(pool->table);
     mem_free(pool->conns);
     pthread_mutex_destroy(&pool->stats_lock);
@@ -327,6 +350,9 @@ int pool_create(struct pool **out, struct loop *loop, const struct pool_config *
     pthread_mutex_init(&pool->stats_lock, NULL);
     int status = pool_init(pool, config);
     if (status != STATUS_OK) {
+        if (status == STATUS_INVALID)
+            LOG_ERROR(LOG_POOL, 0, "pool configuration is not valid", "reason=%s",
+                      LOG_Q("base_url, api_key or organization cannot be sent"));
         conns_deinit(pool);
         pool_free(pool);
         return status;

@@ -1,5 +1,7 @@
 /* The pool against an upstream that misbehaves: real sockets, TLS and HTTP/2 on loopback. */
 #include "tests/unit/pool_kit.h"
+#include <arpa/inet.h>
+#include <sys/socket.h>
 
 static void test_warm_before_first_request(void)
 {
@@ -602,10 +604,14 @@ static void test_credentials(void)
 
 static void test_configurations_refused(void)
 {
-    static const char *const urls[] = {
-        "http://api.example.com/v1",       "ftp://127.0.0.1/v1",
-        "https://127.0.0.1/v1/",           "http://127.0.0.1.example.com/v1",
-        "http://localhost@example.com/v1", ""};
+    static const char *const urls[] = {"http://api.example.com/v1",
+                                       "ftp://127.0.0.1/v1",
+                                       "https://127.0.0.1/v1/",
+                                       "http://127.0.0.1.example.com/v1",
+                                       "http://localhost@example.com/v1",
+                                       "http://127.0.0.1:80@example.com/v1",
+                                       "https://",
+                                       ""};
     struct pool *pool = NULL;
     CHECK_EQ(loop_create(&kit_loop, kit_backend), 0);
     for (unsigned i = 0; i < sizeof urls / sizeof urls[0]; i++) {
@@ -623,6 +629,111 @@ static void test_configurations_refused(void)
     CHECK_EQ(pool_create(&pool, kit_loop, &config, kit_on_reply, NULL), STATUS_INVALID);
     CHECK(pool == NULL);
     loop_destroy(kit_loop);
+}
+
+/* The smallest HTTP/1.1 server: one connection at a time, every request answered by the same whole
+ * answer. */
+static void *plain_run(void *ctx)
+{
+    static const char answer[] =
+        "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"plain\"},"
+        "\"finish_reason\":\"stop\"}]}";
+    int listen_fd = *(int *)ctx, fd;
+    char text[4096], head[128];
+    size_t head_len = (size_t)snprintf(
+        head, sizeof head, "HTTP/1.1 200 OK\r\ncontent-length: %zu\r\n\r\n", strlen(answer));
+    while ((fd = accept(listen_fd, NULL, NULL)) >= 0) {
+        size_t len = 0;
+        for (ssize_t got; (got = read(fd, text + len, sizeof text - 1 - len)) > 0;) {
+            len += (size_t)got;
+            text[len] = '\0';
+            const char *end = strstr(text, "\r\n\r\n");
+            bool post = strncmp(text, "POST", 4) == 0;
+            if (end == NULL || (post && text[len - 1] != '}'))
+                continue; /* a body of ours ends so */
+            if (write(fd, head, head_len) < 0 || write(fd, answer, strlen(answer)) < 0)
+                break;
+            len = 0;
+        }
+        close(fd);
+    }
+    return NULL;
+}
+
+static void test_plain_http_on_loopback(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    pthread_t thread;
+    CHECK_EQ(bind(fd, (struct sockaddr *)&address, len), 0);
+    CHECK_EQ(listen(fd, 8), 0);
+    CHECK_EQ(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    pthread_create(&thread, NULL, plain_run, &fd);
+    snprintf(kit_url, sizeof kit_url, "http://127.0.0.1:%u/v1", ntohs(address.sin_port));
+    struct pool_config config = kit_defaults();
+    config.connections = 1;
+    config.ca_file = NULL;
+    kit_open_warm(config);
+    char text[64];
+    for (unsigned id = 1; id <= 5; id++)
+        kit_send((struct kit_ask){.id = id});
+    CHECK(kit_wait_finals(5));
+    for (unsigned id = 1; id <= 5; id++) {
+        CHECK_EQ(kit_read(id, false, text, sizeof text), 0);
+        CHECK_STR(text, "plain");
+    }
+    CHECK_EQ(kit_stats().connects_total, 1);
+    CHECK_EQ(kit_stats().handshakes_late, 0);
+    kit_close();
+    shutdown(fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(fd);
+}
+
+static void *submit_run(void *ctx)
+{
+    unsigned first = *(unsigned *)ctx;
+    for (unsigned id = first; id < first + 200; id++) {
+        kit_send((struct kit_ask){.id = id, .retries = 1, .stream = id % 2 == 0});
+        if (id % 5 == 0)
+            pool_cancel(kit_pool, 1000 + id % 7, id);
+        pool_settle(kit_pool, 100, 90);
+        kit_stats();
+    }
+    return NULL;
+}
+
+/* Submitters on other threads, faults of several kinds: everything is answered, exactly once. */
+static void test_many_threads_and_faults(void)
+{
+    static const char *const faults[] = {"500@0.1",   "rst@0.1",  "429@0.05",
+                                         "drop@0.01", "half@0.1", "goaway@0.02"};
+    kit_server_start((struct chat_server_config){.latency_ms = 3});
+    kit_open_warm(kit_defaults());
+    pthread_t threads[6];
+    unsigned firsts[6];
+    for (unsigned i = 0; i < 6; i++) {
+        firsts[i] = 1 + i * 200;
+        pthread_create(&threads[i], NULL, submit_run, &firsts[i]);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        chat_server_set_fault(kit_server, faults[i]);
+        kit_wait(NULL, NULL, 40);
+    }
+    chat_server_set_fault(kit_server, "none");
+    for (unsigned i = 0; i < 6; i++)
+        pthread_join(threads[i], NULL);
+    CHECK(kit_wait_finals(1200));
+    for (unsigned id = 1; id <= 1200; id++)
+        CHECK_EQ(kit_results[id].finals, 1);
+    struct pool_stats stats = kit_stats();
+    CHECK_EQ(stats.done + stats.failed, 1200);
+    CHECK_EQ(stats.queued, 0);
+    CHECK_EQ(stats.in_flight, 0);
+    CHECK(stats.cancelled > 0);
+    kit_close();
+    kit_server_stop();
 }
 
 int main(void)
@@ -668,6 +779,8 @@ int main(void)
         RUN(test_close_answers_everything);
         RUN(test_credentials);
         RUN(test_configurations_refused);
+        RUN(test_plain_http_on_loopback);
+        RUN(test_many_threads_and_faults);
     }
     unlink(kit_cert);
     return check_done();
