@@ -12,7 +12,7 @@
 static const char usage[] =
     "usage: sotto-test-speech [--port N] [--latency-ms N] [--script FILE] [--ms-per-word N]\n"
     "    [--final-every-ms N] [--late-final-ms N] [--fail-open CODE] [--fail-after-ms MS CODE]\n"
-    "    [--fail-in-response] [--drop] [--stream-limit-s S] [--streams-max N] [--mute]\n"
+    "    [--fail-in-response] [--drop] [--stream-limit-s S] [--streams-max N] [--mute] [--deaf]\n"
     "    [--malformed] [--token TEXT] [--tls FILE]\n"
     "--tls makes a certificate for localhost and writes it to FILE.\n";
 
@@ -30,6 +30,7 @@ enum {
     OPT_LIMIT,
     OPT_STREAMS,
     OPT_MUTE,
+    OPT_DEAF,
     OPT_MALFORMED,
     OPT_TOKEN,
     OPT_TLS
@@ -49,6 +50,7 @@ static const struct option options[] = {
     {"stream-limit-s", 1, NULL, OPT_LIMIT},
     {"streams-max", 1, NULL, OPT_STREAMS},
     {"mute", 0, NULL, OPT_MUTE},
+    {"deaf", 0, NULL, OPT_DEAF},
     {"malformed", 0, NULL, OPT_MALFORMED},
     {"token", 1, NULL, OPT_TOKEN},
     {"tls", 1, NULL, OPT_TLS},
@@ -128,6 +130,7 @@ static void option_take(struct speech_server_config *config, int option)
     case OPT_LIMIT: config->stream_limit_ms = (uint32_t)(strtod(optarg, NULL) * 1000); break;
     case OPT_STREAMS: config->streams_max = number(optarg); break;
     case OPT_MUTE: config->mute = true; break;
+    case OPT_DEAF: config->deaf = true; break;
     case OPT_MALFORMED: config->malformed = true; break;
     case OPT_TOKEN: config->token = optarg; break;
     case OPT_TLS: tls_start(config, optarg); break;
