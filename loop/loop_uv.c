@@ -8,9 +8,9 @@
 #include "base/status.h"
 #include "loop/internal.h"
 #include <assert.h>
-#include <stddef.h>
 #include <dlfcn.h>
 #include <link.h>
+#include <stddef.h>
 #include <string.h>
 #include <uv.h>
 

@@ -22,8 +22,7 @@ void loop_uv_kick(struct loop_uv *uv);
 /* Every handle in it must be closed (lws_context_destroy() first). `on_closed` may be NULL; memory
  * is freed after it. */
 void loop_uv_close(struct loop_uv *uv, void (*on_closed)(void *ctx), void *ctx);
-/*
- * Keeps every loaded library whose path contains `part` mapped until the process ends. libwebsockets 4.1.6 unloads its libuv plugin with
- * the context, while closes of its handles are still pending in the loop: their callbacks would be gone.
- */
+/* Keeps every loaded library whose path contains `part` mapped until the process ends.
+ * libwebsockets 4.1.6 unloads its libuv plugin with the context, while closes of its handles are
+ * still pending in the loop: their callbacks would be gone. */
 void loop_uv_pin(const char *part);
