@@ -163,7 +163,8 @@ void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_stat
         return;
     }
     stt__due(stream, now_us + 1);
-    if (failure == FAILURE_ROUTINE || leg->base == leg->end)
+    bool owed = stt_ring_end(&stream->ring, leg->base) > leg->base && leg->base < leg->end;
+    if (failure == FAILURE_ROUTINE || !owed)
         return;
     int64_t ms = backoff_ms(stream, failure);
     stream->failures++;
@@ -383,18 +384,23 @@ static bool leg_settle_silence(struct stt_stream *stream, const struct stt_leg *
         return false;
     }
     uint64_t to = leg->next < leg->end ? leg->next : leg->end;
-    uint64_t from = stream->settled;
+    uint64_t from = stream->settled, step = stt__samples(stream, STT_SETTLE_STEP_MS);
     uint64_t heard = stt_ring_heard(&stream->ring, from, to, now_us - STT_SETTLE_MS * 1000);
-    if (heard - from >= stt__samples(stream, STT_SETTLE_STEP_MS)) {
+    bool silent =
+        heard - from >= step || (heard > from && heard == stt_ring_end(&stream->ring, heard));
+    if (silent) {
         /* Carry is still to be heard again until the place is passed where it was heard first. */
         if (heard >= stream->heard_end)
             stt_segment_next(&stream->segment, false);
         stt__settle(stream, heard);
-        return true;
     }
-    if (stt_ring_heard(&stream->ring, from, to, now_us) > from)
-        stt__due(stream, now_us + STT_SETTLE_STEP_MS * 1000);
-    return false;
+    const struct stt_ring_entry *next = stt_ring_find(&stream->ring, stream->settled);
+    int64_t due = now_us + STT_SETTLE_STEP_MS * 1000;
+    if (next != NULL && next->sent_us != 0) {
+        int64_t silent_us = next->sent_us + STT_SETTLE_MS * 1000;
+        stt__due(stream, silent_us > due ? silent_us : due);
+    }
+    return silent;
 }
 
 /* Age of the call as the provider may count it: by the clock or by its audio. */

@@ -7,6 +7,7 @@
 #include "stt/codec.h"
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 /* Nearest sample, so that a provider's time for a sample gives that sample back. */
 static uint64_t result_samples(const struct stt_stream *stream, int64_t us)
@@ -152,6 +153,16 @@ static uint64_t segment_start(const struct stt_stream *stream, const struct stt_
     return start < heard->end ? start : heard->end;
 }
 
+/* The API writes tags in lower case: where it is the language asked for, that spelling is kept. */
+static void segment_language(struct stt_stream *stream, const char *language)
+{
+    if (language == NULL || language[0] == '\0' || strlen(language) >= STT_LANGUAGE_BYTES)
+        return;
+    stream->heard_language[0] = '\0';
+    if (strcasecmp(language, stream->language) != 0)
+        memcpy(stream->heard_language, language, strlen(language) + 1);
+}
+
 static void segment_place(struct stt_stream *stream, const struct stt_heard *heard)
 {
     bool timed = heard->final && heard->words_len > 0 && stream->segment.carried == 0;
@@ -161,9 +172,7 @@ static void segment_place(struct stt_stream *stream, const struct stt_heard *hea
         stream->start = heard->end;
     stream->started = true;
     stream->end = heard->end;
-    if (heard->language != NULL && heard->language[0] != '\0' &&
-        strlen(heard->language) < STT_LANGUAGE_BYTES)
-        memcpy(stream->heard_language, heard->language, strlen(heard->language) + 1);
+    segment_language(stream, heard->language);
 }
 
 static int apply_interim(struct stt_stream *stream, const struct stt_leg *leg,

@@ -84,7 +84,8 @@ int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *c
     stream->ops = *ops;
     stream->ctx = ctx;
     rng_init(&stream->rng, config->seed);
-    stream->number = 1;
+    stream->number = config->first_segment > 0 ? config->first_segment : 1;
+    stream->received = stream->settled = stream->final_end = config->first_sample;
     stream->heard_us = INT64_MIN / 2;
     uint32_t bytes = (uint32_t)(config->rate * config->block_ms / 1000 * 2);
     stream->block_bytes = bytes < STT_BLOCK_BYTES_MAX ? bytes : STT_BLOCK_BYTES_MAX;

@@ -80,6 +80,10 @@ struct stt_stream_config {
     uint32_t ring_ms;       /* bound of audio not yet final */
     uint32_t stream_soft_ms, stream_hard_ms; /* rotation: at the next final, regardless */
     uint64_t seed;                           /* jitter */
+    /* Where a session that is taken up again goes on: position of its first sample, number of its
+     * first segment (0: 1). */
+    uint64_t first_sample;
+    uint32_t first_segment;
     const char *const
         *vocabulary; /* words to expect; copied, those past the API's bounds left out */
     size_t vocabulary_len;

@@ -174,6 +174,41 @@ static void test_word_times(void)
     kit_destroy(kit);
 }
 
+static void test_session_taken_up_again(void)
+{
+    struct stt_stream_config config = kit_config();
+    config.first_sample = 90 * KIT_RATE;
+    config.first_segment = 12;
+    struct kit *kit = kit_create(&config);
+    kit->produced = config.first_sample;
+    CHECK_EQ(stt_stream_received(kit->stream), config.first_sample);
+    CHECK_EQ(stt_stream_segment(kit->stream), 12);
+    kit_speak(kit, 1000);
+    CHECK_EQ(kit->calls[1].base, config.first_sample);
+    kit_final(kit, 1, "again", 900);
+    CHECK_EQ(kit_last(kit)->t.segment, 12);
+    CHECK(kit_last(kit)->t.start_ms >= 90000);
+    CHECK_EQ(kit_last(kit)->t.end_ms, 90900);
+    CHECK_EQ(kit->settled, config.first_sample + 900 * KIT_RATE / 1000);
+    kit_destroy(kit);
+}
+
+static void test_language_keeps_its_spelling(void)
+{
+    struct stt_stream_config config = kit_config();
+    struct kit *kit = kit_create(&config);
+    kit_speak(kit, 1000);
+    struct stt_result result = {
+        .is_final = true, .result_end_us = 500000, .transcript = "one", .language = "en-us"};
+    kit_response(kit, 1, &result, 1);
+    CHECK_STR(kit_last(kit)->language, "en-US");
+    result.result_end_us = 900000;
+    result.language = "es-es";
+    kit_response(kit, 1, &result, 1);
+    CHECK_STR(kit_last(kit)->language, "es-es");
+    kit_destroy(kit);
+}
+
 static void test_end_drains(void)
 {
     struct stt_stream_config config = kit_config();
@@ -234,6 +269,8 @@ int main(void)
     RUN(test_final_and_interims_in_one_response);
     RUN(test_empty_final_only_settles);
     RUN(test_word_times);
+    RUN(test_session_taken_up_again);
+    RUN(test_language_keeps_its_spelling);
     RUN(test_end_drains);
     RUN(test_latency_ledger);
     return check_done();

@@ -211,6 +211,20 @@ static void test_timeout_without_audio_reopens_lazily(void)
     kit_destroy(kit);
 }
 
+static void test_lost_connection_without_audio_is_nobodys_concern(void)
+{
+    struct kit *kit = begin();
+    kit_speak(kit, 1000);
+    kit_final(kit, 1, "done", 1000);
+    kit_closed(kit, 1, 14);
+    kit_wait(kit, 5000);
+    CHECK_EQ(kit->calls_len, 2);
+    CHECK_EQ(kit->health_len, 0);
+    kit_audio(kit, 100);
+    CHECK_EQ(kit->calls_len, 3);
+    kit_destroy(kit);
+}
+
 static void test_open_that_fails(void)
 {
     struct kit *kit = begin();
@@ -392,6 +406,7 @@ int main(void)
     RUN(test_error_inside_a_response);
     RUN(test_an_end_without_any_progress_is_a_failure);
     RUN(test_timeout_without_audio_reopens_lazily);
+    RUN(test_lost_connection_without_audio_is_nobodys_concern);
     RUN(test_open_that_fails);
     RUN(test_client_that_is_full);
     RUN(test_credit);

@@ -264,6 +264,22 @@ static void test_silence_settles(void)
     kit_destroy(kit);
 }
 
+static void test_silence_settles_to_its_end(void)
+{
+    struct kit *kit = begin();
+    kit_speak(kit, 1100);
+    unsigned ticks = 0;
+    int64_t due = stt_stream_tick(kit->stream, kit->now_us);
+    for (; kit->settled < 1100 * MS && ticks < 100; ticks++) {
+        CHECK(due > kit->now_us && due < 8000000); /* before the call is idle */
+        kit->now_us = due;
+        due = stt_stream_tick(kit->stream, kit->now_us);
+    }
+    CHECK_EQ(kit->settled, 1100 * MS);
+    CHECK(ticks < 12);
+    kit_destroy(kit);
+}
+
 static void test_open_hypothesis_is_not_silence(void)
 {
     struct kit *kit = begin();
@@ -350,6 +366,7 @@ int main(void)
     RUN(test_endless_segment_is_ended);
     RUN(test_idle_call_is_closed);
     RUN(test_silence_settles);
+    RUN(test_silence_settles_to_its_end);
     RUN(test_open_hypothesis_is_not_silence);
     RUN(test_finals_only);
     RUN(test_hypothesis_taken_back);
