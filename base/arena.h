@@ -1,7 +1,8 @@
 /*
  * Bump allocator for things that die together (a session's settings and vocabulary).
  *
- * Threads: one owner at a time. Memory: arena_destroy() frees all at once; single blocks are never freed.
+ * Threads: one owner at a time. Memory: arena_destroy() frees all at once; single blocks are never
+ * freed.
  */
 #pragma once
 

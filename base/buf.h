@@ -1,6 +1,6 @@
 /*
- * Growable byte buffer with a stated maximum. Errors stick: after a failed append every later one fails too,
- * so a builder checks buf_status() once at its end.
+ * Growable byte buffer with a stated maximum. Errors stick: after a failed append every later one
+ * fails too, so a builder checks buf_status() once at its end.
  *
  * Threads: one owner at a time. Memory: buf_deinit() or buf_take() ends its life.
  */

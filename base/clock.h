@@ -1,5 +1,6 @@
 /*
- * Clocks. Loop code uses loop_now_us(); only hand-over stamps and threads without a loop call these.
+ * Clocks. Loop code uses loop_now_us(); only hand-over stamps and threads without a loop call
+ * these.
  *
  * Threads: any.
  */

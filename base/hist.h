@@ -1,5 +1,6 @@
 /*
- * Log-linear latency histogram: fixed memory, relative error at most 1/32, values 0 … 2^40 (microseconds: 12 days).
+ * Log-linear latency histogram: fixed memory, relative error at most 1/32, values 0 … 2^40
+ * (microseconds: 12 days).
  *
  * Threads: one writer; hist_merge() and readers need the writer's quiet or a copy.
  */
@@ -8,7 +9,7 @@
 #include <stdint.h>
 
 #define HIST_SUB_BITS 5
-#define HIST_BUCKETS ((40 - HIST_SUB_BITS + 1) * (1 << HIST_SUB_BITS))
+#define HIST_BUCKETS  ((40 - HIST_SUB_BITS + 1) * (1 << HIST_SUB_BITS))
 
 struct hist {
     uint64_t count;

@@ -1,6 +1,7 @@
 /*
- * The latency ledger that travels with a message across threads: every hand-over stamps CLOCK_MONOTONIC and books the
- * interval since the previous stamp under one part. Nothing is computed as a remainder; the parts sum to the whole.
+ * The latency ledger that travels with a message across threads: every hand-over stamps
+ * CLOCK_MONOTONIC and books the interval since the previous stamp under one part. Nothing is
+ * computed as a remainder; the parts sum to the whole.
  *
  * Threads: whoever owns the message that holds it.
  */
@@ -28,7 +29,7 @@ static inline void lat_start(struct lat *lat, int64_t now_us)
     *lat = (struct lat){.start_us = now_us, .last_us = now_us};
 }
 
-/* Books the time since the last stamp under `part`. A stamp from before the last one books nothing. */
+/* Books the time since the last stamp under `part`. An older stamp books nothing. */
 static inline void lat_mark(struct lat *lat, enum lat_part part, int64_t now_us)
 {
     if (now_us > lat->last_us) {

@@ -1,9 +1,10 @@
 /*
  * Bounded mailbox between threads: many senders, one receiver, order kept for each sender.
  *
- * A message has one owner at a time. Sending gives it away; a refused send (STATUS_FULL, STATUS_CLOSED) leaves it
- * with the sender. What is left inside at destroy is freed through the message's own function.
- * Order comes from the mailbox's atomics; the wake is only a hint and may be spurious.
+ * A message has one owner at a time. Sending gives it away; a refused send (STATUS_FULL,
+ * STATUS_CLOSED) leaves it with the sender. What is left inside at destroy is freed through the
+ * message's own function. Order comes from the mailbox's atomics; the wake is only a hint and may
+ * be spurious.
  */
 #pragma once
 
@@ -38,12 +39,12 @@ void mailbox_close(struct mailbox *mailbox);
 /* Receiver only: the next message (gives), or NULL when there is none. */
 struct msg *mailbox_recv(struct mailbox *mailbox);
 /*
- * Receiver only: announces sleep. False: there are messages, do not sleep. True: the next send will wake.
- * Any mailbox_recv() ends the announcement.
+ * Receiver only: announces sleep. False: there are messages, do not sleep. True: the next send will
+ * wake. Any mailbox_recv() ends the announcement.
  */
 bool mailbox_park(struct mailbox *mailbox);
-/* Receiver only, for mailboxes without a wake function: next message, or NULL after `timeout_ms` (-1: no limit)
- * or when the mailbox is closed and empty. */
+/* Receiver only, for mailboxes without a wake function: next message, or NULL after `timeout_ms`
+ * (-1: no limit) or when the mailbox is closed and empty. */
 struct msg *mailbox_wait(struct mailbox *mailbox, int timeout_ms);
 /* Messages inside now; an estimate for gauges. Any thread. */
 size_t mailbox_len(const struct mailbox *mailbox);

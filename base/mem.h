@@ -1,5 +1,6 @@
 /*
- * The only place that calls malloc. mimalloc sits behind it in release builds, the sanitizer's allocator in others.
+ * The only place that calls malloc. mimalloc sits behind it in release builds, the sanitizer's
+ * allocator in others.
  *
  * Threads: any. Memory: what is returned is freed with mem_free(); mem_free(NULL) is allowed.
  * Errors: NULL when there is no memory; callers turn that into STATUS_NOMEM.
@@ -18,9 +19,11 @@ char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t len);
 void mem_free(void *block);
 
-/* Tests only: the nth allocation from now (1 = the next) in this thread fails, once. 0 turns it off. */
+/* Tests only: the nth allocation from now (1 = the next) in this thread fails, once. 0 turns it
+ * off. */
 void mem_fail_nth(unsigned nth);
 /* Tells which allocator serves this process: "mimalloc 2.0" or "libc". Static string. */
 const char *mem_allocator(void);
-/* Resident set size of this process in bytes, read from /proc/self/statm; 0 when that cannot be read. */
+/* Resident set size of this process in bytes, read from /proc/self/statm; 0 when that cannot be
+ * read. */
 size_t mem_rss(void);

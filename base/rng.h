@@ -1,5 +1,6 @@
 /*
- * Seeded random numbers (xoshiro256**) for jitter, simulation and benches; rng_secure() for ids and tokens.
+ * Seeded random numbers (xoshiro256**) for jitter, simulation and benches; rng_secure() for ids and
+ * tokens.
  *
  * Threads: one owner a struct rng; rng_secure() any thread.
  */

@@ -1,7 +1,9 @@
 /*
  * Status codes of every fallible call: 0 or a negative `enum status`.
  *
- * Out parameters are untouched on error. The level that decides what to do logs; nobody logs and returns.
+ * Out parameters are untouched on error. The level that decides what to do logs; nobody logs and
+ * returns.
+ *
  * Threads: pure functions, any thread.
  */
 #pragma once

@@ -208,20 +208,6 @@ static char *compose(const char *text, size_t len, int options)
     return out;
 }
 
-/* Punctuation goes before composition, so that marks on both of its sides are put into order
- * together. */
-static char *normalise(const char *text, size_t len, bool fold)
-{
-    size_t clean_len = 0;
-    char *cleaned = clean(text, len, fold, &clean_len);
-    if (cleaned == NULL)
-        return NULL;
-    int options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | (fold ? UTF8PROC_CASEFOLD : 0);
-    char *out = compose(cleaned, clean_len, options);
-    mem_free(cleaned);
-    return out;
-}
-
 static bool plain_ascii(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -233,12 +219,52 @@ static bool plain_ascii(const char *text, size_t len)
 
 char *utf8_nfc(const char *text, size_t len)
 {
-    return plain_ascii(text, len) ? mem_strndup(text, len) : normalise(text, len, false);
+    if (plain_ascii(text, len))
+        return mem_strndup(text, len);
+    size_t cleaned_len = 0;
+    char *cleaned = clean(text, len, false, &cleaned_len);
+    if (cleaned == NULL)
+        return NULL;
+    char *out = compose(cleaned, cleaned_len, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    mem_free(cleaned);
+    return out;
 }
 
+/* Most words of most lessons. */
+static char *fold_ascii(const char *text, size_t len)
+{
+    char *out = mem_alloc(len + 1);
+    size_t used = 0;
+    if (out == NULL)
+        return NULL;
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (!is_punctuation((unsigned char)c))
+            out[used++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    out[used] = '\0';
+    return out;
+}
+
+/*
+ * Composed before it is folded: case folding turns some marks into letters, and texts that are
+ * canonically equal would fold apart. Punctuation goes before composition, so that marks on both of
+ * its sides are put into order together.
+ */
 char *utf8_fold_word(const char *text, size_t len)
 {
-    return normalise(text, len, true);
+    if (plain_ascii(text, len))
+        return fold_ascii(text, len);
+    size_t cleaned_len = 0;
+    char *cleaned = clean(text, len, true, &cleaned_len);
+    char *composed = cleaned != NULL ? utf8_nfc(cleaned, cleaned_len) : NULL;
+    mem_free(cleaned);
+    if (composed == NULL)
+        return NULL;
+    char *out =
+        compose(composed, strlen(composed), UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
+    mem_free(composed);
+    return out;
 }
 
 bool utf8_is_word(uint32_t code)

@@ -1,5 +1,6 @@
 /*
- * UTF-8: validation (RFC 3629: no surrogates, no overlongs, nothing past U+10FFFF), code points, NFC (libutf8proc).
+ * UTF-8: validation (RFC 3629: no surrogates, no overlongs, nothing past U+10FFFF), code points,
+ * NFC (libutf8proc).
  *
  * Threads: pure functions, any thread.
  */
@@ -30,9 +31,11 @@ size_t utf8_offset(const char *text, size_t len, size_t index);
 size_t utf8_decode(const char *text, size_t len, uint32_t *code);
 /* Writes up to 4 bytes; returns how many. */
 size_t utf8_encode(uint32_t code, char out[4]);
-/* NFC copy (gives, mem_free) of any bytes; invalid sequences become U+FFFD, NUL too. NULL: out of memory. */
+/* NFC copy (gives, mem_free) of any bytes; invalid sequences become U+FFFD, NUL too. NULL: out of
+ * memory. */
 char *utf8_nfc(const char *text, size_t len);
-/* The form words are compared in: NFC, case-folded, punctuation removed (gives, mem_free). NULL: out of memory. */
+/* The form words are compared in: NFC, case-folded, punctuation removed (gives, mem_free). NULL:
+ * out of memory. */
 char *utf8_fold_word(const char *text, size_t len);
 /* True for letters, digits, marks, and apostrophe or hyphen: what a word is made of. */
 bool utf8_is_word(uint32_t code);
