@@ -303,20 +303,25 @@ bool english_verb_ing(const char *base, char *out)
     return true;
 }
 
-/* A base whose form made by `make` is `word`, among the stems its ending leaves. */
+/* A base whose form made by `make` is `word`, among the stems its ending leaves: tri-ed is of try,
+ * stopp-ed of stop, call-ed of call, lik-ed of like. */
 static bool stem_of(const char *word, size_t cut, bool (*make)(const char *, char *), char *out)
 {
     char stem[LOCAL_GRAMMAR_WORD_BYTES], made[LOCAL_GRAMMAR_WORD_BYTES];
     size_t len = strlen(word) - cut;
     if (len < 2)
         return false;
-    const char *endings[] = {"", "e", "y"};
-    for (size_t i = 0; i < 4; i++) {
-        if (i < 3)
-            put(stem, word, i == 2 ? len - 1 : len, endings[i]);
-        else
-            put(stem, word, len - 1, "");
-        if (make(stem, made) && strcmp(made, word) == 0) {
+    bool twice =
+        len > 3 && word[len - 1] == word[len - 2] && strchr("bdgmnprt", word[len - 1]) != NULL;
+    bool was_y = len > 2 && word[len - 1] == 'i';
+    const struct {
+        size_t len;
+        const char *ending;
+        bool likely;
+    } stems[] = {{len - 1, "y", was_y}, {len - 1, "", twice}, {len, "", true}, {len, "e", true}};
+    for (size_t i = 0; i < LEN(stems); i++) {
+        put(stem, word, stems[i].len, stems[i].ending);
+        if (stems[i].likely && make(stem, made) && strcmp(made, word) == 0) {
             memcpy(out, stem, strlen(stem) + 1);
             return true;
         }
@@ -330,6 +335,10 @@ bool english_verb_base(const char *word, char *out)
     const char *const *verb = irregular_find(word);
     if (len < 2 || len + 4 > LOCAL_GRAMMAR_WORD_BYTES)
         return false;
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)word[i] >= 0x80)
+            return false;
+    }
     if (verb != NULL) {
         put(out, verb[0], strlen(verb[0]), "");
         return true;

@@ -209,7 +209,8 @@ static void candidate_forms(sentence_t s, size_t i, struct slip_list *out)
         if (english_verb_participle(base, form))
             add_form(out, s, i, form, 1.7F, rule);
     }
-    add_form(out, s, i, base, 2.0F, "Use the base form");
+    if (!english_is_plural(low))
+        add_form(out, s, i, base, 2.0F, "Use the base form");
     if (i + 1 < s->len && english_verb_past(base, form))
         add_form(out, s, i, form, 2.4F, "Use");
 }
