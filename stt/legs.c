@@ -257,6 +257,7 @@ static int64_t soft_us(struct stt_stream *stream)
 
 static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
+    assert(leg->call == 0 && leg->next == leg->base && leg->unsent == 0);
     size_t len = 0;
     char *config = config_encode(stream, &len);
     leg_set_state(leg, STT_LEG_OPEN);
@@ -337,6 +338,7 @@ static struct stt_block *leg_block(const struct stt_leg *leg, const struct stt_r
 /* Sends one block. STATUS_AGAIN: nothing can go now. */
 static int leg_send_one(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
+    assert(leg->state == STT_LEG_OPEN && leg->call != 0);
     struct stt_ring_entry *entry = stt_ring_find(&stream->ring, leg->next);
     if (entry == NULL || leg->next >= leg->end || leg->unsent >= STT_CALL_BLOCKS_MAX)
         return STATUS_AGAIN;
@@ -365,6 +367,7 @@ static int leg_send_one(struct stt_stream *stream, struct stt_leg *leg, int64_t 
 
 static void leg_finish(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
+    assert(leg->next == leg->end && leg->call != 0);
     if (leg->state == STT_LEG_OPEN)
         leg_set_state(leg, STT_LEG_FINISHING);
     leg->finished_us = now_us;
@@ -544,6 +547,7 @@ static void legs_extend(struct stt_stream *stream)
 
 void stt__legs_cut(struct stt_stream *stream, uint64_t position)
 {
+    assert(position <= stream->received);
     legs_extend(stream);
     if (stream->legs_len == 0)
         return;

@@ -43,6 +43,7 @@ void stt__results_forget(struct stt_leg *leg)
 static struct stt_word *words_map(const struct stt_stream *stream, const struct stt_heard *heard,
                                   struct buf *texts)
 {
+    assert(heard->final && texts->len == 0);
     struct stt_word *words = NULL;
     if (heard->words_len > 0 && !stream->segment.spliced && stream->segment.carried == 0)
         words = mem_calloc(heard->words_len, sizeof(*words));
@@ -80,6 +81,7 @@ static void lat_stamp(struct stt_stream *stream, const struct stt_heard *heard, 
 
 static void segment_show(struct stt_stream *stream, bool final, const struct stt_heard *heard)
 {
+    assert(stream->start <= stream->end && stream->end <= stream->received);
     struct buf texts;
     buf_init(&texts, STT_HYPOTHESIS_BYTES_MAX * 4);
     struct stt_word *words = final ? words_map(stream, heard, &texts) : NULL;
@@ -231,6 +233,7 @@ static int apply_final(struct stt_stream *stream, struct stt_leg *leg,
 static int heard_apply(struct stt_stream *stream, struct stt_leg *leg,
                        const struct stt_heard *heard, int64_t now_us)
 {
+    assert(leg == &stream->legs[0] && heard->end <= leg->next && heard->base == leg->base);
     return heard->final ? apply_final(stream, leg, heard, now_us)
                         : apply_interim(stream, leg, heard, now_us);
 }

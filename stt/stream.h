@@ -67,25 +67,25 @@ struct stt_stream_ops {
 struct stt_stream_config {
     uint32_t rate;        /* 8000–48000 */
     const char *language; /* BCP-47; copied */
-    const char *model;    /* may be "" ; copied */
+    const char *model;    /* may be ""; copied */
     bool punctuation;
-    bool
-        partials; /* show hypotheses; they are asked for in any case, to tell speech from silence */
-    unsigned
-        agreement;     /* successive hypotheses that must agree before words are committed: low 1,
-                          medium 2, high 3;     words the provider calls stable are committed at once */
+    /* Show hypotheses. They are asked for in any case, to tell speech from silence. */
+    bool partials;
+    /* Successive hypotheses that must agree before words are committed: low 1, medium 2, high 3.
+     * Words the provider calls stable are committed at once. */
+    unsigned agreement;
     uint32_t block_ms; /* coalescing: 100 by default, 20–400 */
-    uint32_t idle_close_ms; /* half-close a call that has had no audio for so long (< 10 s for v1);
-                               reopened lazily */
-    uint32_t ring_ms;       /* bound of audio not yet final */
+    /* Half-close a call that has had no audio for so long (< 10 s for v1); reopened lazily. */
+    uint32_t idle_close_ms;
+    uint32_t ring_ms;                        /* bound of audio not yet final */
     uint32_t stream_soft_ms, stream_hard_ms; /* rotation: at the next final, regardless */
     uint64_t seed;                           /* jitter */
     /* Where a session that is taken up again goes on: position of its first sample, number of its
      * first segment (0: 1). */
     uint64_t first_sample;
     uint32_t first_segment;
-    const char *const
-        *vocabulary; /* words to expect; copied, those past the API's bounds left out */
+    /* Words to expect; copied, those past the API's bounds left out. */
+    const char *const *vocabulary;
     size_t vocabulary_len;
 };
 
