@@ -9,25 +9,28 @@
 #define SSE_EVENT_MAX           (64 * 1024)   /* bytes of one event's data */
 #define SSE_NAME_MAX            32            /* bytes kept of an event's name */
 
-#define SCHEDULER_QUANTUM       256       /* cost tokens a round and unit of weight */
-#define SCHEDULER_WEIGHT_MAX    64        /* weights beyond count as this */
-#define SCHEDULER_COST_MAX      16384     /* what one request may cost its session's share */
-#define SCHEDULER_DEBT_KEEP_US  10000000  /* how long an idle session's overdraft is remembered */
-#define SCHEDULER_DEBTORS_MAX   1024      /* idle sessions remembered */
-#define SCHEDULER_BURST_TOKENS  4096      /* a small budget's bucket holds this, at most half a minute's tokens */
+#define SCHEDULER_QUANTUM      256      /* cost tokens a round and unit of weight */
+#define SCHEDULER_WEIGHT_MAX   64       /* weights beyond count as this */
+#define SCHEDULER_COST_MAX     16384    /* what one request may cost its session's share */
+#define SCHEDULER_DEBT_KEEP_US 10000000 /* how long an idle session's overdraft is remembered */
+#define SCHEDULER_DEBTORS_MAX  1024     /* idle sessions remembered */
+#define SCHEDULER_BURST_TOKENS                                                                     \
+    4096 /* a small budget's bucket holds this, at most half a minute's tokens */
 
-#define POOL_CONNECTIONS_MAX    64
-#define POOL_STREAMS_MAX        1000          /* streams a connection */
-#define POOL_QUEUE_MAX          65536         /* requests waiting, the most a configuration may ask for */
-#define POOL_RETRIES_MAX        5             /* times a request may be sent again */
-#define POOL_REPLY_MAX          (1024 * 1024) /* bytes of one answer's body */
-#define POOL_REWARM_MIN_MS      250           /* a connection is opened again after so long, doubled a failure … */
-#define POOL_REWARM_MAX_MS      30000         /* … up to this, */
-#define POOL_REWARM_WANTED_MS   1000          /* or this while requests wait */
-#define POOL_IDLE_READ_MS       1000          /* bytes on an idle connection are read by a request within this */
-#define POOL_RESET_WAIT_MS      20            /* a cancelled request's RST_STREAM waits so long for company */
-#define POOL_STREAM_WAIT_MS     250           /* a request without a stream for so long moves to another connection */
-#define POOL_AT_ONCE_ROUNDS     4             /* times libcurl is called again for a timeout of 0 */
+#define POOL_CONNECTIONS_MAX 64
+#define POOL_STREAMS_MAX     1000  /* streams a connection */
+#define POOL_QUEUE_MAX       65536 /* requests waiting, the most a configuration may ask for */
+#define POOL_RETRIES_MAX     5     /* times a request may be sent again */
+#define POOL_REPLY_MAX       (1024 * 1024) /* bytes of one answer's body */
+#define POOL_REWARM_MIN_MS   250 /* a connection is opened again after so long, doubled a failure … \
+                                  */
+#define POOL_REWARM_MAX_MS    30000 /* … up to this, */
+#define POOL_REWARM_WANTED_MS 1000  /* or this while requests wait */
+#define POOL_IDLE_READ_MS     1000 /* bytes on an idle connection are read by a request within this */
+#define POOL_RESET_WAIT_MS    20   /* a cancelled request's RST_STREAM waits so long for company */
+#define POOL_STREAM_WAIT_MS                                                                        \
+    250 /* a request without a stream for so long moves to another connection */
+#define POOL_AT_ONCE_ROUNDS     4 /* times libcurl is called again for a timeout of 0 */
 #define POOL_BACKOFF_MAX_MS     8000
-#define POOL_RETRY_AFTER_MAX_MS 60000         /* a longer Retry-After is ignored in favour of backoff */
-#define POOL_FLOOR_MAX_US       500000        /* the most that may be assumed of the fastest answer */
+#define POOL_RETRY_AFTER_MAX_MS 60000  /* a longer Retry-After is ignored in favour of backoff */
+#define POOL_FLOOR_MAX_US       500000 /* the most that may be assumed of the fastest answer */

@@ -271,3 +271,58 @@ static inline void kit_expect_failed(unsigned id, int status)
     CHECK_EQ(kit_results[id].kind, POOL_FAILED);
     CHECK_EQ(kit_results[id].status, status);
 }
+
+static inline bool is_waiting(void *ctx)
+{
+    return kit_stats().waiting_stream == *(unsigned *)ctx;
+}
+
+static inline bool server_saw_requests(void *ctx)
+{
+    return kit_server_stats().requests >= *(unsigned *)ctx;
+}
+
+static inline bool server_saw_resets(void *ctx)
+{
+    return kit_server_stats().resets >= *(unsigned *)ctx;
+}
+
+static inline bool both_warm_again(void *ctx)
+{
+    return kit_stats().connections == 2 && kit_server_stats().handshakes >= *(unsigned *)ctx;
+}
+
+static inline bool both_warm(void *ctx)
+{
+    return kit_stats().connections == 2;
+}
+
+static inline bool none_warm(void *ctx)
+{
+    return kit_stats().connections == 0;
+}
+
+static inline bool server_saw_models(void *ctx)
+{
+    return kit_server_stats().models >= *(unsigned *)ctx;
+}
+
+/* Runs the tests over every backend this machine has. */
+static inline int kit_main(void (*run)(void))
+{
+    static const enum loop_backend backends[] = {LOOP_URING, LOOP_EPOLL};
+    signal(SIGPIPE, SIG_IGN);
+    for (unsigned i = 0; i < 2; i++) {
+        struct loop *probe;
+        kit_backend = backends[i];
+        if (loop_create(&probe, kit_backend) != 0) {
+            fprintf(stderr, "skip: backend %u is not available\n", i);
+            continue;
+        }
+        fprintf(stderr, "on %s\n", loop_backend_name(probe));
+        loop_destroy(probe);
+        run();
+    }
+    unlink(kit_cert);
+    return check_done();
+}

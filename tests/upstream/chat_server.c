@@ -7,7 +7,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 #include "tests/upstream/chat_answer.h"
-#include "tests/upstream/test_cert.h"
+#include "tests/upstream/chat_tls.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,6 @@
 #include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -389,14 +388,6 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *c
 
 /* Connections. */
 
-static int alpn_choose(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                       const unsigned char *in, unsigned in_len, void *ctx)
-{
-    return nghttp2_select_next_protocol((unsigned char **)out, out_len, in, in_len) == 1
-               ? SSL_TLSEXT_ERR_OK
-               : SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
 static void conn_destroy(struct conn *conn)
 {
     nghttp2_session_del(conn->session);
@@ -623,46 +614,6 @@ static int server_listen(struct chat_server *server)
     return STATUS_OK;
 }
 
-/* In one step, so that whoever waits for the file never reads half of it. */
-static int cert_write(const char *path, const char *pem)
-{
-    char part[512];
-    snprintf(part, sizeof part, "%s.part", path);
-    FILE *file = fopen(part, "w");
-    if (file == NULL || fputs(pem, file) < 0 || fclose(file) != 0 || rename(part, path) != 0) {
-        perror(path);
-        return STATUS_IO;
-    }
-    return STATUS_OK;
-}
-
-static int server_tls(struct chat_server *server)
-{
-    struct test_cert cert;
-    if (server->config.cert != NULL)
-        cert = *server->config.cert;
-    else
-        test_cert_make(&cert);
-    server->tls = SSL_CTX_new(TLS_server_method());
-    BIO *cert_bio = BIO_new_mem_buf(cert.cert_pem, -1),
-        *key_bio = BIO_new_mem_buf(cert.key_pem, -1);
-    X509 *x509 = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
-    bool ok = SSL_CTX_use_certificate(server->tls, x509) == 1 &&
-              SSL_CTX_use_PrivateKey(server->tls, key) == 1;
-    X509_free(x509);
-    EVP_PKEY_free(key);
-    BIO_free(cert_bio);
-    BIO_free(key_bio);
-    SSL_CTX_set_mode(server->tls,
-                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_alpn_select_cb(server->tls, alpn_choose, NULL);
-    if (!ok)
-        return STATUS_IO;
-    return server->config.cert_file != NULL ? cert_write(server->config.cert_file, cert.cert_pem)
-                                            : STATUS_OK;
-}
-
 static void server_callbacks(struct chat_server *server)
 {
     nghttp2_session_callbacks_new(&server->callbacks);
@@ -691,7 +642,7 @@ int chat_server_create(struct chat_server **out, const struct chat_server_config
     if (status == STATUS_OK)
         status = server_listen(server);
     if (status == STATUS_OK)
-        status = server_tls(server);
+        status = chat_tls_create(&server->tls, config->cert, config->cert_file);
     server->config.cert = NULL;
     server->config.cert_file = server->config.key = server->config.fault = NULL;
     if (status != STATUS_OK) {
