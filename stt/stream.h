@@ -50,8 +50,8 @@ enum stt_health {
 };
 
 struct stt_stream_ops {
-    /* Open a call; `config` is given (mem_free'd by the receiver). A failure counts as UNAVAILABLE.
-     */
+    /* Open a call; `config` is given: mem_free'd by the receiver, when it fails too. A failure
+     * counts as UNAVAILABLE. */
     int (*open)(void *ctx, uint32_t call, char *config, size_t len);
     /* Takes its own reference. STATUS_FULL: kept and tried at the next tick. */
     int (*send)(void *ctx, uint32_t call, struct stt_block *block);
