@@ -17,8 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHECK_US   50000 /* between looks at ages and silences */
-#define NEWS_BATCH 64    /* engine messages handled between two events */
+#define CHECK_US   50000   /* between looks at ages and silences */
+#define IDLE_US    1000000 /* … when there are no calls */
+#define NEWS_BATCH 64      /* engine messages handled between two events */
 
 /* The server whose thread this is. */
 static _Thread_local const struct local_speech_server *current;
@@ -147,7 +148,8 @@ static void *server_run(void *ctx)
             server_cancel_all(server);
         server_check(server, clock_mono_us());
         more = more || server->own_first != NULL || !mailbox_park(server->news);
-        gpr_timespec wait = gpr_time_from_micros(more ? 0 : CHECK_US, GPR_TIMESPAN);
+        int64_t sleep_us = local_speech_server_calls(server) > 0 ? CHECK_US : IDLE_US;
+        gpr_timespec wait = gpr_time_from_micros(more ? 0 : sleep_us, GPR_TIMESPAN);
         gpr_timespec until = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), wait);
         grpc_event event = grpc_completion_queue_next(server->queue, until, NULL);
         if (event.type != GRPC_QUEUE_TIMEOUT)

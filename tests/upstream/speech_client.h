@@ -24,6 +24,7 @@ struct speech_client {
     grpc_status_code status;
     grpc_slice details;
     grpc_byte_buffer *incoming;
+    grpc_byte_buffer *outgoing; /* of a send that was not waited for */
     bool receiving, status_known;
     char details_text[256];
 };
@@ -313,7 +314,7 @@ static inline struct speech_client *client_open(unsigned port)
     return client_open_method(port, "/google.cloud.speech.v1.Speech/StreamingRecognize");
 }
 
-/* False when the call is over, or after `timeout_ms` (then the call is useless). */
+/* False after `timeout_ms`: then nothing more can be sent. */
 static inline bool client_send_within(struct speech_client *client, const void *bytes, size_t len,
                                       int timeout_ms)
 {
@@ -323,8 +324,11 @@ static inline bool client_send_within(struct speech_client *client, const void *
     op.data.send_message.send_message = message;
     client_batch(client, op, CLIENT_TAG_SEND(client));
     bool sent = client_pluck(client, CLIENT_TAG_SEND(client), timeout_ms);
-    grpc_byte_buffer_destroy(message);
     grpc_slice_unref(slice);
+    if (sent)
+        grpc_byte_buffer_destroy(message);
+    else
+        client->outgoing = message;
     return sent;
 }
 
@@ -405,6 +409,10 @@ static inline void client_close(struct speech_client *client)
         client_pluck(client, CLIENT_TAG_RECV(client), 1000);
     if (client->incoming != NULL)
         grpc_byte_buffer_destroy(client->incoming);
+    if (client->outgoing != NULL) {
+        client_pluck(client, CLIENT_TAG_SEND(client), 1000);
+        grpc_byte_buffer_destroy(client->outgoing);
+    }
     grpc_slice_unref(client->details);
     grpc_metadata_array_destroy(&client->initial);
     grpc_metadata_array_destroy(&client->trailing);
