@@ -7,12 +7,11 @@ import base64
 import json
 import os
 import re
-import select
+import shutil
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -38,7 +37,7 @@ class Program:
         self.process = subprocess.Popen(
             self.args, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.log,
             env={**os.environ, **(env or {})})
-        atexit.register(self.kill)  # a failed test leaves nothing running
+        atexit.register(self.clean)  # a failed test leaves nothing running
         if ready:
             self.match = self.wait_for(ready, wait_s, self.out)
 
@@ -60,6 +59,12 @@ class Program:
 
     def alive(self):
         return self.process.poll() is None
+
+    def clean(self):
+        self.kill()
+        for file in {self.log, self.out}:
+            file.close()
+            os.unlink(file.name)
 
     def kill(self):
         if self.alive():
@@ -128,6 +133,7 @@ class Upstreams:
 
     def __init__(self, speech=(), chat=()):
         self.dir = tempfile.mkdtemp(prefix="sotto-test-")
+        atexit.register(shutil.rmtree, self.dir, ignore_errors=True)
         self.ca = os.path.join(self.dir, "cert.pem")
         self.speech = Program("sotto-test-speech", "--port", "0", *speech,
                               ready=r"(\d+)\n", stream="stdout")
@@ -138,6 +144,25 @@ class Upstreams:
 
     def sotto(self, *args, **kw):
         return Sotto(self.speech_port, self.chat_port, self.ca, *args, **kw)
+
+    def chat_request(self, path, body=None):
+        """Talks to the test chat upstream's own endpoints over HTTP/2, which urllib does not speak: through curl."""
+        command = ["curl", "-s", "--http2", "--cacert", self.ca, "https://127.0.0.1:%d%s" % (self.chat_port, path)]
+        if body is not None:
+            command += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+
+    def chat_fault(self, fault, **fields):
+        self.chat_request("/control", {"fault": fault, **fields})
+
+    def chat_stats(self):
+        return json.loads(self.chat_request("/stats"))
+
+    def speech_again(self, *args):
+        """Another speech upstream on the same port."""
+        self.speech.kill()
+        self.speech = Program("sotto-test-speech", "--port", self.speech_port, *args,
+                              ready=r"(\d+)\n", stream="stdout")
 
     def stop(self):
         self.speech.stop()
