@@ -149,7 +149,10 @@ static int create_context(struct client *client, const struct options *options)
     forget_proxy(options->url.host);
     lws_set_log_level(0, NULL);
     client->context = lws_create_context(&info);
-    return client->context != NULL ? STATUS_OK : STATUS_UNSUPPORTED;
+    if (client->context == NULL)
+        return STATUS_UNSUPPORTED;
+    loop_uv_pin("libwebsockets-evlib_uv");
+    return STATUS_OK;
 }
 
 static int connect_start(struct client *client, const struct say_url *url)
@@ -217,9 +220,8 @@ void client_destroy(struct client *client)
     if (client == NULL)
         return;
     client->ended = true;
-    /* With a foreign loop the library ends in two calls: the first closes its handles, whose
-     * callbacks live in a plugin that the second unloads. So the loop turns between them until no
-     * handle is left. */
+    /* With a foreign loop the library ends in two calls: the first closes its handles, and the loop
+     * turns until none is left before the second frees the rest. */
     if (client->context != NULL)
         lws_context_destroy(client->context);
     for (int i = 0; i < DESTROY_TURNS && uv_loop_alive(loop_uv_get(client->uv)); i++)
