@@ -1,6 +1,7 @@
 #include "server/speech.h"
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/status.h"
 #include "server/config.h"
 #include "server/server.h"
@@ -45,7 +46,10 @@ int speech_start(struct server *server)
 
 int speech_open(struct server *server, uint64_t session, uint32_t call, char *config, size_t len)
 {
-    return stt_client_open(server->stt, session, call, config, len);
+    int status = stt_client_open(server->stt, session, call, config, len);
+    if (status != STATUS_OK)
+        mem_free(config);
+    return status;
 }
 
 int speech_send(struct server *server, uint64_t session, uint32_t call, struct stt_block *block)

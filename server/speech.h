@@ -14,6 +14,7 @@ struct stt_block;
 struct stt_event;
 
 int speech_start(struct server *server);
+/* Takes `config`, on failure too. */
 int speech_open(struct server *server, uint64_t session, uint32_t call, char *config, size_t len);
 int speech_send(struct server *server, uint64_t session, uint32_t call, struct stt_block *block);
 int speech_finish(struct server *server, uint64_t session, uint32_t call);
