@@ -27,10 +27,9 @@ struct local_chat {
     pthread_t thread;
     struct worker_pool *readers, *translators, *grammarians;
     struct apertium *apertium;
-    struct local_grammar
-        *grammar;          /* made by its worker; NULL until then or when it cannot be loaded */
-    _Atomic bool stopping; /* relaxed: only saves work */
-    bool quiet;            /* loop's: no job is submitted any more */
+    struct local_grammar *grammar; /* NULL: its dictionary is not installed */
+    _Atomic bool stopping;         /* relaxed: only saves work */
+    bool quiet;                    /* loop's: no job is submitted any more */
     sem_t quiet_told;
     struct msg quiesce, stop;
 };
@@ -338,31 +337,26 @@ static void run_warm_pair(struct job *run)
     job_free(&job->job.msg);
 }
 
-static void run_warm_grammar(struct job *run)
-{
-    struct chat_job *job = (struct chat_job *)run;
-    int status = local_grammar_create(&job->chat->grammar);
-    if (status != 0)
-        LOG_WARN(LOG_LOCAL, 0, "no grammar", "reason=%s", status_name(status));
-    job_free(&job->job.msg);
-}
-
 static int warm(struct local_chat *chat)
 {
-    struct chat_job *job = job_create(chat, 0, "", 0);
-    if (job == NULL)
-        return STATUS_NOMEM;
-    job->job.run = run_warm_grammar;
-    worker_pool_submit(chat->grammarians, 0, &job->job);
     size_t pair;
     if (apertium_pair_find(chat->apertium, "en", "es", &pair) != 0)
         return 0;
-    job = job_create(chat, 0, "", 0);
+    struct chat_job *job = job_create(chat, 0, "", 0);
     if (job == NULL)
         return STATUS_NOMEM;
     job->pair = pair;
     job->job.run = run_warm_pair;
     worker_pool_submit(chat->translators, pair, &job->job);
+    return 0;
+}
+
+static int grammar_load(struct local_chat *chat)
+{
+    int status = local_grammar_create(&chat->grammar);
+    if (status != STATUS_UNAVAILABLE)
+        return status;
+    LOG_WARN(LOG_LOCAL, 0, "no grammar", "missing=%s", "link-grammar-dictionaries-en");
     return 0;
 }
 
@@ -420,6 +414,8 @@ int local_chat_start(struct local_chat **out, const struct local_chat_config *co
     chat->quiesce.kind = MSG_QUIESCE;
     chat->stop.kind = MSG_STOP;
     int status = apertium_create(&chat->apertium, &(struct apertium_config){0});
+    if (status == 0)
+        status = grammar_load(chat);
     if (status == 0)
         status = server_start(chat, config);
     if (status == 0)

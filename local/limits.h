@@ -6,7 +6,7 @@
 #define H2_STREAMS_MAX     2048  /* open at a time over all connections; further ones are refused */
 #define H2_BODY_MAX        65536 /* bytes of a request's body */
 #define H2_HANDSHAKE_MS    5000
-#define H2_IDLE_MS         120000 /* a connection without streams, or one whose peer takes nothing */
+#define H2_IDLE_MS         120000 /* without streams, or with a peer that takes nothing */
 #define H2_CONN_STREAMS    100    /* SETTINGS_MAX_CONCURRENT_STREAMS */
 #define H2_REQUEST_MS      30000  /* from a request's first byte to its last */
 #define H2_HEADERS_MAX     16384  /* bytes of a request's header fields, names and values */
@@ -71,7 +71,7 @@
 #define LINK_PARSE_S                 1    /* after which it gives up one sentence */
 #define LOCAL_GRAMMAR_TEXT_MAX       8192 /* bytes; longer text is returned as it is */
 #define LOCAL_GRAMMAR_SENTENCE_WORDS 32   /* longer sentences are taken as right */
-#define LOCAL_GRAMMAR_WORD_BYTES     48 /* of a word; sentences with longer ones are taken as right */
+#define LOCAL_GRAMMAR_WORD_BYTES     48 /* of a word; longer ones are not judged */
 #define LOCAL_GRAMMAR_EDIT_BYTES     112 /* of a correction: two words and what is put between */
 #define LOCAL_GRAMMAR_EDITS_MAX      160 /* candidates for a sentence */
 #define LOCAL_GRAMMAR_PAIRS_MAX      512 /* pairs of them tried */

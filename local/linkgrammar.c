@@ -18,13 +18,22 @@ static void on_error(lg_errinfo *info, void *ctx)
     (void)ctx;
 }
 
+/* The library keeps its handler a thread. */
+static void errors_silence(void)
+{
+    static _Thread_local bool silent;
+    if (!silent)
+        lg_error_set_handler(on_error, NULL);
+    silent = true;
+}
+
 int link_grammar_create(struct link_grammar **out)
 {
     assert(out != NULL);
     struct link_grammar *grammar = mem_calloc(1, sizeof *grammar);
     if (grammar == NULL)
         return STATUS_NOMEM;
-    lg_error_set_handler(on_error, NULL);
+    errors_silence();
     /* The library looks at the calling thread's locale while it reads the dictionary. */
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     locale_t before = utf8 != (locale_t)0 ? uselocale(utf8) : (locale_t)0;
@@ -110,6 +119,7 @@ bool link_grammar_parse(struct link_grammar *grammar, const char *text, struct l
 {
     assert(grammar != NULL && text != NULL);
     bool whole = false;
+    errors_silence();
     Sentence sentence = sentence_create(text, grammar->dictionary);
     parse_options_reset_resources(grammar->options);
     if (out != NULL)

@@ -29,7 +29,8 @@ struct link_parse {
     struct link_word words[LINK_WORDS_MAX];
 };
 
-/* Loads the English dictionary. STATUS_UNAVAILABLE: not installed. */
+/* Loads the English dictionary (80 ms, 15 MB). On a thread that lives as long as the process: the
+ * library keeps a little memory for it. STATUS_UNAVAILABLE: not installed. */
 int link_grammar_create(struct link_grammar **out);
 void link_grammar_destroy(struct link_grammar *grammar);
 /* Parses one sentence of valid UTF-8. `out` may be NULL for the answer alone. True: it is whole. */

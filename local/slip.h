@@ -23,8 +23,8 @@ struct slip_word {
 struct slip_sentence {
     const char *text;
     size_t text_len;
-    char end; /* . ? ! or 0 */
-    bool by_letter; /* for the parser: "an" before every vowel letter, as its dictionary has "an user" */
+    char end;       /* . ? ! or 0 */
+    bool by_letter; /* for the parser, whose dictionary has "an user": "an" before every vowel */
     size_t len;
     struct slip_word words[LOCAL_GRAMMAR_SENTENCE_WORDS];
 };

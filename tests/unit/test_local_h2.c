@@ -9,6 +9,7 @@
 #include "loop/loop.h"
 #include "tests/check.h"
 #include "tests/unit/h2_kit.h"
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -16,7 +17,8 @@ struct fixture {
     struct loop *loop;
     struct h2_server *server;
     struct loop_inbox inbox;
-    struct msg stop;
+    struct msg quiesce, stop;
+    sem_t quiet;
     pthread_t thread;
     struct worker_pool *workers;
     char dir[64], ca[96];
@@ -112,7 +114,10 @@ static void on_closed(void *ctx)
 static void on_stop(struct loop_inbox *inbox, struct msg *msg)
 {
     struct fixture *f = (struct fixture *)((char *)inbox - offsetof(struct fixture, inbox));
-    h2_server_close(f->server, on_closed, f);
+    if (msg == &f->quiesce)
+        sem_post(&f->quiet);
+    else
+        h2_server_close(f->server, on_closed, f);
 }
 
 static void *run(void *ctx)
@@ -125,6 +130,7 @@ static struct fixture *fixture_create(struct h2_server_config config)
 {
     struct fixture *f = mem_calloc(1, sizeof *f);
     signal(SIGPIPE, SIG_IGN);
+    sem_init(&f->quiet, 0, 0);
     snprintf(f->dir, sizeof f->dir, "/tmp/test_local_h2.XXXXXX");
     CHECK(mkdtemp(f->dir) != NULL);
     snprintf(f->ca, sizeof f->ca, "%s/cert.pem", f->dir);
@@ -143,7 +149,12 @@ static struct fixture *fixture_create(struct h2_server_config config)
 
 static void fixture_destroy(struct fixture *f)
 {
+    /* The loop's last submit must have returned before its mailbox goes. */
+    CHECK_EQ(mailbox_send(f->inbox.mailbox, &f->quiesce), 0);
+    while (sem_wait(&f->quiet) != 0)
+        continue;
     worker_pool_destroy(f->workers);
+    sem_destroy(&f->quiet);
     CHECK_EQ(mailbox_send(f->inbox.mailbox, &f->stop), 0);
     pthread_join(f->thread, NULL);
     loop_destroy(f->loop);
