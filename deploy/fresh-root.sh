@@ -101,11 +101,12 @@ fi
 copy_network
 rm -rf --one-file-system "$root/opt/sotto"
 git clone -q --no-local "$repo" "$root/opt/sotto"
+commit=$(git -C "$root/opt/sotto" rev-parse --short HEAD)
 mount_root
 
 status=0
 for step in "${steps[@]}"; do
-    echo "fresh-root: $(git -C "$repo" rev-parse --short HEAD): $step" >&2
+    echo "fresh-root: $commit: $step" >&2
     began=$SECONDS
     inside "$step" || { status=$?; echo "fresh-root: failed: $step" >&2; break; }
     echo "fresh-root: done in $((SECONDS - began)) s: $step" >&2
