@@ -1,9 +1,9 @@
 #include "say/event.h"
 
+#include "base/buf.h"
 #include "base/status.h"
 #include <assert.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -21,6 +21,9 @@ static const struct {
     {"session.ended", EVENT_ENDED},
     {"error", EVENT_ERROR},
 };
+
+/* Past this JSON numbers are no longer exact; nothing here needs them. */
+#define NUMBER_MAX ((int64_t)1 << 53)
 
 static enum event_type type_of(const char *name)
 {
@@ -40,7 +43,10 @@ static const char *text_of(const json_t *object, const char *key)
 static int64_t number_of(const json_t *object, const char *key, int64_t absent)
 {
     const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? (int64_t)json_number_value(value) : absent;
+    if (!json_is_number(value))
+        return absent;
+    double number = json_number_value(value);
+    return number > NUMBER_MAX ? NUMBER_MAX : number < -NUMBER_MAX ? -NUMBER_MAX : (int64_t)number;
 }
 
 static uint64_t count_of(const json_t *object, const char *key)
@@ -100,19 +106,15 @@ void event_edit(const struct event *event, size_t index, struct event_edit *out)
                                .message = text_of(edit, "message")};
 }
 
-void event_what(const struct event *event, char *out, size_t bytes)
+void event_what(const struct event *event, struct buf *out)
 {
     const json_t *what = json_object_get(event->root, "what");
     const json_t *item;
-    size_t i, len = 0;
-    assert(bytes > 0);
-    out[0] = '\0';
+    size_t i;
     json_array_foreach(what, i, item)
     {
         const char *name = json_string_value(item);
-        int added = snprintf(out + len, bytes - len, "%s%s", i > 0 ? ", " : "", name ? name : "");
-        if (added < 0 || (size_t)added >= bytes - len)
-            return;
-        len += (size_t)added;
+        buf_puts(out, i > 0 ? ", " : "");
+        buf_puts(out, name != NULL ? name : "");
     }
 }

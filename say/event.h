@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct json_t;
 
 enum event_type {
@@ -50,5 +51,5 @@ struct event_edit {
 int event_parse(struct event *event, const char *text, size_t len);
 void event_deinit(struct event *event);
 void event_edit(const struct event *event, size_t index, struct event_edit *out);
-/* What was degraded or restored, "a, b". */
-void event_what(const struct event *event, char *out, size_t bytes);
+/* Appends what was degraded or restored, "a, b". */
+void event_what(const struct event *event, struct buf *out);

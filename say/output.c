@@ -136,15 +136,14 @@ void output_error(struct output *output, const char *format, ...)
     va_start(args, format);
     buf_vprintf(&line, format, args);
     va_end(args);
-    bool valid = line.data != NULL && utf8_valid(line.data, line.len);
+    /* Parts come from elsewhere, cut to their room: any bytes. */
+    char *text = buf_status(&line) == STATUS_OK ? utf8_nfc(line.data, line.len) : NULL;
+    size_t len = text != NULL ? strlen(text) : 0;
     fputs("sotto-say: ", stderr);
-    for (size_t at = 0; valid && (step = utf8_decode(line.data + at, line.len - at, &code)) > 0;
-         at += step) {
-        if (columns_is_safe(code))
-            fwrite(line.data + at, 1, step, stderr);
-        else
-            fputc(' ', stderr);
-    }
+    for (size_t at = 0; len > 0 && (step = utf8_decode(text + at, len - at, &code)) > 0; at += step)
+        fwrite(columns_is_safe(code) ? text + at : " ", 1, columns_is_safe(code) ? step : 1,
+               stderr);
     fputc('\n', stderr);
+    mem_free(text);
     buf_deinit(&line);
 }

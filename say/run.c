@@ -208,7 +208,7 @@ static void on_started(struct run *run, const struct event *event)
         return;
     set_state(run, STATE_STREAMING);
     loop_timer_stop(&run->deadline);
-    run->drain_ms = event->drain_ms;
+    run->drain_ms = event->drain_ms < SAY_DRAIN_MAX_MS ? event->drain_ms : SAY_DRAIN_MAX_MS;
     run->samples = event->audio_samples;
     pace_start(&run->pace, loop_now_us(run->loop), run->samples, source_rate(run->source),
                run->options->speed);

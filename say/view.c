@@ -1,9 +1,11 @@
 #include "say/view.h"
 
 #include "base/buf.h"
+#include "base/status.h"
 #include "base/utf8.h"
 #include "say/columns.h"
 #include "say/event.h"
+#include "say/limits.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -186,16 +188,23 @@ static void on_grammar(struct view *view, const struct event *event, struct buf 
 
 static void on_service(struct view *view, const struct event *event, struct buf *out)
 {
-    char what[256], line[512];
-    event_what(event, what, sizeof what);
-    if (event->type == EVENT_RESTORED)
-        snprintf(line, sizeof line, "(again in service: %.200s)", what);
-    else if (event->type == EVENT_DEGRADED)
-        snprintf(line, sizeof line, "(for now without %.200s: %.200s)", what, event->reason);
-    else
-        snprintf(line, sizeof line, "(the server goes away within %" PRId64 " s: %.200s)",
-                 event->within_ms / 1000, event->reason);
-    view_notice(view, line, out);
+    struct buf line;
+    buf_init(&line, SAY_LINE_BYTES);
+    if (event->type == EVENT_GOAWAY) {
+        buf_printf(&line, "(the server goes away within %" PRId64 " s: ", event->within_ms / 1000);
+        buf_puts(&line, event->reason);
+    } else if (event->type == EVENT_RESTORED) {
+        buf_puts(&line, "(again in service: ");
+        event_what(event, &line);
+    } else {
+        buf_puts(&line, "(for now without ");
+        event_what(event, &line);
+        buf_puts(&line, ": ");
+        buf_puts(&line, event->reason);
+    }
+    buf_puts(&line, ")");
+    view_notice(view, buf_status(&line) == STATUS_OK ? line.data : "(too long to show)", out);
+    buf_deinit(&line);
 }
 
 void view_event(struct view *view, const struct event *event, struct buf *out)

@@ -160,6 +160,11 @@ static void test_event_fields(void)
     CHECK_EQ(event.edits_count, 0);
     CHECK_EQ(event.retry_after_ms, -1);
     event_deinit(&event);
+    const char *huge = "{\"type\":\"error\",\"retry_after_ms\":1e300,\"start_ms\":-1e300}";
+    CHECK_EQ(event_parse(&event, huge, strlen(huge)), STATUS_OK);
+    CHECK_EQ(event.retry_after_ms, 1LL << 53);
+    CHECK_EQ(event.start_ms, -(1LL << 53));
+    event_deinit(&event);
     const char *future = "{\"type\":\"session.dance\",\"x\":1}";
     CHECK_EQ(event_parse(&event, future, strlen(future)), STATUS_OK);
     CHECK_EQ(event.type, EVENT_OTHER);
