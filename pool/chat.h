@@ -1,6 +1,7 @@
 /*
- * Chat completions codec: request bodies, whole answers and server-sent events. Pure: bytes in, events out, the same events
- * at every split of the input. https://platform.openai.com/docs/api-reference/chat
+ * Chat completions codec: request bodies, whole answers and server-sent events. Pure: bytes in,
+ * events out, the same events at every split of the input.
+ * https://platform.openai.com/docs/api-reference/chat
  *
  * Threads: workers only (JSON never runs on a loop). Memory: as said at each call.
  */
@@ -13,16 +14,16 @@
 
 struct chat_request {
     const char *model;
-    const char *system;        /* its first line names the kind of request */
+    const char *system; /* its first line names the kind of request */
     const char *user;
     bool stream;
-    bool include_usage;        /* stream_options.include_usage */
-    unsigned max_tokens;       /* 0: not sent */
+    bool include_usage;           /* stream_options.include_usage */
+    unsigned max_tokens;          /* 0: not sent */
     const char *max_tokens_field; /* "max_tokens" or "max_completion_tokens"; NULL: the latter */
-    double temperature;        /* < 0: not sent */
-    const char *schema_name;   /* response_format json_schema, with `schema`; NULL: none */
-    const char *schema;        /* JSON text of the schema */
-    bool json_object;          /* response_format json_object instead */
+    double temperature;           /* < 0: not sent */
+    const char *schema_name;      /* response_format json_schema, with `schema`; NULL: none */
+    const char *schema;           /* JSON text of the schema */
+    bool json_object;             /* response_format json_object instead */
 };
 
 /* Appends the JSON body. STATUS_INVALID for text that is not UTF-8. */
@@ -34,25 +35,28 @@ struct chat_reader;
 
 struct chat_result {
     enum chat_finish finish;
-    const char *text;         /* content so far, NUL-terminated; borrowed until the next call */
+    const char *text; /* content so far, NUL-terminated; borrowed until the next call */
     size_t len;
     uint32_t prompt_tokens, completion_tokens, cached_tokens; /* 0 when not told */
-    const char *error_code;   /* error.code, else error.type, else ""; borrowed */
+    const char *error_code; /* error.code, else error.type, else ""; borrowed */
     const char *error_message;
 };
 
-/* `stream`: server-sent events; else one JSON body. NULL: out of memory. At most CHAT_ANSWER_MAX bytes of content. */
+/* `stream`: server-sent events; else one JSON body. NULL: out of memory. At most CHAT_ANSWER_MAX
+ * bytes of content. */
 struct chat_reader *chat_reader_create(bool stream);
 void chat_reader_destroy(struct chat_reader *reader);
 void chat_reader_reset(struct chat_reader *reader);
-/* Bytes of the body. STATUS_PROTOCOL: not what an API of this kind sends; STATUS_LIMIT: larger than allowed. Sticky. */
+/* Bytes of the body. STATUS_PROTOCOL: not what an API of this kind sends; STATUS_LIMIT: larger than
+ * allowed. Sticky. */
 int chat_reader_feed(struct chat_reader *reader, const void *bytes, size_t len);
-/* The body has ended: 0 when the answer is whole (finish stop), else STATUS_TRUNCATED (no finish, or length), STATUS_FILTERED,
- * STATUS_UNAVAILABLE (an error object), STATUS_PROTOCOL. */
+/* The body has ended: 0 when the answer is whole (finish stop), else STATUS_TRUNCATED (no finish,
+ * or length), STATUS_FILTERED, STATUS_UNAVAILABLE (an error object), STATUS_PROTOCOL. */
 int chat_reader_end(struct chat_reader *reader);
 void chat_reader_result(const struct chat_reader *reader, struct chat_result *out);
 
-/* An error body of any provider's make: code and message, as far as they can be found; HTML gives "". */
+/* An error body of any provider's make: code and message, as far as they can be found; HTML gives
+ * "". */
 struct chat_error {
     char code[64];
     char message[200];

@@ -22,8 +22,9 @@
 #define POOL_QUEUE_MAX       65536 /* requests waiting, the most a configuration may ask for */
 #define POOL_RETRIES_MAX     5     /* times a request may be sent again */
 #define POOL_REPLY_MAX       (1024 * 1024) /* bytes of one answer's body */
-#define POOL_REWARM_MIN_MS   250 /* a connection is opened again after so long, doubled a failure … \
-                                  */
+#define POOL_REWARM_MIN_MS                                                                         \
+    250 /* a connection is opened again after so long, doubled a failure …                       \
+         */
 #define POOL_REWARM_MAX_MS    30000 /* … up to this, */
 #define POOL_REWARM_WANTED_MS 1000  /* or this while requests wait */
 #define POOL_IDLE_READ_MS     1000 /* bytes on an idle connection are read by a request within this */

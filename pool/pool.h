@@ -1,10 +1,11 @@
 /*
- * Upstream HTTP/2: pre-warmed connections (libcurl multi handles, one connection each, driven by our loop), a scheduler
- * that shares budget fairly between sessions, cancel by RST_STREAM, deadlines, bounded retries.
+ * Upstream HTTP/2: pre-warmed connections (libcurl multi handles, one connection each, driven by
+ * our loop), a scheduler that shares budget fairly between sessions, cancel by RST_STREAM,
+ * deadlines, bounded retries.
  *
- * Threads: pool_submit() and pool_cancel() from any thread (a mailbox on the pool's loop); on_reply runs on that loop's thread and
- * must only pass the reply on; the rest on the loop's thread or before it runs.
- * Memory: requests are given to the pool, replies are given to on_reply.
+ * Threads: pool_submit() and pool_cancel() from any thread (a mailbox on the pool's loop); on_reply
+ * runs on that loop's thread and must only pass the reply on; the rest on the loop's thread or
+ * before it runs. Memory: requests are given to the pool, replies are given to on_reply.
  */
 #pragma once
 
@@ -27,53 +28,57 @@ enum pool_class {
 };
 
 struct pool_config {
-    const char *base_url;       /* https://host[:port]/v1, no trailing slash */
-    const char *api_key;        /* sent as Authorization: Bearer; NULL or "": none */
-    const char *organization;   /* OpenAI-Organization, or NULL */
-    const char *ca_file;        /* PEM; NULL: the system's roots */
-    unsigned connections;       /* opened and warmed before pool_ready() */
+    const char *base_url;     /* https://host[:port]/v1, no trailing slash */
+    const char *api_key;      /* sent as Authorization: Bearer; NULL or "": none */
+    const char *organization; /* OpenAI-Organization, or NULL */
+    const char *ca_file;      /* PEM; NULL: the system's roots */
+    unsigned connections;     /* opened and warmed before pool_ready() */
     unsigned streams_per_connection;
-    unsigned requests_per_minute, tokens_per_minute; /* budgets; 0: unlimited. A 10 % margin is kept. */
+    unsigned requests_per_minute,
+        tokens_per_minute; /* budgets; 0: unlimited. A 10 % margin is kept. */
     unsigned connect_timeout_ms;
-    unsigned stall_ms;          /* no byte for so long: cancelled; finals are tried once more elsewhere */
-    unsigned keepalive_ms;      /* an idle connection is used (GET /models) this often; 0: never */
-    unsigned queue_max;         /* requests waiting, over all sessions */
+    unsigned stall_ms; /* no byte for so long: cancelled; finals are tried once more elsewhere */
+    unsigned keepalive_ms; /* an idle connection is used (GET /models) this often; 0: never */
+    unsigned queue_max;    /* requests waiting, over all sessions */
 };
 
 struct pool_request {
-    struct msg msg;            /* msg.session: whose share; free_fn frees the request and its body */
-    uint64_t id;               /* unique in the process, the submitter's; for cancel */
+    struct msg msg; /* msg.session: whose share; free_fn frees the request and its body */
+    uint64_t id;    /* unique in the process, the submitter's; for cancel */
     enum pool_class cls;
-    uint32_t weight;           /* of the session, 1 by default */
-    uint32_t cost_tokens;      /* estimate, prompt and answer; settled from usage by pool_settle() */
-    int64_t deadline_us;       /* CLOCK_MONOTONIC; what would arrive later is dropped unsent, answered by STATUS_TIMEOUT */
-    unsigned retries;          /* how often it may be sent again */
-    bool stream;               /* SSE: DATA replies as bytes arrive; else one DATA with the whole body before DONE */
-    char *body;                /* JSON; owned */
+    uint32_t weight;      /* of the session, 1 by default */
+    uint32_t cost_tokens; /* estimate, prompt and answer; settled from usage by pool_settle() */
+    int64_t deadline_us;  /* CLOCK_MONOTONIC; what would arrive later is dropped unsent, answered by
+                             STATUS_TIMEOUT */
+    unsigned retries;     /* how often it may be sent again */
+    bool stream; /* SSE: DATA replies as bytes arrive; else one DATA with the whole body before DONE
+                  */
+    char *body;  /* JSON; owned */
     size_t body_len;
-    void *ctx;                 /* comes back with every reply */
-    struct lat lat;            /* the ledger so far */
+    void *ctx;      /* comes back with every reply */
+    struct lat lat; /* the ledger so far */
 };
 
 enum pool_reply_kind {
-    POOL_DATA, /* bytes of a 2xx body */
+    POOL_DATA,    /* bytes of a 2xx body */
     POOL_RESTART, /* the request is sent again: forget the bytes so far */
-    POOL_DONE, /* the body has ended; completeness is the reader's to judge */
-    POOL_FAILED, /* status, http_status and, when there was one, the error's body in data */
+    POOL_DONE,    /* the body has ended; completeness is the reader's to judge */
+    POOL_FAILED,  /* status, http_status and, when there was one, the error's body in data */
 };
 
-/* DATA* then exactly one of DONE and FAILED, for every submitted request, a cancelled one too (STATUS_CANCELLED). */
+/* DATA* then exactly one of DONE and FAILED, for every submitted request, a cancelled one too
+ * (STATUS_CANCELLED). */
 struct pool_reply {
     struct msg msg; /* msg.session as in the request */
     uint64_t id;
     enum pool_reply_kind kind;
-    int status;               /* FAILED: TIMEOUT, CANCELLED, BUDGET, REFUSED (4xx), UNAVAILABLE, FULL … */
-    int http_status;          /* 0 when none came */
-    uint32_t retry_after_ms;  /* FAILED: from Retry-After, or 0 */
-    char *data;               /* owned */
+    int status;      /* FAILED: TIMEOUT, CANCELLED, BUDGET, REFUSED (4xx), UNAVAILABLE, FULL … */
+    int http_status; /* 0 when none came */
+    uint32_t retry_after_ms; /* FAILED: from Retry-After, or 0 */
+    char *data;              /* owned */
     size_t len;
     void *ctx;
-    struct lat lat;           /* QUEUE and UPSTREAM booked up to this reply */
+    struct lat lat; /* QUEUE and UPSTREAM booked up to this reply */
 };
 
 typedef void pool_reply_fn(void *ctx, struct pool_reply *reply);
@@ -84,13 +89,14 @@ struct pool_request *pool_request_create(char *body, size_t len);
 /* STATUS_INVALID (with the reason logged), STATUS_NOMEM. Connections open when the loop runs. */
 int pool_create(struct pool **out, struct loop *loop, const struct pool_config *config,
                 pool_reply_fn *on_reply, void *ctx);
-/* Fails what is in flight, closes the connections; `on_closed` on the loop, then the pool is gone. */
+/* Fails what is in flight, closes the connections; `on_closed` on the loop, then the pool is gone.
+ */
 void pool_close(struct pool *pool, void (*on_closed)(void *ctx), void *ctx);
 
 /* Any thread; takes the request when 0. STATUS_FULL: the caller keeps it, no reply will come. */
 int pool_submit(struct pool *pool, struct pool_request *request);
-/* Any thread. The reply is FAILED/CANCELLED unless another was already on its way. Unknown ids are ignored. STATUS_FULL: try
- * again or let the deadline do it. */
+/* Any thread. The reply is FAILED/CANCELLED unless another was already on its way. Unknown ids are
+ * ignored. STATUS_FULL: try again or let the deadline do it. */
 int pool_cancel(struct pool *pool, uint64_t session, uint64_t id);
 /* Any thread: tokens really used by a request that was charged `estimate`. */
 void pool_settle(struct pool *pool, uint32_t estimate, uint32_t used);
@@ -98,7 +104,8 @@ void pool_settle(struct pool *pool, uint32_t estimate, uint32_t used);
 bool pool_ready(const struct pool *pool);
 
 struct pool_stats {
-    uint64_t connections, connects_total, handshakes_late; /* late: on the request path after warm-up */
+    uint64_t connections, connects_total,
+        handshakes_late; /* late: on the request path after warm-up */
     uint64_t in_flight, queued, waiting_stream;
     uint64_t sent, done, failed, retried, cancelled, expired, throttled; /* throttled: 429 */
     uint64_t queue_p99_us, upstream_p99_us;
