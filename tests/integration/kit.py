@@ -28,7 +28,8 @@ RATE = 16000
 class Program:
     """A program under test: started, watched, and ended by its own pid."""
 
-    def __init__(self, name, *args, env=None, ready=None, stream="stderr", wait_s=20):
+    def __init__(self, name, *args, env=None, ready=None, stream="stderr", wait_s=20,
+                 preexec=None):
         self.name = name
         self.log = tempfile.NamedTemporaryFile("w+", prefix=name + "-", suffix=".log", delete=False)
         self.out = self.log if stream == "stderr" else tempfile.NamedTemporaryFile(
@@ -36,7 +37,7 @@ class Program:
         self.args = [os.path.join(BIN, name), *[str(a) for a in args]]
         self.process = subprocess.Popen(
             self.args, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.log,
-            env={**os.environ, **(env or {})})
+            env={**os.environ, **(env or {})}, preexec_fn=preexec)
         atexit.register(self.clean)  # a failed test leaves nothing running
         if ready:
             self.match = self.wait_for(ready, wait_s, self.out)
@@ -92,11 +93,11 @@ def free_port():
 class Sotto(Program):
     """The server on a port of its own, in front of the given upstreams."""
 
-    def __init__(self, speech_port, chat_port, chat_ca, *args, env=None):
+    def __init__(self, speech_port, chat_port, chat_ca, *args, env=None, preexec=None):
         flags = ["--listen", "127.0.0.1:0", "--stt-target", "127.0.0.1:%d" % speech_port,
                  "--stt-plaintext", "--chat-url", "https://127.0.0.1:%d/v1" % chat_port,
                  "--chat-ca", chat_ca]
-        super().__init__("sotto", *flags, *args, env=env, ready=r"msg=\"ready\" .*?port=(\d+)")
+        super().__init__("sotto", *flags, *args, env=env, preexec=preexec, ready=r"msg=\"ready\" .*?port=(\d+)")
         self.port = int(self.match.group(1))
 
     def wait_ready(self, wait_s=15):

@@ -1,13 +1,30 @@
 """Both loop backends: the same finals, the backend told, and one place where a loop thread sleeps."""
+import ctypes
 import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import unittest
 
 import kit
+
+
+def forbid_io_uring():
+    """A seccomp filter, set between fork and exec: io_uring_setup (425 on every architecture) answers EPERM."""
+    def instruction(code, jump_true, jump_false, value):
+        return struct.pack("HBBI", code, jump_true, jump_false, value)
+    program = (instruction(0x20, 0, 0, 0) +             # load the system call's number
+               instruction(0x15, 0, 1, 425) +           # is it io_uring_setup?
+               instruction(0x06, 0, 0, 0x00050001) +    # SECCOMP_RET_ERRNO | EPERM
+               instruction(0x06, 0, 0, 0x7fff0000))     # SECCOMP_RET_ALLOW
+    text = ctypes.create_string_buffer(program, len(program))
+    head = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(text))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) != 0 or libc.prctl(22, 2, head, 0, 0) != 0:  # NO_NEW_PRIVS, SECCOMP_MODE_FILTER
+        os._exit(77)
 
 
 class Loop(unittest.TestCase):
@@ -40,6 +57,21 @@ class Loop(unittest.TestCase):
         self.assertGreaterEqual(len(by_epoll), 9)
         self.assertEqual(by_epoll, by_auto)
         self.assertEqual(by_epoll, by_three)
+
+    def test_without_io_uring(self):
+        """Where a seccomp filter refuses io_uring_setup, as Docker's default does, the server starts on epoll and says so once."""
+        sotto = self.upstreams.sotto("--loop", "auto", preexec=forbid_io_uring).wait_ready()
+        metrics = sotto.get("/metrics")[1]
+        self.assertRegex(metrics, r'sotto_loop_backend\{backend="epoll",reason="[^"]+"\}')
+        events, code = kit.run_session(sotto.port, kit.tone(1))
+        self.assertEqual(code, 1000)
+        kit.check_rules(events)
+        self.assertEqual(sotto.stop(), 0)
+        self.assertEqual(sotto.text().count('msg="io_uring is not available, using epoll"'), 1, sotto.text())
+
+    def test_asked_for_and_not_to_be_had(self):
+        with self.assertRaises(AssertionError):
+            self.upstreams.sotto("--loop", "uring", preexec=forbid_io_uring)
 
     @unittest.skipUnless(shutil.which("strace"), "needs strace")
     @unittest.skipIf(kit.SLOW > 1, "a sanitizer's own threads are not ours")
