@@ -16,6 +16,7 @@
 #include "server/upstream.h"
 #include "translate/translate.h"
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define REQUEST_BYTES_MAX 65536
@@ -25,6 +26,11 @@
 
 struct ask {
     struct job job; /* the build; afterwards unused */
+    /* One until the last reply, one for each reply on its way to the worker. Relaxed to take (the
+     * taker has one), acquire-release to drop. */
+    _Atomic unsigned refs;
+    /* Relaxed, set before the last reply is passed on: a reply was lost on the way. */
+    _Atomic bool torn;
     struct server *server;
     uint64_t session, key, id;
     uint32_t lane, ask;
@@ -43,8 +49,10 @@ struct reply_job {
     struct pool_reply *reply;
 };
 
-static void ask_free(struct ask *ask)
+static void ask_unref(struct ask *ask)
 {
+    if (atomic_fetch_sub_explicit(&ask->refs, 1, memory_order_acq_rel) > 1)
+        return;
     mem_free(ask->source);
     mem_free(ask->target);
     mem_free(ask->text);
@@ -54,7 +62,7 @@ static void ask_free(struct ask *ask)
 
 static void ask_job_free(struct msg *msg)
 {
-    ask_free((struct ask *)msg);
+    ask_unref((struct ask *)msg);
 }
 
 static void answer_free(struct msg *msg)
@@ -168,7 +176,7 @@ static enum pool_class class_of(const struct ask *ask)
 static void ask_fail(struct ask *ask, int status)
 {
     post_failure(ask, status);
-    ask_free(ask);
+    ask_unref(ask);
 }
 
 static int submit(struct ask *ask, struct buf *body)
@@ -201,7 +209,7 @@ static void run_build(struct job *job)
 {
     struct ask *ask = (struct ask *)job;
     if (answer_from_cache(ask)) {
-        ask_free(ask);
+        ask_unref(ask);
         return;
     }
     struct buf body;
@@ -262,7 +270,8 @@ static int read_translation(struct ask *ask, const struct chat_result *result,
 
 static void post_done(struct ask *ask)
 {
-    int status = chat_reader_end(ask->reader);
+    bool torn = atomic_load_explicit(&ask->torn, memory_order_relaxed);
+    int status = torn ? STATUS_TRUNCATED : chat_reader_end(ask->reader);
     struct chat_result result;
     chat_reader_result(ask->reader, &result);
     uint32_t used = result.prompt_tokens + result.completion_tokens;
@@ -288,6 +297,17 @@ static void post_done(struct ask *ask)
     answer_post(ask, answer);
 }
 
+/* Ends a reply, and with the last of them the ask. A later one of the same ask may wait at the
+ * worker while an earlier one is dropped here, or the other way round. */
+static void reply_drop(struct pool_reply *reply)
+{
+    struct ask *ask = reply->ctx;
+    if (reply->kind == POOL_DONE || reply->kind == POOL_FAILED)
+        ask_unref(ask);
+    reply->msg.free_fn(&reply->msg);
+    ask_unref(ask);
+}
+
 static void run_reply(struct job *job)
 {
     struct reply_job *reply_job = (struct reply_job *)job;
@@ -305,25 +325,11 @@ static void run_reply(struct job *job)
         chat_reader_reset(ask->reader);
         ask->shown = 0;
         break;
-    case POOL_DONE:
-        post_done(ask);
-        ask_free(ask);
-        break;
-    case POOL_FAILED:
-        post_failure(ask, reply->status);
-        ask_free(ask);
-        break;
+    case POOL_DONE: post_done(ask); break;
+    case POOL_FAILED: post_failure(ask, reply->status); break;
     }
-    reply->msg.free_fn(&reply->msg);
+    reply_drop(reply);
     mem_free(reply_job);
-}
-
-/* A reply nobody will read: its ask ends with it when it was the last. */
-static void reply_drop(struct pool_reply *reply)
-{
-    if (reply->kind == POOL_DONE || reply->kind == POOL_FAILED)
-        ask_free(reply->ctx);
-    reply->msg.free_fn(&reply->msg);
 }
 
 static void reply_job_free(struct msg *msg)
@@ -336,16 +342,20 @@ static void reply_job_free(struct msg *msg)
 void ask_on_reply(struct outbox *outbox, struct pool_reply *reply)
 {
     struct ask *ask = reply->ctx;
+    atomic_fetch_add_explicit(&ask->refs, 1, memory_order_relaxed);
     struct reply_job *job = mem_calloc(1, sizeof *job);
     if (job == NULL) {
+        atomic_store_explicit(&ask->torn, true, memory_order_relaxed);
         reply_drop(reply);
         return;
     }
     job->job.msg.free_fn = reply_job_free;
     job->job.run = run_reply;
     job->reply = reply;
-    if (outbox_submit(outbox, ask->key, &job->job) != STATUS_OK)
-        reply_job_free(&job->job.msg);
+    if (outbox_submit(outbox, ask->key, &job->job) == STATUS_OK)
+        return;
+    atomic_store_explicit(&ask->torn, true, memory_order_relaxed);
+    reply_job_free(&job->job.msg);
 }
 
 static struct ask *ask_create(const struct ask_from *from, uint32_t lane, uint32_t number)
@@ -353,6 +363,7 @@ static struct ask *ask_create(const struct ask_from *from, uint32_t lane, uint32
     struct ask *ask = mem_calloc(1, sizeof *ask);
     if (ask == NULL)
         return NULL;
+    atomic_init(&ask->refs, 1);
     ask->job.msg.free_fn = ask_job_free;
     ask->job.run = run_build;
     ask->server = from->server;
@@ -369,7 +380,7 @@ static int ask_submit(struct outbox *outbox, struct ask *ask)
     bool whole = ask->source != NULL && ask->text != NULL && (ask->grammar || ask->target != NULL);
     int status = whole ? outbox_submit(outbox, ask->key, &ask->job) : STATUS_NOMEM;
     if (status != STATUS_OK)
-        ask_free(ask);
+        ask_unref(ask);
     return status;
 }
 

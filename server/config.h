@@ -19,7 +19,7 @@ struct config {
     const char *log;
     const char *origins;
     uint64_t connections_max, sessions_max;
-    uint64_t idle_ms, session_ms, flush_ms, drain_ms;
+    uint64_t idle_ms, session_ms, flush_ms, drain_ms, ping_s;
 
     const char *stt_target;
     bool stt_plaintext;

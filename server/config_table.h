@@ -24,6 +24,8 @@
       "a session that sends nothing for so long ends")                                             \
     X("server", "session_ms", session_ms, NUMBER, "14400000", 1000, 604800000,                     \
       "the longest a session may last")                                                            \
+    X("server", "ping_s", ping_s, NUMBER, "30", 1, 3600,                                           \
+      "a silent client is pinged after so many seconds, given up after half as many more")         \
     X("server", "flush_ms", flush_ms, NUMBER, "10000", 100, 60000, "limit of an audio.flush")      \
     X("server", "drain_ms", drain_ms, NUMBER, "10000", 100, 60000,                                 \
       "after session.end: limit for delivering what is owed")                                      \

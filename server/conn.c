@@ -9,8 +9,10 @@
 #include "server/ask.h"
 #include "server/codec.h"
 #include "server/config.h"
+#include "server/conn_job.h"
 #include "server/directory.h"
 #include "server/front.h"
+#include "server/history.h"
 #include "server/metrics.h"
 #include "server/server.h"
 #include "server/speech.h"
@@ -21,115 +23,50 @@
 #define MS 1000LL
 /* Text messages of one connection at the workers; the next waits in the socket. */
 #define CONN_PARSING_MAX 16
-/* Kept free before a body: libwebsockets' own head (LWS_PRE is 16), then the splice. */
-#define OUT_HEAD (32 + CODEC_HEAD_MAX)
-
 static void conn_run(struct conn *conn);
 
 /* --- events out: front → worker → front → socket --- */
-
-struct encode_job {
-    struct job job;
-    struct server *server;
-    uint64_t to; /* connection or session */
-    struct event *event;
-};
-
-static void out_free(struct out *out)
-{
-    mem_free(out->block);
-    mem_free(out);
-}
-
-static void body_free(struct msg *msg)
-{
-    struct conn_body *body = (struct conn_body *)msg;
-    if (body->out != NULL)
-        out_free(body->out);
-    mem_free(body);
-}
-
-static void encode_free(struct msg *msg)
-{
-    struct encode_job *job = (struct encode_job *)msg;
-    event_free(job->event);
-    mem_free(job);
-}
-
-static struct out *out_create(const struct event *event, struct buf *bytes)
-{
-    struct out *out = mem_calloc(1, sizeof *out);
-    if (out == NULL)
-        return NULL;
-    out->len = bytes->len - OUT_HEAD;
-    out->block = buf_take(bytes, &(size_t){0});
-    out->body = out->block + OUT_HEAD;
-    out->seq = event->seq;
-    out->has_lat = event->has_lat;
-    out->lat = event->lat;
-    out->replace_key = event->replace_key;
-    out->close_code = event->close_code;
-    out->kind = event->kind;
-    out->final = event->final;
-    out->failed = event->failed != NULL;
-    out->spliced = event->spliced;
-    return out;
-}
-
-static void run_encode(struct job *job)
-{
-    static const char space[OUT_HEAD];
-    struct encode_job *encode = (struct encode_job *)job;
-    struct buf bytes;
-    buf_init(&bytes, OUT_HEAD + EVENT_BYTES_MAX);
-    buf_append(&bytes, space, sizeof space);
-    int status = codec_event_write(encode->event, &bytes);
-    struct conn_body *body = mem_calloc(1, sizeof *body);
-    struct out *out =
-        status == STATUS_OK && body != NULL ? out_create(encode->event, &bytes) : NULL;
-    if (out != NULL) {
-        lat_mark(&out->lat, LAT_SERVER, clock_mono_us());
-        body->msg = (struct msg){.kind = FRONT_BODY, .session = encode->to, .free_fn = body_free};
-        body->out = out;
-        server_post(encode->server, &body->msg);
-    } else {
-        LOG_ERROR(LOG_SESSION, encode->to, "event lost", "status=%s", status_name(status));
-        mem_free(body);
-    }
-    buf_deinit(&bytes);
-    encode_free(&job->msg);
-}
 
 /* A reader that fell behind by more than the bound will not catch up by waiting. */
 static void conn_kill_slow(struct conn *conn)
 {
     LOG_WARN(LOG_FRONT, conn->id, "client does not read, closing", "queued_bytes=%zu",
-             conn->out_bytes);
+             conn->out.bytes);
     metrics_add(METRIC_SLOW_CLOSED, 1);
     conn->state = CONN_CLOSED;
-    conn->close_code = 1008;
+    out_queue_clear(&conn->out);
     ws_kill(conn);
 }
 
+/* Something was lost that the client counts on: it is told by the close. */
+static void conn_abort(struct conn *conn, const char *what, int status)
+{
+    LOG_ERROR(LOG_FRONT, conn->id, "closing", "lost=%s status=%s", what, status_name(status));
+    conn->close_code = 1011;
+    conn->state = CONN_CLOSING;
+    ws_want_write(conn);
+}
+
+/* Nothing follows the message that ends a connection. */
 static void conn_emit(struct conn *conn, uint64_t to, struct event *event)
 {
-    struct encode_job *job = event != NULL ? mem_calloc(1, sizeof *job) : NULL;
-    if (job == NULL) {
+    if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED) {
         event_free(event);
         return;
     }
-    job->job.msg.free_fn = encode_free;
-    job->job.run = run_encode;
-    job->server = conn->front->server;
-    job->to = to;
-    job->event = event;
-    bool last = event->close_code != 0;
-    if (outbox_submit(&conn->front->outbox, conn->id, &job->job) != STATUS_OK) {
-        encode_free(&job->job.msg);
+    bool last = event != NULL && event->close_code != 0;
+    struct conn_job_to where = {
+        .server = conn->front->server, .outbox = &conn->front->outbox, .key = conn->id, .id = to};
+    int status = conn_job_encode(&where, event);
+    if (status == STATUS_NOMEM) {
+        conn_abort(conn, "event", status);
+        return;
+    }
+    if (status != STATUS_OK || ++conn->encoding > ENCODING_MAX) {
         conn_kill_slow(conn);
         return;
     }
-    if (last && conn->state != CONN_CLOSED)
+    if (last)
         conn->state = CONN_CLOSING;
 }
 
@@ -223,6 +160,7 @@ static void on_timer(struct loop_timer *timer)
     }
     if (conn->state == CONN_OPEN || conn->state == CONN_STARTING)
         conn_error(conn, "start_required", "session.start did not come within 5 s");
+    conn_run(conn);
 }
 
 struct conn *conn_create(struct front *front, struct lws *wsi)
@@ -232,7 +170,7 @@ struct conn *conn_create(struct front *front, struct lws *wsi)
         return NULL;
     conn->front = front;
     conn->wsi = wsi;
-    conn->out_tail = &conn->out_head;
+    out_queue_init(&conn->out);
     conn->parsed_tail = &conn->parsed_head;
     buf_init(&conn->text, FRAME_BYTES_MAX);
     buf_init(&conn->audio, AUDIO_PENDING_BYTES);
@@ -248,13 +186,6 @@ struct conn *conn_create(struct front *front, struct lws *wsi)
     loop_timer_start(front->loop, &conn->timer, loop_now_us(front->loop) + START_WAIT_MS * MS,
                      on_timer);
     return conn;
-}
-
-static void parsed_free(struct msg *msg)
-{
-    struct conn_parsed *parsed = (struct conn_parsed *)msg;
-    client_message_free(parsed->message);
-    mem_free(parsed);
 }
 
 static void conn_drop_session(struct conn *conn)
@@ -277,13 +208,11 @@ void conn_destroy(struct conn *conn)
     conn_drop_session(conn);
     front_unbind(front, conn->id);
     directory_remove(front->server->directory, conn->id);
-    for (struct out *out = conn->out_head, *next; out != NULL; out = next) {
-        next = out->next;
-        out_free(out);
-    }
+    out_queue_clear(&conn->out);
+    history_destroy(conn->history);
     for (struct conn_parsed *parsed = conn->parsed_head, *next; parsed != NULL; parsed = next) {
         next = parsed->next;
-        parsed_free(&parsed->msg);
+        conn_parsed_free(parsed);
     }
     buf_deinit(&conn->text);
     buf_deinit(&conn->audio);
@@ -292,41 +221,6 @@ void conn_destroy(struct conn *conn)
 }
 
 /* --- bytes in --- */
-
-struct parse_job {
-    struct job job;
-    struct server *server;
-    uint64_t conn;
-    uint64_t samples;
-    char *text;
-    size_t len;
-};
-
-static void parse_free(struct msg *msg)
-{
-    struct parse_job *job = (struct parse_job *)msg;
-    mem_free(job->text);
-    mem_free(job);
-}
-
-static void run_parse(struct job *job)
-{
-    struct parse_job *parse = (struct parse_job *)job;
-    struct conn_parsed *parsed = mem_calloc(1, sizeof *parsed);
-    struct client_message *message =
-        parsed != NULL ? client_message_parse(parse->text != NULL ? parse->text : "", parse->len)
-                       : NULL;
-    if (message != NULL) {
-        parsed->msg =
-            (struct msg){.kind = FRONT_PARSED, .session = parse->conn, .free_fn = parsed_free};
-        parsed->message = message;
-        parsed->samples = parse->samples;
-        server_post(parse->server, &parsed->msg);
-    } else {
-        mem_free(parsed);
-    }
-    parse_free(&job->msg);
-}
 
 /* Audio that is still waiting counts as arrived: it came before the message. */
 static uint64_t conn_samples(const struct conn *conn)
@@ -337,18 +231,13 @@ static uint64_t conn_samples(const struct conn *conn)
 
 static void conn_parse(struct conn *conn)
 {
-    struct parse_job *job = mem_calloc(1, sizeof *job);
-    if (job == NULL)
-        return;
-    job->job.msg.free_fn = parse_free;
-    job->job.run = run_parse;
-    job->server = conn->front->server;
-    job->conn = conn->id;
-    job->samples = conn_samples(conn);
-    job->text = buf_take(&conn->text, &job->len);
-    if (outbox_submit(&conn->front->outbox, conn->id, &job->job) != STATUS_OK) {
-        parse_free(&job->job.msg);
-        conn_kill_slow(conn);
+    struct conn_job_to to = {.server = conn->front->server,
+                             .outbox = &conn->front->outbox,
+                             .key = conn->id,
+                             .id = conn->id};
+    int status = conn_job_parse(&to, &conn->text, conn_samples(conn));
+    if (status != STATUS_OK) {
+        conn_abort(conn, "message", status);
         return;
     }
     metrics_add(METRIC_TEXT_MESSAGES, 1);
@@ -425,6 +314,8 @@ static bool feed_audio(struct conn *conn, int64_t now_us)
         return false;
     session_audio(conn->session, conn->audio.data, len, now_us);
     buf_consume(&conn->audio, len);
+    if (conn->audio.len == 0)
+        buf_deinit(&conn->audio); /* a backlog is rare, its memory is not kept for the next */
     return true;
 }
 
@@ -438,18 +329,33 @@ static bool feed_message(struct conn *conn, int64_t now_us)
     if (conn->parsed_head == NULL)
         conn->parsed_tail = &conn->parsed_head;
     session_message(conn->session, parsed->message, parsed->samples, now_us);
-    parsed_free(&parsed->msg);
+    conn_parsed_free(parsed);
     return true;
 }
 
 /* Room opens by time (audio_speed_max) or by an event of the stream; the former needs a timer. */
 #define ROOM_RETRY_US 20000
 
+/* The library takes a peer that is not read for dead. */
+#define ALIVE_US 500000
+
+/* A connection that closes is read to its end, whatever waits: the peer's Close is there, and
+ * closing with unread bytes resets the connection under our own last messages. */
+static bool must_pause(struct conn *conn)
+{
+    if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED)
+        return false;
+    return conn->audio.len > 1 || conn->state == CONN_STARTING || conn->parsing >= CONN_PARSING_MAX;
+}
+
 static void conn_pace(struct conn *conn)
 {
-    bool waiting = conn->audio.len > 1;
-    bool starting = conn->state == CONN_STARTING;
-    bool pause = waiting || starting || conn->parsing >= CONN_PARSING_MAX;
+    bool pause = must_pause(conn);
+    int64_t now_us = loop_now_us(conn->front->loop);
+    if (pause && now_us >= conn->alive_due_us) {
+        ws_alive(conn);
+        conn->alive_due_us = now_us + ALIVE_US;
+    }
     if (pause != conn->rx_paused) {
         conn->rx_paused = pause;
         ws_pause_rx(conn, pause);
@@ -459,9 +365,7 @@ static void conn_pace(struct conn *conn)
 static void conn_run(struct conn *conn)
 {
     struct loop *loop = conn->front->loop;
-    if (conn->state == CONN_CLOSED)
-        return;
-    if (conn->session == NULL) {
+    if (conn->session == NULL || conn->state == CONN_CLOSED) {
         conn_pace(conn);
         return;
     }
@@ -473,8 +377,10 @@ static void conn_run(struct conn *conn)
     int64_t due = session_tick(conn->session, now_us);
     if (waiting && now_us + ROOM_RETRY_US < due)
         due = now_us + ROOM_RETRY_US;
-    if (session_over(conn->session))
+    if (session_over(conn->session)) {
         due = INT64_MAX;
+        buf_deinit(&conn->audio);
+    }
     if (due == INT64_MAX)
         loop_timer_stop(&conn->timer);
     else
@@ -561,68 +467,67 @@ static void conn_first(struct conn *conn, struct conn_parsed *parsed)
 
 void conn_on_parsed(struct conn *conn, struct conn_parsed *parsed)
 {
-    enum client_kind kind = parsed->message->kind;
     conn->parsing--;
-    if (kind == CLIENT_BAD || kind == CLIENT_UNKNOWN)
-        metrics_add(METRIC_BAD_MESSAGES, 1);
     if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED) {
-        parsed_free(&parsed->msg);
+        conn_parsed_free(parsed);
         return;
     }
+    if (parsed->message == NULL) {
+        conn_parsed_free(parsed);
+        conn_abort(conn, "message", STATUS_NOMEM);
+        return;
+    }
+    enum client_kind kind = parsed->message->kind;
+    if (kind == CLIENT_BAD || kind == CLIENT_UNKNOWN)
+        metrics_add(METRIC_BAD_MESSAGES, 1);
     if (kind == CLIENT_NOT_UTF8) {
         conn->close_code = 1007;
         conn->state = CONN_CLOSING;
-        parsed_free(&parsed->msg);
+        conn_parsed_free(parsed);
         ws_want_write(conn);
-        return;
-    }
-    if (conn->session != NULL) {
-        parsed->next = NULL;
+    } else if (conn->session != NULL) {
         *conn->parsed_tail = parsed;
         conn->parsed_tail = &parsed->next;
     } else {
         conn_first(conn, parsed);
-        parsed_free(&parsed->msg);
+        conn_parsed_free(parsed);
     }
     conn_run(conn);
 }
 
-/* A partial that a newer one has overtaken in the queue is not worth the socket's time. */
-static bool replace_queued(struct conn *conn, struct out *out)
+/* A durable message counts as stored from here on. */
+static void conn_store(struct conn *conn, struct out *out)
 {
-    for (struct out **link = &conn->out_head; out->replace_key != 0 && *link != NULL;
-         link = &(*link)->next) {
-        struct out *old = *link;
-        if (old->replace_key != out->replace_key)
-            continue;
-        out->next = old->next;
-        *link = out;
-        if (conn->out_tail == &old->next)
-            conn->out_tail = &out->next;
-        conn->out_bytes += out->len;
-        conn->out_bytes -= old->len;
-        out_free(old);
-        metrics_add(METRIC_PARTIALS_REPLACED, 1);
-        return true;
-    }
-    return false;
+    if (conn->history == NULL)
+        conn->history = history_create();
+    /* Without memory it is sent all the same: `durable` was never promised. */
+    if (conn->history != NULL)
+        history_add(conn->history, out);
+    lat_mark(&out->lat, LAT_STORE, clock_mono_us());
 }
 
 void conn_on_body(struct conn *conn, struct conn_body *body)
 {
     struct out *out = body->out;
-    body->out = NULL;
-    body_free(&body->msg);
+    conn->encoding--;
     if (conn->state == CONN_CLOSED) {
-        out_free(out);
+        conn_body_free(body);
         return;
     }
-    if (!replace_queued(conn, out)) {
-        *conn->out_tail = out;
-        conn->out_tail = &out->next;
-        conn->out_bytes += out->len;
+    if (out == NULL) {
+        conn_abort(conn, "event", body->status);
+        conn_body_free(body);
+        conn_run(conn);
+        return;
     }
-    if (conn->out_bytes > OUT_BYTES_MAX)
+    if (out->has_lat)
+        lat_mark(&out->lat, LAT_SERVER, clock_mono_us());
+    if (out->seq > 0)
+        conn_store(conn, out);
+    if (out_queue_add(&conn->out, out))
+        metrics_add(METRIC_PARTIALS_REPLACED, 1);
+    conn_body_free(body);
+    if (conn->out.bytes > OUT_BYTES_MAX)
         conn_kill_slow(conn);
     else
         ws_want_write(conn);
@@ -647,19 +552,31 @@ void conn_goaway(struct conn *conn, uint32_t within_ms)
 {
     if (conn->session != NULL) {
         session_goaway(conn->session, within_ms, loop_now_us(conn->front->loop));
-        conn_run(conn);
     } else if (conn->state == CONN_OPEN || conn->state == CONN_STARTING) {
         conn->close_code = 1001;
         conn->state = CONN_CLOSING;
         ws_want_write(conn);
     }
+    conn_run(conn);
 }
 
 /* --- to the socket --- */
 
+void conn_abandon(struct conn *conn)
+{
+    conn->state = CONN_CLOSED;
+    out_queue_clear(&conn->out);
+}
+
 bool conn_has_output(const struct conn *conn)
 {
-    return conn->out_head != NULL || (conn->state == CONN_CLOSING && conn->close_code != 0);
+    return conn->out.head != NULL || conn_may_close(conn);
+}
+
+bool conn_may_close(const struct conn *conn)
+{
+    return conn->state == CONN_CLOSING && conn->close_code != 0 && conn->out.head == NULL &&
+           conn->encoding == 0;
 }
 
 static void count_sent(const struct out *out, size_t bytes)
@@ -681,7 +598,7 @@ static void count_sent(const struct out *out, size_t bytes)
 
 bool conn_next(struct conn *conn, char **data, size_t *len)
 {
-    struct out *out = conn->out_head;
+    struct out *out = conn->out.head;
     if (out == NULL)
         return false;
     int64_t now_us = clock_mono_us();
@@ -695,13 +612,8 @@ bool conn_next(struct conn *conn, char **data, size_t *len)
 
 void conn_sent(struct conn *conn)
 {
-    struct out *out = conn->out_head;
-    assert(out != NULL);
-    conn->out_head = out->next;
-    if (conn->out_head == NULL)
-        conn->out_tail = &conn->out_head;
-    conn->out_bytes -= out->len;
-    if (out->close_code != 0)
-        conn->close_code = out->close_code;
-    out_free(out);
+    assert(conn->out.head != NULL);
+    if (conn->out.head->close_code != 0)
+        conn->close_code = conn->out.head->close_code;
+    out_queue_pop(&conn->out);
 }

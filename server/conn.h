@@ -8,15 +8,16 @@
 #pragma once
 
 #include "base/buf.h"
-#include "base/lat.h"
-#include "base/mailbox.h"
 #include "loop/loop.h"
+#include "server/out.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct client_message;
+struct conn_body;
+struct conn_parsed;
 struct front;
+struct history;
 struct lws;
 struct session;
 struct session_answer;
@@ -28,21 +29,6 @@ enum conn_state {
     CONN_LIVE,     /* has a session */
     CONN_CLOSING,  /* the last message is queued; what comes in is dropped */
     CONN_CLOSED,   /* close is under way in libwebsockets */
-};
-
-/* A serialised event on its way to the socket. */
-struct out {
-    struct out *next;
-    char *block; /* owned; room for libwebsockets and the splice, then the body */
-    char *body;
-    size_t len;
-    uint64_t seq;
-    bool has_lat;
-    struct lat lat;
-    uint64_t replace_key;
-    int close_code;
-    int kind; /* enum event_kind */
-    bool final, failed, spliced;
 };
 
 struct conn {
@@ -65,29 +51,20 @@ struct conn {
     unsigned bad_in_row;
     bool rx_paused;
 
-    struct out *out_head, **out_tail;
-    size_t out_bytes;
-    int close_code; /* CONN_CLOSED: sent as close reason */
-};
-
-/* FRONT_PARSED. */
-struct conn_parsed {
-    struct msg msg;
-    struct conn_parsed *next;
-    struct client_message *message;
-    uint64_t samples; /* audio position when it arrived */
-};
-
-/* FRONT_BODY. */
-struct conn_body {
-    struct msg msg;
-    struct out *out; /* owned */
+    struct out_queue out;
+    unsigned encoding;       /* events at the workers */
+    struct history *history; /* made with the first durable message */
+    int close_code;          /* CONN_CLOSING: sent once the queue is empty; 0: not known yet */
+    int64_t alive_due_us;    /* while reading stops: when the library is told again that this is
+                                our doing */
 };
 
 /* NULL: at a cap or out of memory. */
 struct conn *conn_create(struct front *front, struct lws *wsi);
 /* The socket is gone. Ends the session. */
 void conn_destroy(struct conn *conn);
+/* libwebsockets closes by itself: nothing more may be sent. */
+void conn_abandon(struct conn *conn);
 
 /* Bytes of one piece of a message; `first`/`last` tell its borders, `left` what is still to come of
  * the frame. */
@@ -103,6 +80,8 @@ bool conn_next(struct conn *conn, char **data, size_t *len);
 /* What conn_next() gave has been written. */
 void conn_sent(struct conn *conn);
 bool conn_has_output(const struct conn *conn);
+/* Everything that was to be sent has been, and the socket is to be closed with close_code. */
+bool conn_may_close(const struct conn *conn);
 
 /* Messages of the front's mailbox; all are taken. */
 void conn_on_parsed(struct conn *conn, struct conn_parsed *parsed);
@@ -115,5 +94,7 @@ void conn_goaway(struct conn *conn, uint32_t within_ms);
 /* ws.c: what a connection asks of its socket. */
 void ws_want_write(struct conn *conn);
 void ws_pause_rx(struct conn *conn, bool pause);
+/* Reading has stopped by our will: the peer's silence is no sign of its death. */
+void ws_alive(struct conn *conn);
 /* Ends the socket without waiting for the peer. */
 void ws_kill(struct conn *conn);

@@ -14,14 +14,12 @@
 #include "server/ws.h"
 #include "stt/client.h"
 #include <assert.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG 4096
 /* While a context ends: how often its progress is looked at. */
 #define CLOSE_POLL_US 2000
 
@@ -65,7 +63,8 @@ static void on_close_poll(struct loop_timer *timer)
 
 static void front_close(struct front *front)
 {
-    ws_close(front);
+    if (front->lws != NULL)
+        ws_close(front);
     loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop), on_close_poll);
 }
 
@@ -99,14 +98,14 @@ static void front_stop(struct front *front)
         return;
     front->stopping = true;
     loop_accept_close(&front->accept, on_accept_closed);
-    int64_t wait_us = front->live > 0 ? STOP_MS * 1000LL : 0;
+    int64_t wait_us = front->live > 0 ? STOP_SOCKETS_MS * 1000LL : 0;
     loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop) + wait_us,
                      on_stop_deadline);
     for (uint32_t i = 0; i < front->conns_len; i++) {
         struct conn *conn = front->conns[i];
         /* A session's slot leads to the same connection: each is told once. */
         if (conn != NULL && directory_slot(conn->id) == i)
-            conn_goaway(conn, STOP_MS - 500);
+            conn_goaway(conn, STOP_SESSIONS_MS);
     }
 }
 
@@ -153,76 +152,52 @@ static void on_accept(struct loop_accept *accept, int fd)
     ws_adopt(front, fd);
 }
 
-static int listen_on(const struct sockaddr_storage *address, uint16_t *port)
+static int front_open(struct front *front)
 {
-    struct sockaddr_storage bound = *address;
-    socklen_t len =
-        address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    in_port_t *port_field = address->ss_family == AF_INET6
-                                ? &((struct sockaddr_in6 *)&bound)->sin6_port
-                                : &((struct sockaddr_in *)&bound)->sin_port;
-    if (*port != 0)
-        *port_field = htons(*port);
-    int on = 1;
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&bound, len) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&bound, &len) != 0) {
-        int saved = errno;
-        close(fd);
-        errno = saved;
-        return -1;
-    }
-    *port = ntohs(*port_field);
-    return fd;
-}
-
-static int front_open(struct front *front, const struct sockaddr_storage *address, uint16_t *port)
-{
-    enum loop_backend backend = LOOP_AUTO;
-    const struct config *config = front->server->config;
-    loop_backend_parse(config->loop, &backend);
-    int status = loop_create(&front->loop, backend);
-    if (status != STATUS_OK) {
-        LOG_ERROR(LOG_LOOP, 0, "cannot make an event loop", "backend=%s status=%s hint=%s",
-                  config->loop, status_name(status), LOG_Q("try --loop epoll"));
+    int status = server_loop_create(front->server, &front->loop);
+    if (status != STATUS_OK)
         return status;
-    }
     outbox_init(&front->outbox, front->loop, front->server->workers);
     if ((status = loop_uv_create(&front->uv, front->loop)) != STATUS_OK ||
         (status = loop_inbox_open(front->loop, &front->inbox, FRONT_INBOX, on_msg)) != STATUS_OK ||
-        (status = ws_open(front)) != STATUS_OK)
-        return status;
-    front->listen_fd = listen_on(address, port);
-    if (front->listen_fd < 0) {
-        LOG_ERROR(LOG_FRONT, 0, "cannot listen", "listen=%s error=%s hint=%s", config->listen,
-                  LOG_Q(strerror(errno)),
-                  LOG_Q("is another server on this port? choose one with --listen"));
-        return STATUS_IO;
-    }
-    return loop_accept_start(front->loop, &front->accept, front->listen_fd, on_accept);
+        (status = ws_open(front)) != STATUS_OK ||
+        (status = loop_accept_start(front->loop, &front->accept, front->listen_fd, on_accept)) !=
+            STATUS_OK)
+        LOG_ERROR(LOG_FRONT, 0, "cannot make a front", "front=%u status=%s", front->index,
+                  status_name(status));
+    return status;
 }
 
-int front_create(struct front **out, struct server *server, unsigned index,
-                 const struct sockaddr_storage *address, uint16_t *port)
+/* Undoes what front_open() got to: what libwebsockets and libuv hold is given back by turns of the
+ * loop only. */
+static void front_abort(struct front *front)
+{
+    if (front->uv != NULL) {
+        front_close(front);
+        loop_run(front->loop);
+    }
+    if (front->inbox.mailbox != NULL)
+        loop_inbox_close(&front->inbox);
+    if (front->loop != NULL)
+        loop_destroy(front->loop);
+    mem_free(front->keepalive);
+    mem_free(front->conns);
+    mem_free(front);
+}
+
+int front_create(struct front **out, struct server *server, unsigned index, int listen_fd)
 {
     struct front *front = mem_calloc(1, sizeof *front);
     if (front == NULL)
         return STATUS_NOMEM;
     front->server = server;
     front->index = index;
-    front->listen_fd = -1;
+    front->listen_fd = listen_fd;
     front->conns_len = (uint32_t)(server->config->connections_max + server->config->sessions_max);
     front->conns = mem_calloc(front->conns_len, sizeof(struct conn *));
-    int status = front->conns != NULL ? front_open(front, address, port) : STATUS_NOMEM;
+    int status = front->conns != NULL ? front_open(front) : STATUS_NOMEM;
     if (status != STATUS_OK) {
-        /* The process ends on a failed start: the kernel takes back what a half-made context holds.
-         */
-        mem_free(front->conns);
-        mem_free(front);
+        front_abort(front);
         return status;
     }
     *out = front;
@@ -240,12 +215,19 @@ int front_start(struct front *front)
 {
     char name[16];
     snprintf(name, sizeof name, "front-%u", front->index);
-    return thread_start(&front->thread, name, run, front);
+    int status = thread_start(&front->thread, name, run, front);
+    front->started = status == STATUS_OK;
+    if (!front->started)
+        LOG_ERROR(LOG_FRONT, 0, "cannot start a thread", "name=%s", name);
+    return status;
 }
 
 void front_join(struct front *front)
 {
-    pthread_join(front->thread, NULL);
+    if (front->started)
+        pthread_join(front->thread, NULL);
+    else
+        run(front); /* the start failed elsewhere: it ends here as it would there */
 }
 
 void front_free(struct front *front)
@@ -253,6 +235,7 @@ void front_free(struct front *front)
     outbox_deinit(&front->outbox);
     loop_inbox_close(&front->inbox);
     loop_destroy(front->loop);
+    mem_free(front->keepalive);
     mem_free(front->conns);
     mem_free(front);
 }

@@ -10,14 +10,15 @@
 
 #include "loop/loop.h"
 #include "server/outbox.h"
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 struct buf;
 struct conn;
 struct loop_uv;
 struct lws_context;
+struct lws_retry_bo;
 struct lws_vhost;
 struct msg;
 struct server;
@@ -30,6 +31,7 @@ struct front {
     struct loop_uv *uv;
     struct lws_context *lws;
     struct lws_vhost *vhost;
+    struct lws_retry_bo *keepalive; /* owned; of the context */
     struct loop_accept accept;
     struct loop_inbox inbox;
     struct loop_timer stop_timer;
@@ -38,14 +40,13 @@ struct front {
     uint32_t conns_len;
     uint32_t live; /* connections open here */
     bool stopping;
+    bool started; /* has a thread */
     int listen_fd;
     pthread_t thread;
 };
 
-/* `address` is the configured one; with port 0 the first front chooses and the others follow
- * `*port`. The reason of a failure is logged. */
-int front_create(struct front **out, struct server *server, unsigned index,
-                 const struct sockaddr_storage *address, uint16_t *port);
+/* Takes `listen_fd` when 0. The reason of a failure is logged. */
+int front_create(struct front **out, struct server *server, unsigned index, int listen_fd);
 int front_start(struct front *front);
 /* After FRONT_STOP was sent: waits for the thread's end. */
 void front_join(struct front *front);

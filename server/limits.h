@@ -19,6 +19,7 @@
 #define AUDIO_FAST_MS       5000   /* of continuous stop before audio_too_fast is said */
 #define AUDIO_PENDING_BYTES (2 * FRAME_BYTES_MAX) /* received, waiting for room */
 #define OUT_BYTES_MAX       1048576 /* queued to one socket; past it the socket is closed */
+#define ENCODING_MAX        1024    /* events of one connection at the workers; likewise */
 #define HISTORY_BYTES_MAX   32768   /* durable messages kept a session */
 #define HISTORY_MAX         64      /* durable messages kept a session */
 #define EVENT_BYTES_MAX     262144  /* one serialised event */
@@ -27,4 +28,5 @@
 #define WORKER_QUEUE        16384   /* jobs waiting for one worker */
 #define OUTBOX_MAX          65536   /* jobs a loop holds while workers are behind */
 #define HTTP_BODY_MAX       65536   /* answer of an HTTP endpoint */
-#define STOP_MS             5000    /* from SIGTERM to exit */
+#define STOP_SESSIONS_MS    4000    /* from SIGTERM: what is owed is delivered */
+#define STOP_SOCKETS_MS     4500 /* and then sockets are cut, so that the exit comes within 5 s */

@@ -9,17 +9,18 @@
 #include "server/config.h"
 #include "server/directory.h"
 #include "server/front.h"
+#include "server/listen.h"
 #include "server/speech.h"
+#include "server/start.h"
 #include "server/upstream.h"
 #include "stt/client.h"
 #include "translate/translate.h"
-#include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ACK_MS 500
 /* A full mailbox is tried again after this; the caller is a thread that may sleep. */
@@ -42,41 +43,6 @@ void server_post(struct server *server, struct msg *msg)
         }
         nanosleep(&(struct timespec){.tv_nsec = POST_RETRY_NS}, NULL);
     }
-}
-
-/* "127.0.0.1:8080", "[::1]:8080", "localhost:8080". Until token keys exist only loopback is
- * allowed. */
-static int parse_listen(const char *text, struct sockaddr_storage *out)
-{
-    char host[64];
-    const char *colon = strrchr(text, ':');
-    size_t len = (size_t)(colon - text);
-    const char *begin = text;
-    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-        begin++;
-        len -= 2;
-    }
-    char *end;
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    if (len == 0 || len >= sizeof host || colon[1] == '\0' || *end != '\0' || port > 65535)
-        return STATUS_INVALID;
-    snprintf(host, sizeof host, "%.*s", (int)len, begin);
-    if (strcmp(host, "localhost") == 0)
-        snprintf(host, sizeof host, "127.0.0.1");
-    memset(out, 0, sizeof *out);
-    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons((uint16_t)port);
-        return ntohl(v4->sin_addr.s_addr) >> 24 == 127 ? STATUS_OK : STATUS_AUTH;
-    }
-    if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons((uint16_t)port);
-        return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ? STATUS_OK : STATUS_AUTH;
-    }
-    return STATUS_INVALID;
 }
 
 static struct session_config session_config_from(const struct config *config)
@@ -119,16 +85,14 @@ static int make_shared(struct server *server)
     return STATUS_OK;
 }
 
-static int make_fronts(struct server *server, const struct sockaddr_storage *address)
+static int make_fronts(struct server *server, const int *listening)
 {
-    uint16_t port = 0;
     for (unsigned i = 0; i < server->config->fronts; i++) {
-        int status = front_create(&server->fronts[i], server, i, address, &port);
+        int status = front_create(&server->fronts[i], server, i, listening[i]);
         if (status != STATUS_OK)
             return status;
         server->fronts_len++;
     }
-    server->port = port;
     for (unsigned i = 0; i < server->fronts_len; i++) {
         int status = front_start(server->fronts[i]);
         if (status != STATUS_OK)
@@ -137,33 +101,74 @@ static int make_fronts(struct server *server, const struct sockaddr_storage *add
     return STATUS_OK;
 }
 
-int server_start(struct server **out, const struct config *config)
+int server_loop_create(const struct server *server, struct loop **out)
 {
-    struct sockaddr_storage address;
-    int status = parse_listen(config->listen, &address);
+    enum loop_backend backend = LOOP_AUTO;
+    const char *name = server->config->loop;
+    loop_backend_parse(name, &backend);
+    int status = loop_create(out, backend);
+    if (status != STATUS_OK)
+        LOG_ERROR(LOG_LOOP, 0, "cannot make an event loop", "loop=%s status=%s hint=%s", name,
+                  status_name(status), LOG_Q("try --loop epoll"));
+    return status;
+}
+
+static bool address_ok(const struct config *config, struct sockaddr_storage *address)
+{
+    int status = listen_parse(config->listen, address);
     if (status == STATUS_AUTH)
         LOG_ERROR(LOG_MAIN, 0, "refusing to listen beyond loopback without token keys",
                   "listen=%s hint=%s", config->listen,
                   LOG_Q("anyone could speak here; listen on 127.0.0.1 and put a proxy in front"));
     else if (status != STATUS_OK)
         LOG_ERROR(LOG_MAIN, 0, "listen is not ADDRESS:PORT", "listen=%s", LOG_Q(config->listen));
-    if (status != STATUS_OK)
-        return status;
+    return status == STATUS_OK;
+}
+
+/* What can be made without asking the system for ports. */
+static int make_rest(struct server *server, const int *listening)
+{
+    int status = make_shared(server);
+    if (status == STATUS_OK)
+        status = speech_start(server);
+    if (status == STATUS_OK)
+        status = upstream_create(&server->upstream, server);
+    return status == STATUS_OK ? make_fronts(server, listening) : status;
+}
+
+int server_start(struct server **out, const struct config *config)
+{
+    struct sockaddr_storage address;
+    if (!address_ok(config, &address) || !start_files_ok(config))
+        return STATUS_INVALID;
     struct server *server = mem_calloc(1, sizeof *server);
     if (server == NULL)
         return STATUS_NOMEM;
     server->config = config;
     server->session_config = session_config_from(config);
     server->started_us = clock_mono_us();
-    /* A failed start ends the process, which frees what was made; nothing is served before all of
-     * it stands. */
-    if ((status = make_shared(server)) != STATUS_OK ||
-        (status = speech_start(server)) != STATUS_OK ||
-        (status = upstream_create(&server->upstream, server)) != STATUS_OK ||
-        (status = make_fronts(server, &address)) != STATUS_OK)
+    /* The ports first: that they are taken is the likeliest failure, and then nothing else has
+     * begun. */
+    int listening[FRONTS_MAX];
+    unsigned fronts = (unsigned)config->fronts;
+    int status = listen_open(&address, fronts, listening, &server->port);
+    if (status != STATUS_OK) {
+        LOG_ERROR(LOG_FRONT, 0, "cannot listen", "listen=%s error=%s hint=%s", config->listen,
+                  LOG_Q(strerror(errno)),
+                  LOG_Q("is another server on this port? choose one with --listen"));
+        mem_free(server);
         return status;
-    *out = server;
-    return STATUS_OK;
+    }
+    status = make_rest(server, listening);
+    if (status == STATUS_OK) {
+        *out = server;
+        return STATUS_OK;
+    }
+    /* A front that was made closes its own. */
+    for (unsigned i = server->fronts_len; i < fronts; i++)
+        close(listening[i]);
+    server_stop(server);
+    return status;
 }
 
 uint16_t server_port(const struct server *server)
@@ -195,9 +200,13 @@ void server_stop(struct server *server)
     atomic_store_explicit(&server->stopping, true, memory_order_relaxed);
     stop_fronts(server);
     /* From here nobody holds an id: what the other threads still send is freed by server_post(). */
-    stt_client_destroy(server->stt);
-    upstream_destroy(server->upstream);
+    if (server->stt != NULL)
+        stt_client_destroy(server->stt);
+    if (server->upstream != NULL)
+        upstream_close(server->upstream);
     worker_pool_destroy(server->workers);
+    if (server->upstream != NULL)
+        upstream_destroy(server->upstream);
     for (unsigned i = 0; i < server->fronts_len; i++)
         front_free(server->fronts[i]);
     translate_cache_destroy(server->translate_cache);

@@ -54,9 +54,11 @@ struct server {
 
 /* Starts every thread and listens. On failure everything is undone and the reason logged. */
 int server_start(struct server **out, const struct config *config);
+/* The configured kind of loop; the reason of a failure is logged. */
+int server_loop_create(const struct server *server, struct loop **out);
 /* The port in use (a configured port 0 is chosen by the kernel). */
 uint16_t server_port(const struct server *server);
-/* Drains sessions for at most STOP_MS, stops every thread, frees everything. */
+/* Drains sessions for at most STOP_SESSIONS_MS, stops every thread, frees everything. */
 void server_stop(struct server *server);
 
 /*

@@ -137,13 +137,13 @@ size_t session_room(struct session *session, int64_t now_us)
 }
 
 /* Joins the odd byte kept from before with the first new one. */
-static size_t take_odd(struct session *session, const uint8_t *bytes, size_t len)
+static size_t take_odd(struct session *session, const uint8_t *bytes, size_t len, int *status)
 {
     if (!session->has_odd || len == 0)
         return 0;
     uint8_t sample[2] = {session->odd, bytes[0]};
     session->has_odd = false;
-    stt_stream_audio(session->speech, sample, sizeof sample, session->now_us);
+    *status = stt_stream_audio(session->speech, sample, sizeof sample, session->now_us);
     return 1;
 }
 
@@ -155,9 +155,12 @@ void session_audio(struct session *session, const void *pcm, size_t bytes, int64
         return;
     const uint8_t *data = pcm;
     uint64_t before = stt_stream_received(session->speech);
-    size_t used = take_odd(session, data, bytes);
+    int status = STATUS_OK;
+    size_t used = take_odd(session, data, bytes, &status);
     size_t even = (bytes - used) & ~(size_t)1;
-    if (even > 0 && stt_stream_audio(session->speech, data + used, even, now_us) != STATUS_OK)
+    if (even > 0 && status == STATUS_OK)
+        status = stt_stream_audio(session->speech, data + used, even, now_us);
+    if (status != STATUS_OK)
         session__error(session, "internal", "out of memory", 0);
     if (used + even < bytes) {
         session->odd = data[bytes - 1];
@@ -185,6 +188,10 @@ void session_waiting(struct session *session, bool waiting, int64_t now_us)
             session->waiting_since_us = 0;
         return;
     }
+    /* It is we who do not read: the client is not idle. */
+    session->idle_due_us = now_us + session->config->limits.idle_ms * MS;
+    /* It is we who do not read: the client is not idle. */
+    session->idle_due_us = now_us + session->config->limits.idle_ms * MS;
     if (session->waiting_since_us == 0)
         session->waiting_since_us = now_us;
     if (session->too_fast_said || now_us - session->waiting_since_us < AUDIO_FAST_MS * MS ||
@@ -227,7 +234,8 @@ static void start_flush(struct session *session, const char *id, uint64_t sample
  * owe. */
 static bool flush_done(struct session *session, struct session_flush *flush)
 {
-    if (flush->segment == UINT32_MAX && stt_stream_settled(session->speech) >= flush->samples)
+    bool settled = session->speech_refused || stt_stream_settled(session->speech) >= flush->samples;
+    if (flush->segment == UINT32_MAX && settled)
         flush->segment = session->segment;
     return flush->segment != UINT32_MAX && session__lanes_settled(session, flush->segment);
 }
@@ -300,7 +308,7 @@ void session_end(struct session *session, const char *reason, int close_code, in
 void session_goaway(struct session *session, uint32_t within_ms, int64_t now_us)
 {
     session->now_us = now_us;
-    if (session->ending || session->over)
+    if (session->over)
         return;
     struct event *event = event_create(EVENT_GOAWAY);
     if (event != NULL) {

@@ -16,7 +16,11 @@
 struct upstream {
     struct server *server;
     struct loop *loop;
-    struct pool *pool;
+    /* Held for reading by whoever uses the pool from another thread, for writing while the pool
+     * goes away: workers still run what the fronts have left them. */
+    pthread_rwlock_t lock;
+    struct pool *pool;    /* NULL once it closes */
+    struct pool *closing; /* the loop's */
     struct outbox outbox;
     pthread_t thread;
     struct loop_inbox control; /* main asks for the close here: pools are closed on their loop */
@@ -31,7 +35,7 @@ static void on_reply(void *ctx, struct pool_reply *reply)
 static void on_pool_closed(void *ctx)
 {
     struct upstream *upstream = ctx;
-    upstream->pool = NULL;
+    upstream->closing = NULL;
     loop_stop(upstream->loop);
 }
 
@@ -40,7 +44,11 @@ static void on_control(struct loop_inbox *inbox, struct msg *msg)
     struct upstream *upstream =
         (struct upstream *)((char *)inbox - offsetof(struct upstream, control));
     msg->free_fn(msg);
-    pool_close(upstream->pool, on_pool_closed, upstream);
+    pthread_rwlock_wrlock(&upstream->lock);
+    upstream->closing = upstream->pool;
+    upstream->pool = NULL;
+    pthread_rwlock_unlock(&upstream->lock);
+    pool_close(upstream->closing, on_pool_closed, upstream);
 }
 
 static void *run(void *ctx)
@@ -74,9 +82,8 @@ int upstream_create(struct upstream **out, struct server *server)
     if (upstream == NULL)
         return STATUS_NOMEM;
     upstream->server = server;
-    enum loop_backend backend = LOOP_AUTO;
-    loop_backend_parse(server->config->loop, &backend);
-    int status = loop_create(&upstream->loop, backend);
+    pthread_rwlock_init(&upstream->lock, NULL);
+    int status = server_loop_create(server, &upstream->loop);
     if (status != STATUS_OK)
         goto fail;
     outbox_init(&upstream->outbox, upstream->loop, server->workers);
@@ -88,12 +95,18 @@ int upstream_create(struct upstream **out, struct server *server)
     if (status == STATUS_OK)
         status = thread_start(&upstream->thread, "upstream", run, upstream);
     if (status != STATUS_OK)
-        goto fail_loop;
+        goto fail_pool;
     *out = upstream;
     return STATUS_OK;
+fail_pool:
+    if (upstream->control.mailbox != NULL)
+        loop_inbox_close(&upstream->control);
+    pool_close(upstream->pool, on_pool_closed, upstream);
+    loop_run(upstream->loop);
 fail_loop:
     loop_destroy(upstream->loop);
 fail:
+    pthread_rwlock_destroy(&upstream->lock);
     mem_free(upstream);
     return status;
 }
@@ -103,7 +116,7 @@ static void control_free(struct msg *msg)
     mem_free(msg);
 }
 
-void upstream_destroy(struct upstream *upstream)
+void upstream_close(struct upstream *upstream)
 {
     struct msg *msg = mem_calloc(1, sizeof *msg);
     assert(msg != NULL);
@@ -111,35 +124,57 @@ void upstream_destroy(struct upstream *upstream)
     int status = mailbox_send(upstream->control.mailbox, msg);
     assert(status == STATUS_OK);
     pthread_join(upstream->thread, NULL);
+}
+
+void upstream_destroy(struct upstream *upstream)
+{
+    assert(upstream->pool == NULL);
     outbox_deinit(&upstream->outbox);
     loop_inbox_close(&upstream->control);
     loop_destroy(upstream->loop);
+    pthread_rwlock_destroy(&upstream->lock);
     mem_free(upstream);
 }
 
 int upstream_submit(struct upstream *upstream, struct pool_request *request)
 {
-    return pool_submit(upstream->pool, request);
+    pthread_rwlock_rdlock(&upstream->lock);
+    int status = upstream->pool != NULL ? pool_submit(upstream->pool, request) : STATUS_CLOSED;
+    pthread_rwlock_unlock(&upstream->lock);
+    return status;
 }
 
 void upstream_cancel(struct upstream *upstream, uint64_t session, uint64_t id)
 {
+    pthread_rwlock_rdlock(&upstream->lock);
     /* A full mailbox only means that the request ends by its deadline instead. */
-    (void)pool_cancel(upstream->pool, session, id);
+    if (upstream->pool != NULL)
+        (void)pool_cancel(upstream->pool, session, id);
+    pthread_rwlock_unlock(&upstream->lock);
 }
 
 void upstream_settle(struct upstream *upstream, uint32_t estimate, uint32_t used)
 {
-    pool_settle(upstream->pool, estimate, used);
+    pthread_rwlock_rdlock(&upstream->lock);
+    if (upstream->pool != NULL)
+        pool_settle(upstream->pool, estimate, used);
+    pthread_rwlock_unlock(&upstream->lock);
 }
 
-bool upstream_ready(const struct upstream *upstream)
+bool upstream_ready(struct upstream *upstream)
 {
-    return pool_ready(upstream->pool);
+    pthread_rwlock_rdlock(&upstream->lock);
+    bool ready = upstream->pool != NULL && pool_ready(upstream->pool);
+    pthread_rwlock_unlock(&upstream->lock);
+    return ready;
 }
 
 void upstream_stats(struct upstream *upstream, struct pool_stats *pool, struct loop_stats *loop)
 {
-    pool_stats(upstream->pool, pool);
+    *pool = (struct pool_stats){0};
+    pthread_rwlock_rdlock(&upstream->lock);
+    if (upstream->pool != NULL)
+        pool_stats(upstream->pool, pool);
+    pthread_rwlock_unlock(&upstream->lock);
     loop_stats(upstream->loop, loop);
 }

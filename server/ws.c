@@ -18,8 +18,6 @@
 #define WS_HEADER_BYTES 8192  /* of one HTTP request */
 #define WS_HEADER_POOL  512   /* requests being read at once */
 #define WS_HEADER_SECS  5     /* for sending a whole HTTP request */
-#define WS_PING_SECS    30    /* a silent peer is asked */
-#define WS_HANGUP_SECS  45    /* and given up */
 
 /* The library keeps one of these a WebSocket and one a plain request. */
 struct ws_user {
@@ -41,6 +39,11 @@ void ws_pause_rx(struct conn *conn, bool pause)
 {
     lws_rx_flow_control(conn->wsi, pause ? 0 : 1);
     loop_uv_kick(conn->front->uv);
+}
+
+void ws_alive(struct conn *conn)
+{
+    lws_validity_confirmed(conn->wsi);
 }
 
 void ws_kill(struct conn *conn)
@@ -74,7 +77,7 @@ static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t le
 static int on_close_timer(struct lws *wsi, struct ws_user *user)
 {
     struct conn *conn = user->conn;
-    if (conn->state != CONN_CLOSING || conn->close_code == 0)
+    if (!conn_may_close(conn))
         return 0;
     conn->state = CONN_CLOSED;
     lws_close_reason(wsi, (enum lws_close_status)conn->close_code, NULL, 0);
@@ -88,10 +91,11 @@ static int on_writeable(struct lws *wsi, struct ws_user *user)
     struct conn *conn = user->conn;
     char *data;
     size_t len;
+    /* The library's own Close may still be on its way; nothing follows it. */
     if (conn->state == CONN_CLOSED)
-        return -1;
+        return 0;
     if (!conn_next(conn, &data, &len)) {
-        if (conn->state == CONN_CLOSING && conn->close_code != 0) {
+        if (conn_may_close(conn)) {
             lws_set_timer_usecs(wsi, 1);
             loop_uv_kick(conn->front->uv);
         }
@@ -112,10 +116,25 @@ static bool close_code_valid(unsigned code)
            (code >= 3000 && code <= 4999);
 }
 
+/* A peer that closes still reads until our Close: what waits for the socket goes before it. The
+ * library keeps, in order, what the kernel does not take at once. */
+static void send_rest(struct lws *wsi, struct conn *conn)
+{
+    char *data;
+    size_t len;
+    while (conn->state != CONN_CLOSED && conn_next(conn, &data, &len)) {
+        if (lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_TEXT) < 0)
+            return;
+        conn_sent(conn);
+    }
+}
+
 /* The library echoes a peer's close as it came; what RFC 6455 §5.5.1 forbids is answered properly
  * here. */
-static int on_peer_close(struct lws *wsi, const uint8_t *payload, size_t len)
+static int on_peer_close(struct lws *wsi, struct ws_user *user, const uint8_t *payload, size_t len)
 {
+    if (user->conn != NULL)
+        send_rest(wsi, user->conn);
     if (len == 0)
         return 0;
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
@@ -139,7 +158,11 @@ static int on_stream(struct lws *wsi, enum lws_callback_reasons reason, void *us
     case LWS_CALLBACK_RECEIVE: return user->conn != NULL ? on_receive(wsi, user, in, len) : -1;
     case LWS_CALLBACK_SERVER_WRITEABLE: return user->conn != NULL ? on_writeable(wsi, user) : -1;
     case LWS_CALLBACK_TIMER: return user->conn != NULL ? on_close_timer(wsi, user) : 0;
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(wsi, in, len);
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(wsi, user, in, len);
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        if (user->conn != NULL)
+            conn_abandon(user->conn);
+        return 0;
     case LWS_CALLBACK_CLOSED:
         if (user->conn != NULL)
             conn_destroy(user->conn);
@@ -160,7 +183,8 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
         if (strcasecmp(in, "websocket") != 0)
             return -1; /* h2c would be silent for ever */
         return http_upgrade_allowed(front_of(wsi), wsi) ? 0 : -1;
-    case LWS_CALLBACK_RAW_ADOPT: return -1; /* CONNECT and the like */
+    case LWS_CALLBACK_RAW_ADOPT: return -1;   /* CONNECT and the like */
+    case LWS_CALLBACK_ESTABLISHED: return -1; /* a WebSocket of nobody's */
     case LWS_CALLBACK_CLOSED_HTTP:
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
         if (reply != NULL)
@@ -174,11 +198,6 @@ static const struct lws_protocols protocols[] = {
     {.name = "http", .callback = on_http, .per_session_data_size = sizeof(struct http_reply)},
     {.name = "sotto.v1", .callback = on_stream, .per_session_data_size = sizeof(struct ws_user)},
     {0},
-};
-
-static const lws_retry_bo_t keepalive = {
-    .secs_since_valid_ping = WS_PING_SECS,
-    .secs_since_valid_hangup = WS_HANGUP_SECS,
 };
 
 static void on_lws_log(int level, const char *line)
@@ -196,6 +215,13 @@ int ws_open(struct front *front)
 {
     lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
     void *loops[] = {loop_uv_get(front->uv)};
+    uint16_t ping_s = (uint16_t)front->server->config->ping_s;
+    /* Borrowed by the context for its life. */
+    front->keepalive = mem_calloc(1, sizeof *front->keepalive);
+    if (front->keepalive == NULL)
+        return STATUS_NOMEM;
+    front->keepalive->secs_since_valid_ping = ping_s;
+    front->keepalive->secs_since_valid_hangup = (uint16_t)(ping_s + (ping_s + 1) / 2);
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
@@ -211,7 +237,7 @@ int ws_open(struct front *front)
         .timeout_secs_ah_idle = WS_HEADER_SECS,
         .keepalive_timeout = WS_HEADER_SECS,
         .fd_limit_per_thread = (unsigned)front->server->config->connections_max + 64,
-        .retry_and_idle_policy = &keepalive,
+        .retry_and_idle_policy = front->keepalive,
         .server_string = "sotto",
         .gid = -1,
         .uid = -1,

@@ -1,0 +1,89 @@
+#include "server/conn_job.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "server/event.h"
+#include "server/message.h"
+#include "server/out.h"
+#include "server/outbox.h"
+#include "server/server.h"
+
+void conn_parsed_free(struct conn_parsed *parsed)
+{
+    client_message_free(parsed->message);
+    mem_free(parsed->text);
+    mem_free(parsed);
+}
+
+static void parsed_msg_free(struct msg *msg)
+{
+    conn_parsed_free((struct conn_parsed *)msg);
+}
+
+static void run_parse(struct job *job)
+{
+    struct conn_parsed *parsed = (struct conn_parsed *)job;
+    parsed->message = client_message_parse(parsed->text != NULL ? parsed->text : "", parsed->len);
+    mem_free(parsed->text);
+    parsed->text = NULL;
+    server_post(parsed->server, &job->msg);
+}
+
+int conn_job_parse(const struct conn_job_to *to, struct buf *text, uint64_t samples)
+{
+    struct conn_parsed *parsed = mem_calloc(1, sizeof *parsed);
+    if (parsed == NULL)
+        return STATUS_NOMEM;
+    parsed->job.msg =
+        (struct msg){.kind = FRONT_PARSED, .session = to->id, .free_fn = parsed_msg_free};
+    parsed->job.run = run_parse;
+    parsed->server = to->server;
+    parsed->samples = samples;
+    parsed->text = buf_take(text, &parsed->len);
+    int status = outbox_submit(to->outbox, to->key, &parsed->job);
+    if (status != STATUS_OK)
+        conn_parsed_free(parsed);
+    return status;
+}
+
+void conn_body_free(struct conn_body *body)
+{
+    event_free(body->event);
+    out_unref(body->out);
+    mem_free(body);
+}
+
+static void body_msg_free(struct msg *msg)
+{
+    conn_body_free((struct conn_body *)msg);
+}
+
+static void run_encode(struct job *job)
+{
+    struct conn_body *body = (struct conn_body *)job;
+    body->status = out_create(&body->out, body->event);
+    event_free(body->event);
+    body->event = NULL;
+    if (body->out != NULL && body->out->has_lat)
+        lat_mark(&body->out->lat, LAT_SERVER, clock_mono_us());
+    server_post(body->server, &job->msg);
+}
+
+int conn_job_encode(const struct conn_job_to *to, struct event *event)
+{
+    struct conn_body *body = event != NULL ? mem_calloc(1, sizeof *body) : NULL;
+    if (body == NULL) {
+        event_free(event);
+        return STATUS_NOMEM;
+    }
+    body->job.msg = (struct msg){.kind = FRONT_BODY, .session = to->id, .free_fn = body_msg_free};
+    body->job.run = run_encode;
+    body->server = to->server;
+    body->event = event;
+    int status = outbox_submit(to->outbox, to->key, &body->job);
+    if (status != STATUS_OK)
+        conn_body_free(body);
+    return status;
+}

@@ -1,0 +1,50 @@
+#include "server/start.h"
+
+#include "base/log.h"
+#include "server/config.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES 256
+
+/* True when a line of `file` begins with `mark`; any first byte will do for NULL. */
+static bool holds(FILE *file, const char *mark)
+{
+    char line[LINE_MAX_BYTES];
+    while (fgets(line, sizeof line, file) != NULL)
+        if (mark == NULL || strncmp(line, mark, strlen(mark)) == 0)
+            return true;
+    return false;
+}
+
+static bool file_ok(const char *option, const char *path, const char *mark)
+{
+    if (path[0] == '\0')
+        return true;
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        LOG_ERROR(LOG_MAIN, 0, "cannot read a configured file", "option=%s file=%s error=%s",
+                  LOG_Q(option), LOG_Q(path), LOG_Q(strerror(errno)));
+        return false;
+    }
+    errno = 0;
+    bool ok = holds(file, mark);
+    if (!ok)
+        LOG_ERROR(LOG_MAIN, 0, "a configured file is not usable", "option=%s file=%s error=%s",
+                  LOG_Q(option), LOG_Q(path),
+                  LOG_Q(errno != 0     ? strerror(errno)
+                        : mark != NULL ? "there is no certificate in it"
+                                       : "it is empty"));
+    fclose(file);
+    return ok;
+}
+
+bool start_files_ok(const struct config *config)
+{
+    static const char pem[] = "-----BEGIN ";
+    bool google = strcmp(config->stt_credentials, "google") == 0;
+    return file_ok("[stt] ca", config->stt_ca, pem) &&
+           file_ok("[stt] credentials", google ? "" : config->stt_credentials, NULL) &&
+           file_ok("[chat] ca", config->chat_ca, pem);
+}
