@@ -300,7 +300,6 @@ static void on_request(void *ctx, const struct h2_request *request)
 static void server_closed(void *ctx)
 {
     struct local_chat *chat = ctx;
-    loop_inbox_close(&chat->inbox);
     loop_stop(chat->loop);
 }
 
@@ -395,6 +394,9 @@ static int server_start(struct local_chat *chat, const struct local_chat_config 
 
 static void chat_free(struct local_chat *chat)
 {
+    /* Only now: whoever asked for the stop may still have been inside mailbox_send() when it was read. */
+    if (chat->inbox.mailbox != NULL)
+        loop_inbox_close(&chat->inbox);
     if (chat->loop != NULL)
         loop_destroy(chat->loop);
     local_grammar_destroy(chat->grammar);
@@ -432,8 +434,6 @@ int local_chat_start(struct local_chat **out, const struct local_chat_config *co
         /* The loop has no thread: it runs here until the server is closed. */
         mailbox_send(chat->inbox.mailbox, &chat->stop);
         loop_run(chat->loop);
-    } else if (chat->inbox.mailbox != NULL) {
-        loop_inbox_close(&chat->inbox);
     }
     chat_free(chat);
     return status;

@@ -107,7 +107,6 @@ static void on_cancel(void *ctx, uint64_t id)
 static void on_closed(void *ctx)
 {
     struct fixture *f = ctx;
-    loop_inbox_close(&f->inbox);
     loop_stop(f->loop);
 }
 
@@ -157,6 +156,7 @@ static void fixture_destroy(struct fixture *f)
     sem_destroy(&f->quiet);
     CHECK_EQ(mailbox_send(f->inbox.mailbox, &f->stop), 0);
     pthread_join(f->thread, NULL);
+    loop_inbox_close(&f->inbox);
     loop_destroy(f->loop);
     unlink(f->ca);
     rmdir(f->dir);
