@@ -43,12 +43,14 @@ struct session {
     struct client_settings next;     /* from segment `next_from` on */
     struct arena *next_arena;        /* NULL: no update pending */
     uint32_t next_from;
+    uint32_t settings_from; /* first segment the effective ones are for */
 
     struct stt_stream *speech;
     bool heard; /* the speech API has answered this session at least once */
     bool speech_degraded;
     bool speech_refused;
     uint32_t segment; /* newest segment with a final transcript */
+    uint32_t begun;   /* newest segment of which anything was told */
     uint64_t seq;
     uint8_t odd; /* the byte of half a sample */
     bool has_odd;
@@ -89,6 +91,8 @@ void session__health(struct session *session, bool degraded, const char *what, c
 
 /* session_speech.c */
 int session__speech_open(struct session *session, uint64_t seed);
+/* The stream itself waits for the next segment, or the next call. */
+void session__speech_update(struct session *session, const struct client_settings *update);
 
 /* session_lanes.c */
 void session__lanes_apply(struct session *session);

@@ -47,11 +47,18 @@ static uint64_t replace_key(enum event_kind kind, uint32_t lane, uint32_t segmen
     return (uint64_t)(kind + 1) << 56 | (uint64_t)(lane & 0xffffff) << 32 | segment;
 }
 
+/* What is still to come for segments from before an update is finals only: whether their partials
+ * were wanted is no longer known. */
+static bool partial_wanted(const struct session *session, uint32_t segment)
+{
+    return session->settings.partials && segment >= session->settings_from;
+}
+
 static void on_translate_show(void *ctx, const struct translate_show *show)
 {
     struct session_lane *lane = ctx;
     struct session *session = lane->session;
-    if (!show->final && !session->settings.partials)
+    if (!show->final && !partial_wanted(session, show->segment))
         return;
     if (show->final)
         note_health(session, show->failed, &session->translation_degraded, "translation");
@@ -92,7 +99,7 @@ static void on_grammar_cancel(void *ctx, uint32_t ask)
 static void on_grammar_show(void *ctx, const struct grammar_show *show)
 {
     struct session *session = ctx;
-    if (!show->final && !session->settings.partials)
+    if (!show->final && !partial_wanted(session, show->segment))
         return;
     if (show->final)
         note_health(session, show->failed, &session->grammar_degraded, "grammar");
@@ -130,8 +137,7 @@ static struct session_lane *lane_by_target(struct session *session, const char *
 {
     for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
         struct session_lane *lane = &session->lanes[i];
-        if (lane->lane != NULL && !lane->removed &&
-            strcasecmp(translate_lane_target(lane->lane), target) == 0)
+        if (lane->lane != NULL && strcasecmp(translate_lane_target(lane->lane), target) == 0)
             return lane;
     }
     return NULL;
@@ -150,6 +156,7 @@ static struct session_lane *lane_slot(struct session *session)
             oldest = lane;
     }
     assert(oldest != NULL);
+    translate_lane_give_up(oldest->lane, session->now_us);
     translate_lane_destroy(oldest->lane);
     oldest->lane = NULL;
     return oldest;
@@ -206,9 +213,15 @@ void session__lanes_apply(struct session *session)
         if (lane->lane != NULL && !wanted(session, translate_lane_target(lane->lane)))
             lane->removed = true;
     }
-    for (unsigned i = 0; i < session->settings.targets_len; i++)
-        if (lane_by_target(session, session->settings.targets[i]) == NULL)
+    for (unsigned i = 0; i < session->settings.targets_len; i++) {
+        /* One that is leaving stays instead: a second lane of a language would not know what the
+         * first still owes, and finals come in order. */
+        struct session_lane *lane = lane_by_target(session, session->settings.targets[i]);
+        if (lane != NULL)
+            lane->removed = false;
+        else
             lane_add(session, session->settings.targets[i]);
+    }
     session->grammar_removed = !session->settings.grammar;
     if (session->settings.grammar && session->grammar == NULL)
         grammar_add(session);
@@ -227,14 +240,17 @@ void session__lanes_source(struct session *session, const struct stt_transcript 
 {
     struct buf text;
     buf_init(&text, SEGMENT_TEXT_MAX);
-    buf_puts(&text, transcript->committed);
-    buf_puts(&text, transcript->tentative);
-    bool ask = buf_status(&text) == STATUS_OK && text.len > 0 &&
-               (transcript->final || session->settings.partials);
+    bool ask = transcript->final;
+    if (!ask && session->settings.partials) {
+        buf_puts(&text, transcript->committed);
+        buf_puts(&text, transcript->tentative);
+        ask = buf_status(&text) == STATUS_OK && text.len > 0;
+    }
+    /* A final needs no copy, so that none is lost for want of memory or for its length. */
     struct translate_source source = {.segment = transcript->segment,
                                       .rev = transcript->rev,
                                       .final = transcript->final,
-                                      .text = text.data,
+                                      .text = transcript->final ? transcript->committed : text.data,
                                       .start_ms = transcript->start_ms,
                                       .end_ms = transcript->end_ms,
                                       .lat = transcript->lat};
@@ -293,6 +309,8 @@ bool session__lanes_settled(const struct session *session, uint32_t segment)
 void session_answer(struct session *session, const struct session_answer *answer, int64_t now_us)
 {
     session->now_us = now_us;
+    if (session->over)
+        return;
     session->usage.tokens_in += answer->tokens_in;
     session->usage.tokens_out += answer->tokens_out;
     session->usage.cached += answer->cached ? 1 : 0;

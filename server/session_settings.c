@@ -83,6 +83,7 @@ static void take_next(struct session *session)
     session->settings = session->next;
     session->arena = session->next_arena;
     session->next_arena = NULL;
+    session->settings_from = session->next_from;
     session__lanes_apply(session);
 }
 
@@ -104,8 +105,12 @@ void session__settings_update(struct session *session, const struct client_setti
         arena_destroy(session->next_arena);
     session->next = next;
     session->next_arena = arena;
-    bool open = stt_stream_segment_open(session->speech);
-    session->next_from = stt_stream_segment(session->speech) + (open ? 1 : 0);
+    /* A segment whose words were taken back may go on under its number: what was shown of it
+     * counts, open or not. */
+    uint32_t segment = stt_stream_segment(session->speech);
+    session__speech_update(session, update);
+    bool open = stt_stream_segment_open(session->speech) || session->begun == segment;
+    session->next_from = segment + (open ? 1 : 0);
     struct event *event = event_create(EVENT_UPDATED);
     if (event != NULL)
         event_copy_settings(event, &session->next);

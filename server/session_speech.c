@@ -57,6 +57,7 @@ static void on_transcript(void *ctx, const struct stt_transcript *transcript)
     struct session *session = ctx;
     session->heard = true;
     session__settings_segment(session, transcript->segment);
+    session->begun = transcript->segment;
     if (transcript->final)
         session->segment = transcript->segment;
     if (transcript->final || session->settings.partials)
@@ -123,19 +124,34 @@ int session__speech_open(struct session *session, uint64_t seed)
         .model = config->stt_model,
         .punctuation = config->punctuation,
         .partials = true,
-        .agreement = (unsigned)STABILITY_MEDIUM,
+        .agreement = (unsigned)session->settings.stability,
         .block_ms = config->block_ms,
         .idle_close_ms = config->idle_close_ms,
         .ring_ms = config->ring_ms,
         .stream_soft_ms = config->stream_soft_ms,
         .stream_hard_ms = config->stream_hard_ms,
         .seed = seed,
+        .vocabulary = session->settings.vocabulary,
+        .vocabulary_len = session->settings.vocabulary_len,
     };
     return stt_stream_create(&session->speech, &stream, &stream_ops, session);
+}
+
+void session__speech_update(struct session *session, const struct client_settings *update)
+{
+    if (update->has & HAS_STABILITY)
+        stt_stream_agreement(session->speech, (unsigned)update->stability);
+    if ((update->has & HAS_VOCABULARY) &&
+        stt_stream_vocabulary(session->speech, update->vocabulary, update->vocabulary_len) !=
+            STATUS_OK)
+        LOG_WARN(LOG_STT, session->id, "vocabulary not taken: out of memory", "words=%u",
+                 update->vocabulary_len);
 }
 
 void session_stt(struct session *session, struct stt_event *event, int64_t now_us)
 {
     session->now_us = now_us;
+    if (session->over)
+        return;
     stt_stream_event(session->speech, event, now_us);
 }

@@ -509,6 +509,18 @@ uint32_t translate_lane_owed(const struct translate_lane *lane)
     return segment != NULL ? segment->number : 0;
 }
 
+void translate_lane_give_up(struct translate_lane *lane, int64_t now_us)
+{
+    assert(!lane->settling);
+    partial_cancel(lane);
+    while (translate_lane_owed(lane) != 0) {
+        head_evict(lane, now_us);
+        /* What waited behind it may be there already. */
+        while (show_next(lane, now_us)) {
+        }
+    }
+}
+
 const char *translate_lane_target(const struct translate_lane *lane)
 {
     return lane->config.target;

@@ -91,6 +91,8 @@ int64_t translate_lane_tick(struct translate_lane *lane, int64_t now_us);
 /* Oldest segment whose final source has come and whose final has not been shown yet; 0 when nothing
  * is owed. */
 uint32_t translate_lane_owed(const struct translate_lane *lane);
+/* Everything owed is shown now, as failed for want of room: for a lane that has to go. */
+void translate_lane_give_up(struct translate_lane *lane, int64_t now_us);
 const char *translate_lane_target(const struct translate_lane *lane);
 
 /* Worker side. */

@@ -533,6 +533,8 @@ static void session_run(uint64_t seed, unsigned index, uint64_t minutes, struct 
     s->now_us = s->frame_us = 1000000;
     rng_init(&s->rng, seed ^ (0x9e3779b97f4a7c15u * (index + 1)));
     s->provider.rng = &s->rng;
+    s->provider.rate = SIM_RATE;
+    s->provider.tag = "";
     session_configure(s);
     session_manner(s);
     script_create(s, minutes * 60 * SIM_RATE);

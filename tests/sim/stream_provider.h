@@ -87,6 +87,8 @@ struct sim_manner {
 
 struct sim_provider {
     struct rng *rng;
+    uint32_t rate;   /* samples a second */
+    const char *tag; /* within every word; "" for none */
     struct sim_manner manner;
     const struct sim_word *words;
     size_t words_len;
@@ -198,14 +200,15 @@ static inline void sim_print(struct sim_provider *p, char *text, size_t from, si
     size_t at = (size_t)snprintf(text, SIM_TEXT_MAX, "%s", sim_chance(p, 30) ? " " : "");
     text[at] = '\0';
     for (size_t i = from; i < to && at + 32 < SIM_TEXT_MAX; i++)
-        at += (size_t)snprintf(text + at, SIM_TEXT_MAX - at, "%s%c%zu%s", i > from ? " " : "",
-                               final && i == from ? 'W' : 'w', i,
+        at += (size_t)snprintf(text + at, SIM_TEXT_MAX - at, "%s%c%s%zu%s", i > from ? " " : "",
+                               final && i == from ? 'W' : 'w', p->tag, i,
                                final && (i + 1 == to || i % 9 == 0) ? "," : "");
 }
 
-static inline int64_t sim_rel_us(const struct sim_call *call, uint64_t position)
+static inline int64_t sim_rel_us(const struct sim_provider *p, const struct sim_call *call,
+                                 uint64_t position)
 {
-    return (int64_t)((position - call->base) * 1000000 / SIM_RATE);
+    return (int64_t)((position - call->base) * 1000000 / p->rate);
 }
 
 static inline void sim_send(struct sim_provider *p, struct sim_call *call, struct sim_reply *reply,
@@ -229,7 +232,7 @@ static inline void sim_add_final(struct sim_provider *p, struct sim_call *call,
     sim_print(p, text, call->final_words, to, true);
     if (!p->manner.truthful && sim_chance(p, 30))
         snprintf(text + strlen(text) / 2, 32, " lie%u", p->lies++);
-    sim_add_result(reply, text, true, 0, sim_rel_us(call, end));
+    sim_add_result(reply, text, true, 0, sim_rel_us(p, call, end));
     p->finals++;
     p->partial_finals += to < call->heard_words;
     call->final_words = to;
@@ -242,7 +245,7 @@ static inline void sim_add_interim(struct sim_provider *p, struct sim_call *call
 {
     char text[SIM_TEXT_MAX];
     size_t from = call->final_words, to = call->heard_words;
-    int64_t end_us = sim_rel_us(call, call->heard_to);
+    int64_t end_us = sim_rel_us(p, call, call->heard_to);
     p->interims++;
     if (!exact && to - from > 1 && sim_chance(p, p->manner.shrink))
         to -= 1 + rng_below(p->rng, to - from - 1 > 2 ? 2 : 1);
@@ -279,7 +282,7 @@ static inline void sim_on_decode(struct sim_provider *p, struct sim_call *call)
     struct sim_reply *reply = sim_reply_create();
     const struct sim_word *last = &p->words[call->heard_words - 1];
     size_t count = call->heard_words - call->final_words;
-    bool pause = call->heard_to >= last->end + (uint64_t)p->manner.pause * SIM_MS;
+    bool pause = call->heard_to >= last->end + (uint64_t)p->manner.pause * p->rate / 1000;
     if (pause)
         sim_add_final(p, call, reply, call->heard_words);
     else if (count > 1 && sim_chance(p, p->manner.split))
@@ -309,7 +312,7 @@ static inline void sim_hear(struct sim_provider *p, struct sim_call *call, uint6
     if (call->heard_words == call->final_words) {
         if (!call->finished && sim_chance(p, 1) && call->final_to < end) {
             struct sim_reply *reply = sim_reply_create();
-            sim_add_result(reply, sim_chance(p, 50) ? "" : " .", true, 0, sim_rel_us(call, end));
+            sim_add_result(reply, sim_chance(p, 50) ? "" : " .", true, 0, sim_rel_us(p, call, end));
             call->final_to = end;
             sim_send(p, call, reply, sim_us(p, 10, 100));
         }
