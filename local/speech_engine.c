@@ -61,6 +61,7 @@ struct local_engine {
     struct local_recognizer *free[LOCAL_DECODERS_MAX];
     unsigned free_len;
     unsigned created, decoders;
+    unsigned place_wait_ms;
     pthread_t threads[LOCAL_DECODE_THREADS_MAX];
     unsigned threads_len;
 };
@@ -180,8 +181,8 @@ static int speaker_take(void *ctx, struct local_recognizer **out)
     int64_t now_us = clock_mono_us();
     if (speaker->wait_us == 0)
         speaker->wait_us = now_us;
-    return now_us - speaker->wait_us < (int64_t)LOCAL_PLACE_WAIT_MS * 1000 ? STATUS_AGAIN
-                                                                           : STATUS_LIMIT;
+    return now_us - speaker->wait_us < (int64_t)engine->place_wait_ms * 1000 ? STATUS_AGAIN
+                                                                             : STATUS_LIMIT;
 }
 
 static void speaker_done(void *ctx)
@@ -489,6 +490,7 @@ int local_engine_create(struct local_engine **out, const struct local_engine_con
     pthread_cond_init(&engine->work, &attr);
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&engine->lock, NULL);
+    engine->place_wait_ms = config->place_wait_ms > 0 ? config->place_wait_ms : LOCAL_PLACE_WAIT_MS;
     int status = 0;
     if (config->model_dir != NULL) {
         engine->model_dir = mem_strdup(config->model_dir);

@@ -16,8 +16,9 @@
 struct local_engine;
 
 struct local_engine_config {
-    const char *model_dir; /* NULL: Debian's */
-    unsigned decoders;     /* 0: as many as the machine carries, measured */
+    const char *model_dir;  /* NULL: Debian's */
+    unsigned decoders;      /* 0: as many as the machine carries, measured */
+    unsigned place_wait_ms; /* 0: LOCAL_PLACE_WAIT_MS */
 };
 
 extern const struct local_speech_engine_ops local_engine_ops; /* ctx: the struct local_engine */
