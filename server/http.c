@@ -1,18 +1,15 @@
 #include "server/http.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "loop/loop.h"
-#include "pool/pool.h"
 #include "server/config.h"
 #include "server/directory.h"
 #include "server/front.h"
 #include "server/metrics.h"
+#include "server/report.h"
 #include "server/server.h"
 #include "server/upstream.h"
-#include "stt/client.h"
 #include <ctype.h>
 #include <libwebsockets.h>
 #include <stdio.h>
@@ -108,8 +105,9 @@ int http_writeable(struct lws *wsi, struct http_reply *reply)
     memcpy(block + LWS_PRE, reply->body, reply->len);
     int written = lws_write(wsi, block + LWS_PRE, reply->len, LWS_WRITE_HTTP_FINAL);
     mem_free(block);
+    bool last = reply->last;
     http_reply_free(reply);
-    if (written < 0)
+    if (written < 0 || last)
         return -1;
     return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }
@@ -122,7 +120,7 @@ void http_reply_free(struct http_reply *reply)
 
 /* --- endpoints --- */
 
-static const char *not_ready(const struct server *server)
+const char *http_not_ready(const struct server *server)
 {
     /* Relaxed: a flag that is only ever set. */
     if (atomic_load_explicit(&server->stopping, memory_order_relaxed))
@@ -136,7 +134,7 @@ static const char *not_ready(const struct server *server)
 
 static int get_ready(struct front *front, struct lws *wsi, struct http_reply *reply)
 {
-    const char *why = not_ready(front->server);
+    const char *why = http_not_ready(front->server);
     if (why != NULL)
         return problem(wsi, 503, why, reply);
     struct buf body;
@@ -163,104 +161,11 @@ static int get_page(struct front *front, struct lws *wsi, struct http_reply *rep
     return reply_with(wsi, 200, "text/html; charset=utf-8", &body, reply);
 }
 
-static void write_loop(struct buf *out, const char *name, const struct loop_stats *stats)
-{
-    buf_printf(out, "sotto_loop_turns_total{loop=\"%s\"} %llu\n", name,
-               (unsigned long long)stats->turns);
-    buf_printf(out, "sotto_loop_cq_overflows_total{loop=\"%s\"} %llu\n", name,
-               (unsigned long long)stats->cq_overflows);
-    buf_printf(out, "sotto_loop_lag_seconds{loop=\"%s\",quantile=\"0.5\"} %.6f\n", name,
-               (double)stats->lag_p50_us / 1e6);
-    buf_printf(out, "sotto_loop_lag_seconds{loop=\"%s\",quantile=\"0.99\"} %.6f\n", name,
-               (double)stats->lag_p99_us / 1e6);
-    buf_printf(out, "sotto_loop_lag_seconds{loop=\"%s\",quantile=\"0.999\"} %.6f\n", name,
-               (double)stats->lag_p999_us / 1e6);
-    buf_printf(out, "sotto_loop_lag_seconds_max{loop=\"%s\"} %.6f\n", name,
-               (double)stats->lag_max_us / 1e6);
-}
-
-static void write_loops(struct front *front, struct buf *out)
-{
-    struct server *server = front->server;
-    struct loop_stats stats;
-    struct pool_stats pool;
-    buf_printf(
-        out,
-        "# HELP sotto_loop_backend event loop backend; reason tells why io_uring is not used\n"
-        "# TYPE sotto_loop_backend gauge\nsotto_loop_backend{backend=\"%s\",reason=\"%s\"} 1\n",
-        loop_backend_name(front->loop), loop_backend_reason(front->loop));
-    buf_puts(out, "# HELP sotto_loop_lag_seconds how long due work waited\n"
-                  "# TYPE sotto_loop_lag_seconds summary\n");
-    for (unsigned i = 0; i < server->fronts_len; i++) {
-        char name[16];
-        snprintf(name, sizeof name, "front-%u", i);
-        loop_stats(server->fronts[i]->loop, &stats);
-        write_loop(out, name, &stats);
-    }
-    upstream_stats(server->upstream, &pool, &stats);
-    write_loop(out, "upstream", &stats);
-    metrics_gauge(out, "sotto_pool_connections", "warm connections", (double)pool.connections);
-    metrics_gauge(out, "sotto_pool_in_flight", "requests sent, not answered",
-                  (double)pool.in_flight);
-    metrics_gauge(out, "sotto_pool_queued", "requests waiting for budget", (double)pool.queued);
-    metrics_gauge(out, "sotto_pool_waiting_stream", "requests waiting for a stream",
-                  (double)pool.waiting_stream);
-    metrics_gauge(out, "sotto_pool_handshakes_late",
-                  "TLS handshakes on the request path after warm-up", (double)pool.handshakes_late);
-    metrics_gauge(out, "sotto_pool_sent", "requests sent", (double)pool.sent);
-    metrics_gauge(out, "sotto_pool_done", "requests answered", (double)pool.done);
-    metrics_gauge(out, "sotto_pool_failed", "requests failed", (double)pool.failed);
-    metrics_gauge(out, "sotto_pool_retried", "requests sent again", (double)pool.retried);
-    metrics_gauge(out, "sotto_pool_cancelled", "requests cancelled", (double)pool.cancelled);
-    metrics_gauge(out, "sotto_pool_expired", "requests dropped unsent at their deadline",
-                  (double)pool.expired);
-    metrics_gauge(out, "sotto_pool_throttled", "answers with status 429", (double)pool.throttled);
-}
-
-static void write_speech(struct server *server, struct buf *out)
-{
-    struct stt_client_stats stats;
-    stt_client_stats(server->stt, &stats);
-    metrics_gauge(out, "sotto_stt_calls", "speech streams open", (double)stats.calls_open);
-    metrics_gauge(out, "sotto_stt_calls_started", "speech streams opened",
-                  (double)stats.calls_total);
-    metrics_gauge(out, "sotto_stt_channels", "gRPC channels", (double)stats.channels);
-    metrics_gauge(out, "sotto_stt_waiting", "speech streams waiting for a channel",
-                  (double)stats.waiting);
-    metrics_gauge(out, "sotto_stt_bytes_sent", "audio sent to the speech API",
-                  (double)stats.bytes_sent);
-    buf_puts(out, "# HELP sotto_stt_closed streams closed, by gRPC status\n"
-                  "# TYPE sotto_stt_closed counter\n");
-    for (int i = 0; i < 17; i++)
-        if (stats.closed_by_status[i] > 0)
-            buf_printf(out, "sotto_stt_closed{status=\"%d\"} %llu\n", i,
-                       (unsigned long long)stats.closed_by_status[i]);
-}
-
-void http_metrics(struct front *front, struct buf *out)
-{
-    struct server *server = front->server;
-    metrics_write(out);
-    metrics_gauge(out, "sotto_connections", "connections open",
-                  directory_count(server->directory, DIRECTORY_CONNECTION));
-    metrics_gauge(out, "sotto_sessions", "live sessions",
-                  directory_count(server->directory, DIRECTORY_SESSION));
-    metrics_gauge(out, "sotto_sessions_max", "configured limit",
-                  (double)server->config->sessions_max);
-    metrics_gauge(out, "sotto_ready", "1 when /readyz says ready", not_ready(server) == NULL);
-    metrics_gauge(out, "sotto_rss_bytes", "resident set", (double)mem_rss());
-    metrics_gauge(out, "sotto_uptime_seconds", "since the start",
-                  (double)(clock_mono_us() - server->started_us) / 1e6);
-    metrics_gauge(out, "sotto_log_dropped_total", "log lines dropped", (double)log_dropped());
-    write_loops(front, out);
-    write_speech(server, out);
-}
-
 static int get_metrics(struct front *front, struct lws *wsi, struct http_reply *reply)
 {
     struct buf body;
     buf_init(&body, HTTP_BODY_MAX);
-    http_metrics(front, &body);
+    report_write(front, &body);
     return reply_with(wsi, 200, "text/plain; version=0.0.4", &body, reply);
 }
 
@@ -279,6 +184,11 @@ static const struct {
 static bool host_is_loopback(const char *host)
 {
     size_t len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    if (len > strlen(host))
+        return false;
+    const char *port = host + len;
+    if (port[0] != '\0' && (port[0] != ':' || port[1 + strspn(port + 1, "0123456789")] != '\0'))
+        return false;
     static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
     for (int i = 0; i < 3; i++)
         if (strlen(names[i]) == len && strncasecmp(host, names[i], len) == 0)
@@ -317,6 +227,8 @@ static bool origin_allowed(struct front *front, struct lws *wsi)
     char origin[HOST_BYTES_MAX], host[HOST_BYTES_MAX];
     if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
         return true;
+    if (lws_hdr_fragment_length(wsi, WSI_TOKEN_ORIGIN, 1) > 0)
+        return false;
     if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0 ||
         lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) <= 0)
         return false;
@@ -332,8 +244,12 @@ int http_request(struct front *front, struct lws *wsi, const char *path, struct 
     const char *wrong = host_problem(wsi, &status);
     if (wrong != NULL)
         return problem(wsi, status, wrong, reply);
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0)
-        return problem(wsi, 405, "only GET is served", reply);
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0) {
+        int result = problem(wsi, 405, "only GET is served", reply);
+        /* A body may follow, which must not be taken for the next request. */
+        reply->last = true;
+        return result;
+    }
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++)
         if (strcmp(endpoints[i].path, path) == 0)
             return endpoints[i].get(front, wsi, reply);
@@ -361,13 +277,16 @@ static bool protocol_offered(struct lws *wsi)
     char offered[256];
     if (lws_hdr_copy(wsi, offered, sizeof offered, WSI_TOKEN_PROTOCOL) <= 0)
         return false;
+    bool found = false;
     for (const char *at = offered; *at != '\0'; at += strspn(at, ", ")) {
         size_t len = strcspn(at, ", ");
-        if (len == strlen("sotto.v1") && strncmp(at, "sotto.v1", len) == 0)
-            return true;
+        found = found || (len == strlen("sotto.v1") && strncmp(at, "sotto.v1", len) == 0);
+        /* The library would choose its plain HTTP handler, the first of the names it knows. */
+        if (len == strlen("http") && strncmp(at, "http", len) == 0)
+            return false;
         at += len;
     }
-    return false;
+    return found;
 }
 
 static bool version_is_13(struct lws *wsi)
@@ -375,6 +294,13 @@ static bool version_is_13(struct lws *wsi)
     char version[16];
     return lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_VERSION) > 0 &&
            strcmp(version, "13") == 0;
+}
+
+static bool is_http_1_1(struct lws *wsi)
+{
+    char version[16];
+    return lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_HTTP) > 0 &&
+           strcmp(version, "HTTP/1.1") == 0;
 }
 
 /* The first thing that is wrong with a handshake; NULL when nothing is. */
@@ -391,6 +317,8 @@ static const char *upgrade_problem(struct front *front, struct lws *wsi, int *st
     *status = 400;
     if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0)
         return "a WebSocket begins with GET and a short path";
+    if (!is_http_1_1(wsi))
+        return "a WebSocket begins with HTTP/1.1";
     if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
         lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
         return "a WebSocket handshake has no body";

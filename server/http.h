@@ -9,14 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct buf;
 struct front;
 struct lws;
+struct server;
 
 /* What is being sent to a plain HTTP request. */
 struct http_reply {
     char *body; /* owned */
     size_t len;
+    bool last; /* the connection closes after it */
 };
 
 /* Answers the request for `path`; the result is what the libwebsockets callback returns. */
@@ -27,5 +28,5 @@ void http_reply_free(struct http_reply *reply);
 /* Checks a WebSocket handshake. True: go on; false: an answer has been sent and the connection is
  * to be closed. */
 bool http_upgrade_allowed(struct front *front, struct lws *wsi);
-/* Everything /metrics says. */
-void http_metrics(struct front *front, struct buf *out);
+/* NULL: ready; else why not. Any thread. */
+const char *http_not_ready(const struct server *server);

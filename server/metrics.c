@@ -42,9 +42,21 @@ void metrics_latency(enum metrics_latency kind, const struct lat *lat)
     pthread_mutex_unlock(&latency_lock);
 }
 
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
 void metrics_gauge(struct buf *out, const char *name, const char *help, double value)
 {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %.10g\n", name, help, name, name, value);
+    metrics_head(out, name, "gauge", help);
+    buf_printf(out, "%s %.10g\n", name, value);
+}
+
+void metrics_counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+    metrics_head(out, name, "counter", help);
+    buf_printf(out, "%s %llu\n", name, (unsigned long long)value);
 }
 
 static void write_summary(struct buf *out, int kind, int part)
@@ -66,10 +78,9 @@ static void write_summary(struct buf *out, int kind, int part)
 void metrics_write(struct buf *out)
 {
     for (int i = 0; i < METRICS; i++)
-        buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", texts[i].name, texts[i].help,
-                   texts[i].name, texts[i].name, (unsigned long long)metrics_get((enum metric)i));
-    buf_puts(out, "# HELP sotto_latency_seconds from the last audio of a span to its message\n"
-                  "# TYPE sotto_latency_seconds summary\n");
+        metrics_counter(out, texts[i].name, texts[i].help, metrics_get((enum metric)i));
+    metrics_head(out, "sotto_latency_seconds", "summary",
+                 "from the last audio of a span to its message");
     pthread_mutex_lock(&latency_lock);
     for (int kind = 0; kind < LATENCIES; kind++)
         for (int part = 0; part < PARTS; part++)

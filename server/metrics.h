@@ -47,5 +47,8 @@ uint64_t metrics_get(enum metric metric);
 void metrics_latency(enum metrics_latency kind, const struct lat *lat);
 /* Appends counters and latencies; gauges are the caller's. */
 void metrics_write(struct buf *out);
-/* Appends HELP, TYPE and one sample of a gauge. */
+/* Appends HELP and TYPE of a metric, once before all its samples. */
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
+/* Appends HELP, TYPE and the one sample of a counter, whose name ends in _total, or of a gauge. */
+void metrics_counter(struct buf *out, const char *name, const char *help, uint64_t value);
 void metrics_gauge(struct buf *out, const char *name, const char *help, double value);

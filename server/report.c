@@ -1,0 +1,149 @@
+#include "server/report.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+#include "pool/pool.h"
+#include "server/config.h"
+#include "server/directory.h"
+#include "server/front.h"
+#include "server/http.h"
+#include "server/metrics.h"
+#include "server/server.h"
+#include "server/upstream.h"
+#include "stt/client.h"
+#include <stdio.h>
+
+#define LOOPS_MAX (FRONTS_MAX + 1)
+
+/* Every loop's counters under its thread's name; samples of one metric stand together. */
+struct loops {
+    unsigned len;
+    char names[LOOPS_MAX][20];
+    struct loop_stats stats[LOOPS_MAX];
+};
+
+static void write_lag(const struct loops *loops, struct buf *out)
+{
+    static const char *const quantiles[] = {"0.5", "0.99", "0.999"};
+    metrics_head(out, "sotto_loop_lag_seconds", "gauge", "how long due work waited, by quantile");
+    for (unsigned i = 0; i < loops->len; i++) {
+        const struct loop_stats *stats = &loops->stats[i];
+        const int64_t lag_us[] = {stats->lag_p50_us, stats->lag_p99_us, stats->lag_p999_us};
+        for (int q = 0; q < 3; q++)
+            buf_printf(out, "sotto_loop_lag_seconds{loop=\"%s\",quantile=\"%s\"} %.6f\n",
+                       loops->names[i], quantiles[q], (double)lag_us[q] / 1e6);
+    }
+    metrics_head(out, "sotto_loop_lag_max_seconds", "gauge", "the longest due work ever waited");
+    for (unsigned i = 0; i < loops->len; i++)
+        buf_printf(out, "sotto_loop_lag_max_seconds{loop=\"%s\"} %.6f\n", loops->names[i],
+                   (double)loops->stats[i].lag_max_us / 1e6);
+}
+
+static void write_turns(const struct loops *loops, struct buf *out)
+{
+    metrics_head(out, "sotto_loop_turns_total", "counter", "turns of an event loop");
+    for (unsigned i = 0; i < loops->len; i++)
+        buf_printf(out, "sotto_loop_turns_total{loop=\"%s\"} %llu\n", loops->names[i],
+                   (unsigned long long)loops->stats[i].turns);
+    metrics_head(out, "sotto_loop_busy_seconds_total", "counter", "time of turns without sleep");
+    for (unsigned i = 0; i < loops->len; i++)
+        buf_printf(out, "sotto_loop_busy_seconds_total{loop=\"%s\"} %.6f\n", loops->names[i],
+                   (double)loops->stats[i].busy_us / 1e6);
+    metrics_head(out, "sotto_loop_cq_overflows_total", "counter",
+                 "overflows of an io_uring completion queue");
+    for (unsigned i = 0; i < loops->len; i++)
+        buf_printf(out, "sotto_loop_cq_overflows_total{loop=\"%s\"} %llu\n", loops->names[i],
+                   (unsigned long long)loops->stats[i].cq_overflows);
+}
+
+static void write_loops(struct front *front, const struct loop_stats *upstream, struct buf *out)
+{
+    struct server *server = front->server;
+    metrics_head(out, "sotto_loop_backend", "gauge",
+                 "event loop backend; reason tells why io_uring is not used");
+    buf_printf(out, "sotto_loop_backend{backend=\"%s\",reason=\"%s\"} 1\n",
+               loop_backend_name(front->loop), loop_backend_reason(front->loop));
+    struct loops loops;
+    for (loops.len = 0; loops.len < server->fronts_len; loops.len++) {
+        snprintf(loops.names[loops.len], sizeof loops.names[0], "front-%u", loops.len);
+        loop_stats(server->fronts[loops.len]->loop, &loops.stats[loops.len]);
+    }
+    snprintf(loops.names[loops.len], sizeof loops.names[0], "upstream");
+    loops.stats[loops.len++] = *upstream;
+    write_turns(&loops, out);
+    write_lag(&loops, out);
+}
+
+static void write_pool(const struct pool_stats *pool, struct buf *out)
+{
+    const struct {
+        const char *name, *help;
+        uint64_t value;
+    } gauges[] =
+        {
+            {"sotto_pool_connections", "warm connections", pool->connections},
+            {"sotto_pool_in_flight", "requests sent, not answered", pool->in_flight},
+            {"sotto_pool_queued", "requests waiting for budget", pool->queued},
+            {"sotto_pool_waiting_stream", "requests waiting for a stream", pool->waiting_stream},
+        },
+      counters[] = {
+          {"sotto_pool_connects_total", "connections opened", pool->connects_total},
+          {"sotto_pool_handshakes_late_total", "TLS handshakes on the request path after warm-up",
+           pool->handshakes_late},
+          {"sotto_pool_sent_total", "requests sent", pool->sent},
+          {"sotto_pool_done_total", "requests answered", pool->done},
+          {"sotto_pool_failed_total", "requests failed", pool->failed},
+          {"sotto_pool_retried_total", "requests sent again", pool->retried},
+          {"sotto_pool_cancelled_total", "requests cancelled", pool->cancelled},
+          {"sotto_pool_expired_total", "requests dropped unsent at their deadline", pool->expired},
+          {"sotto_pool_throttled_total", "answers with status 429", pool->throttled},
+      };
+    for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++)
+        metrics_gauge(out, gauges[i].name, gauges[i].help, (double)gauges[i].value);
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        metrics_counter(out, counters[i].name, counters[i].help, counters[i].value);
+}
+
+static void write_speech(struct server *server, struct buf *out)
+{
+    struct stt_client_stats stats;
+    stt_client_stats(server->stt, &stats);
+    metrics_gauge(out, "sotto_stt_calls", "speech streams open", (double)stats.calls_open);
+    metrics_gauge(out, "sotto_stt_channels", "gRPC channels", (double)stats.channels);
+    metrics_gauge(out, "sotto_stt_waiting", "speech streams waiting for a channel",
+                  (double)stats.waiting);
+    metrics_counter(out, "sotto_stt_calls_total", "speech streams opened", stats.calls_total);
+    metrics_counter(out, "sotto_stt_sent_bytes_total", "audio sent to the speech API",
+                    stats.bytes_sent);
+    metrics_head(out, "sotto_stt_closed_total", "counter", "streams closed, by gRPC status");
+    for (int i = 0; i < 17; i++)
+        if (i == 0 || stats.closed_by_status[i] > 0)
+            buf_printf(out, "sotto_stt_closed_total{status=\"%d\"} %llu\n", i,
+                       (unsigned long long)stats.closed_by_status[i]);
+}
+
+void report_write(struct front *front, struct buf *out)
+{
+    struct server *server = front->server;
+    metrics_write(out);
+    metrics_gauge(out, "sotto_connections", "connections open",
+                  directory_count(server->directory, DIRECTORY_CONNECTION));
+    metrics_gauge(out, "sotto_sessions", "live sessions",
+                  directory_count(server->directory, DIRECTORY_SESSION));
+    metrics_gauge(out, "sotto_sessions_max", "configured limit",
+                  (double)server->config->sessions_max);
+    metrics_gauge(out, "sotto_ready", "1 when /readyz says ready", http_not_ready(server) == NULL);
+    metrics_gauge(out, "sotto_rss_bytes", "resident set", (double)mem_rss());
+    metrics_gauge(out, "sotto_uptime_seconds", "since the start",
+                  (double)(clock_mono_us() - server->started_us) / 1e6);
+    metrics_counter(out, "sotto_log_dropped_total", "log lines dropped", log_dropped());
+    struct pool_stats pool;
+    struct loop_stats loop;
+    upstream_stats(server->upstream, &pool, &loop);
+    write_loops(front, &loop, out);
+    write_pool(&pool, out);
+    write_speech(server, out);
+}
