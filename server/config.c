@@ -164,8 +164,25 @@ static int read_file(struct config_set *set, bool required)
     return STATUS_INVALID;
 }
 
+/* A variable of ours that is no option is most likely a misspelt one. */
+static void warn_unknown(struct config_set *set, const char *entry)
+{
+    size_t len = strcspn(entry, "=");
+    for (size_t i = 0; i < OPTIONS; i++) {
+        char name[NAME_MAX_BYTES];
+        option_name(&options[i], false, name);
+        if (strlen(name) == len && strncmp(entry, name, len) == 0)
+            return;
+    }
+    fprintf(set->err, "sotto: warning: %.*s in the environment is no option; see sotto --help\n",
+            (int)len, entry);
+}
+
 static int read_environment(struct config_set *set, char **environment)
 {
+    for (char **entry = environment; entry != NULL && *entry != NULL; entry++)
+        if (strncmp(*entry, "SOTTO_", 6) == 0)
+            warn_unknown(set, *entry);
     for (size_t i = 0; i < OPTIONS; i++) {
         char name[NAME_MAX_BYTES];
         option_name(&options[i], false, name);
@@ -192,8 +209,10 @@ static const struct {
     {"--config-reference", CONFIG_REFERENCE},
 };
 
+static const char no_value[] = "";
+
 /* The value of flag `name` at argv[*i]: "--name value", "--name=value"; a lone boolean flag is
- * true. NULL: another flag. */
+ * true, any other without a value is `no_value`. NULL: another flag. */
 static const char *flag_value(const struct option *option, int argc, char **argv, int *i)
 {
     char name[NAME_MAX_BYTES];
@@ -207,8 +226,9 @@ static const char *flag_value(const struct option *option, int argc, char **argv
         return NULL;
     if (option->kind == BOOL && (*i + 1 == argc || argv[*i + 1][0] == '-'))
         return "true";
-    if (*i + 1 == argc)
-        return "";
+    /* Another flag in its place is a forgotten value. */
+    if (*i + 1 == argc || strncmp(argv[*i + 1], "--", 2) == 0)
+        return no_value;
     return argv[++*i];
 }
 
@@ -219,14 +239,24 @@ static int read_flag(struct config_set *set, int argc, char **argv, int *i)
             set->action = actions[a].action;
             return STATUS_OK;
         }
+    if (strncmp(argv[*i], "--config=", 9) == 0)
+        return STATUS_OK; /* read before */
     if (strcmp(argv[*i], "--config") == 0 && *i + 1 < argc) {
         ++*i;
-        return STATUS_OK; /* read before */
+        return STATUS_OK;
+    }
+    if (strcmp(argv[*i], "--config") == 0) {
+        fputs("sotto: --config needs a file\n", set->err);
+        return STATUS_INVALID;
     }
     for (size_t o = 0; o < OPTIONS; o++) {
         char name[NAME_MAX_BYTES];
         option_name(&options[o], true, name);
         const char *value = flag_value(&options[o], argc, argv, i);
+        if (value == no_value) {
+            fprintf(set->err, "sotto: %s needs a value\n", name);
+            return STATUS_INVALID;
+        }
         if (value != NULL)
             return set_value(set, o, value, name);
     }
@@ -246,11 +276,15 @@ static int read_flags(struct config_set *set, int argc, char **argv)
 
 static int find_file(struct config_set *set, int argc, char **argv)
 {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], "--config") == 0) {
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--config=", 9) == 0)
+            set->file = argv[i] + 9;
+        else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
             set->file = argv[i + 1];
-            return read_file(set, true);
-        }
+        else
+            continue;
+        return read_file(set, true);
+    }
     static const char *const places[] = {"sotto.ini", "/etc/sotto/sotto.ini"};
     for (size_t i = 0; i < 2; i++)
         if (access(places[i], R_OK) == 0) {
@@ -323,28 +357,62 @@ enum config_action config_action(const struct config_set *set)
     return set->action;
 }
 
+#define HELP_COLUMNS 80
+#define HELP_INDENT  8
+
+/* Words of `text`, wrapped. */
+static void put_wrapped(FILE *out, const char *text)
+{
+    int column = 0;
+    while (*text != '\0') {
+        int len = (int)strcspn(text, " ");
+        if (column == 0 || column + 1 + len > HELP_COLUMNS) {
+            fprintf(out, "%s%*s", column > 0 ? "\n" : "", HELP_INDENT, "");
+            column = HELP_INDENT;
+        } else {
+            fputc(' ', out);
+            column++;
+        }
+        fprintf(out, "%.*s", len, text);
+        column += len;
+        text += len;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+static void help_option(FILE *out, const struct option *option)
+{
+    static const char *const values[] = {
+        [TEXT] = " TEXT", [SECRET] = " TEXT", [BOOL] = "", [NUMBER] = " N"};
+    char name[NAME_MAX_BYTES], text[512];
+    option_name(option, true, name);
+    fprintf(out, "  %s%s\n", name, values[option->kind]);
+    snprintf(text, sizeof text, option->value[0] != '\0' ? "%s (default: %s)" : "%s", option->help,
+             option->value);
+    put_wrapped(out, text);
+}
+
 void config_help(FILE *out)
 {
-    fputs(
-        "sotto - realtime speech translation over WebSocket\n\n"
-        "usage: sotto [--config FILE] [options]\n\n"
-        "Speech comes in at GET /v1/stream (WebSocket, subprotocol sotto.v1); captions,\n"
-        "translations and grammar suggestions go out. Every option can stand in sotto.ini\n"
-        "(./sotto.ini or /etc/sotto/sotto.ini), in the environment or here, in rising priority.\n\n"
-        "  --config FILE         read this file instead\n"
-        "  --print-config        show every value and where it came from, then exit\n"
-        "  --config-reference    print the table of docs/configuration.md, then exit\n"
-        "  --help, --version\n\n",
-        out);
+    fputs("sotto - realtime speech translation over WebSocket\n\n"
+          "usage: sotto [--config FILE] [options]\n\n"
+          "Speech comes in at GET /v1/stream (WebSocket, subprotocol sotto.v1); captions,\n"
+          "translations and grammar suggestions go out. Every option can stand in\n"
+          "sotto.ini (./sotto.ini or /etc/sotto/sotto.ini), in the environment\n"
+          "(SOTTO_LISTEN, SOTTO_STT_TARGET ...) or here, in rising priority.\n\n"
+          "  --config FILE         read this file instead\n"
+          "  --print-config        show every value and where it came from, then exit\n"
+          "  --config-reference    print the table of docs/configuration.md, then exit\n"
+          "  --help, --version\n\n",
+          out);
     const char *section = "";
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct option *option = &options[i];
-        char name[NAME_MAX_BYTES];
-        option_name(option, true, name);
         if (strcmp(section, option->section) != 0)
-            fprintf(out, "[%s]\n", section = option->section);
-        fprintf(out, "  %-34s %s%s%s%s\n", name, option->help, option->value[0] != '\0' ? " (" : "",
-                option->value, option->value[0] != '\0' ? ")" : "");
+            fprintf(out, "%s[%s]\n", section[0] != '\0' ? "\n" : "", option->section);
+        section = option->section;
+        help_option(out, option);
     }
     fputs("\nsignals: SIGTERM and SIGINT stop cleanly: what is owed is delivered, within 5 s.\n"
           "exit status: 0 stopped cleanly, 1 could not start, 2 wrong configuration.\n",
@@ -361,7 +429,9 @@ void config_print(const struct config_set *set, FILE *out)
         const char *text = set->values[i].text;
         if (options[i].kind == SECRET && text[0] != '\0')
             text = "(set)";
-        fprintf(out, "%s = %s ; %s\n", options[i].key, text, set->values[i].from);
+        /* A comment only when it begins after a space. */
+        fprintf(out, "%s =%s%s ; %s\n", options[i].key, text[0] != '\0' ? " " : "", text,
+                set->values[i].from);
     }
 }
 

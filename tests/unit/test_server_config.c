@@ -5,7 +5,8 @@
 
 static char message[4096];
 
-/* Loads with the given file text (NULL: none), environment and flags; the error text is left in `message`. */
+/* Loads with the given file text (NULL: none), environment and flags; the error text is left in
+ * `message`. */
 static int load(struct config_set **set, const char *file, char **environment, char **flags)
 {
     char path[] = "/tmp/sotto-config-XXXXXX";
@@ -91,7 +92,8 @@ static void expect_error(const char *file, char *flag, char *value, const char *
 static void test_errors_name_the_place(void)
 {
     expect_error("[server]\nfronts = 1\nlisen = x\n", NULL, NULL, ":3: there is no key \"lisen\"");
-    expect_error("[server]\n\nfronts = many\n", NULL, NULL, ":3: fronts must be a number from 1 to 64");
+    expect_error("[server]\n\nfronts = many\n", NULL, NULL,
+                 ":3: fronts must be a number from 1 to 64");
     expect_error("[stt]\nplaintext = maybe\n", NULL, NULL, ":2: plaintext must be true or false");
     expect_error("[server]\nwhat is this\n", NULL, NULL, ":2:");
     expect_error(NULL, "--fronts", "65", "--fronts: fronts must be a number");
@@ -99,7 +101,39 @@ static void test_errors_name_the_place(void)
     expect_error(NULL, "--loop", "kqueue", "loop must be auto, uring or epoll");
     expect_error(NULL, "--nonsense", "1", "unknown argument \"--nonsense\"");
     expect_error(NULL, "--config", "/nonexistent/x.ini", "cannot read /nonexistent/x.ini");
-    expect_error("[stt]\nsoft_ms = 290000\nhard_ms = 3000\n", NULL, NULL, "soft_ms must be below hard_ms");
+    expect_error("[stt]\nsoft_ms = 290000\nhard_ms = 3000\n", NULL, NULL,
+                 "soft_ms must be below hard_ms");
+}
+
+static void test_forgotten_values(void)
+{
+    struct config_set *set;
+    char *none[] = {"--stt-model", NULL};
+    CHECK_EQ(load(&set, NULL, NULL, none), STATUS_INVALID);
+    CHECK(strstr(message, "--stt-model needs a value") != NULL);
+    char *flag[] = {"--stt-model", "--stt-plaintext", NULL};
+    CHECK_EQ(load(&set, NULL, NULL, flag), STATUS_INVALID);
+    CHECK(strstr(message, "--stt-model needs a value") != NULL);
+    char *file[] = {"--config", NULL};
+    CHECK_EQ(load(&set, NULL, NULL, file), STATUS_INVALID);
+    CHECK(strstr(message, "--config needs a file") != NULL);
+    /* An empty value that is meant is one. */
+    char *empty[] = {"--stt-model=", NULL};
+    CHECK_EQ(load(&set, NULL, NULL, empty), STATUS_OK);
+    CHECK_STR(config_get(set)->stt_model, "");
+    config_free(set);
+}
+
+static void test_unknown_variables(void)
+{
+    struct config_set *set;
+    char *environment[] = {"SOTTO_FRONTZ=3", "SOTTO_FRONTS=2", "SOTTOX=1", "OTHER=1", NULL};
+    CHECK_EQ(load(&set, NULL, environment, NULL), STATUS_OK);
+    CHECK(strstr(message, "warning: SOTTO_FRONTZ ") != NULL);
+    CHECK(strstr(message, "SOTTO_FRONTS") == NULL);
+    CHECK(strstr(message, "SOTTOX") == NULL);
+    CHECK_EQ(config_get(set)->fronts, 2);
+    config_free(set);
 }
 
 static void test_reference_names_everything(void)
@@ -108,7 +142,8 @@ static void test_reference_names_everything(void)
     FILE *out = fmemopen(text, sizeof text - 1, "w");
     config_reference(out);
     fclose(out);
-    CHECK(strstr(text, "| stt | `block_ms` | `100` | `--stt-block-ms` | `SOTTO_STT_BLOCK_MS` |") != NULL);
+    CHECK(strstr(text, "| stt | `block_ms` | `100` | `--stt-block-ms` | `SOTTO_STT_BLOCK_MS` |") !=
+          NULL);
     CHECK(strstr(text, "`SOTTO_LISTEN`") != NULL);
 }
 
@@ -118,6 +153,8 @@ int main(void)
     RUN(test_priority);
     RUN(test_secrets_are_masked);
     RUN(test_errors_name_the_place);
+    RUN(test_forgotten_values);
+    RUN(test_unknown_variables);
     RUN(test_reference_names_everything);
     return check_done();
 }
