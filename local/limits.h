@@ -26,6 +26,11 @@
 #define APERTIUM_ANSWER_MAX  131072
 #define APERTIUM_DEADLINE_MS 4000 /* of one translation, the start of its programs included */
 
+#define APERTIUM_UNITS_MAX    192  /* words and marks of a text that is thinned out between programs */
+#define APERTIUM_READINGS_MAX 24   /* of a word */
+#define APERTIUM_PUT_BYTES    96   /* of a translation put in place of the dictionary's */
+#define APERTIUM_NULLS_MAX    2    /* words a parse for translation may leave out */
+
 #define LOCAL_CHAT_TAG_BYTES       36 /* of a language tag, its NUL counted */
 #define LOCAL_CHAT_MODEL_BYTES     128
 #define LOCAL_CHAT_FAULT_BYTES     512

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
+#include "local/recognizer_words.h"
 #include <assert.h>
 #include <pocketsphinx.h>
 #include <sphinxbase/err.h>
@@ -32,7 +33,8 @@ static const char *const decoder_options[] = {
     "-topn", "8", "-lw", "6", "-maxhmmpf", "8000", "-remove_silence", "no", "-logfn", "/dev/null",
 };
 
-static cmd_ln_t *recognizer_config(const char *dir)
+/* `fd` gets the dictionary that is read; to be closed behind ps_init(). */
+static cmd_ln_t *recognizer_config(const char *dir, int *fd)
 {
     char hmm[PATH_BYTES], lm[PATH_BYTES], dict[PATH_BYTES];
     snprintf(hmm, sizeof hmm, "%s/en-us", dir);
@@ -40,6 +42,10 @@ static cmd_ln_t *recognizer_config(const char *dir)
     snprintf(dict, sizeof dict, "%s/cmudict-en-us.dict", dir);
     if (access(hmm, R_OK) != 0 || access(lm, R_OK) != 0 || access(dict, R_OK) != 0)
         return NULL;
+    *fd = local_words_open(dict);
+    if (*fd < 0)
+        return NULL;
+    snprintf(dict, sizeof dict, "/proc/self/fd/%d", *fd);
     char *argv[32] = {"sotto-local", "-hmm", hmm, "-lm", lm, "-dict", dict};
     int argc = 7;
     for (size_t i = 0; i < sizeof decoder_options / sizeof decoder_options[0]; i++)
@@ -61,16 +67,17 @@ static void recognizer_read_cmn(struct local_recognizer *recognizer)
 int local_recognizer_create(struct local_recognizer **out, const char *model_dir)
 {
     err_set_logfp(NULL);
-    cmd_ln_t *config = recognizer_config(model_dir != NULL ? model_dir : MODEL_DIR);
+    int dictionary;
+    cmd_ln_t *config = recognizer_config(model_dir != NULL ? model_dir : MODEL_DIR, &dictionary);
     if (config == NULL)
         return STATUS_NOT_FOUND;
     struct local_recognizer *recognizer = mem_calloc(1, sizeof *recognizer);
-    if (recognizer == NULL) {
-        cmd_ln_free_r(config);
-        return STATUS_NOMEM;
-    }
-    recognizer->decoder = ps_init(config);
+    if (recognizer != NULL)
+        recognizer->decoder = ps_init(config);
     cmd_ln_free_r(config);
+    close(dictionary);
+    if (recognizer == NULL)
+        return STATUS_NOMEM;
     if (recognizer->decoder == NULL) {
         mem_free(recognizer);
         return STATUS_NOT_FOUND;
