@@ -5,4 +5,4 @@
 #define LOG_LINE_MAX      1024 /* bytes a line, cut beyond */
 #define LOG_QUOTED_MAX    256  /* bytes of a quoted value */
 #define LOG_REPEAT_PER_S  10   /* lines a second from one call site */
-#define ARENA_BLOCK_BYTES 4096 /* first block of an arena */
+#define ARENA_BLOCK_BYTES 1024 /* first block of an arena; each live session keeps one */

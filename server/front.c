@@ -149,6 +149,10 @@ static void on_accept(struct loop_accept *accept, int fd)
     int on = 1;
     /* Captions are small and late ones are worthless: no waiting for more (Nagle). */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    /* A peer that is given up with its window closed would keep the kernel's buffers for minutes.
+     */
+    unsigned unread_ms = (unsigned)front->server->config->ping_s * 2000;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread_ms, sizeof unread_ms);
     ws_adopt(front, fd);
 }
 
