@@ -37,6 +37,7 @@ void stt__results_forget(struct stt_leg *leg)
     }
     leg->held_last = NULL;
     leg->held_finals = 0;
+    leg->held_end = 0;
 }
 
 /* Words of a final in the session's time, NFC; `texts` holds them. NULL without memory or words. */
@@ -289,11 +290,17 @@ static int heard_hold(struct stt_leg *leg, const struct stt_heard *from)
     }
     leg->held_last = copy;
     leg->held_finals += copy->final ? 1 : 0;
+    if (copy->final)
+        leg->held_end = copy->end;
     return STATUS_OK;
 }
 
 static int heard_take(struct stt_stream *stream, struct stt_leg *leg, const struct stt_heard *heard)
 {
+    /* What would be passed over when it has its turn must not take the place of what is held: a
+     * final that comes twice, the newest hypothesis. */
+    if (leg != &stream->legs[0] && (heard->end <= stream->final_end || heard->end <= leg->held_end))
+        return STATUS_OK;
     if (leg != &stream->legs[0])
         return heard_hold(leg, heard);
     return heard_apply(stream, leg, heard, heard->now_us);

@@ -69,6 +69,7 @@ struct stt_leg {
     int64_t pace_us;
     struct stt_heard *held, *held_last;
     unsigned held_finals;
+    uint64_t held_end; /* of the newest held final */
 };
 
 /* What was last shown of the open segment. */

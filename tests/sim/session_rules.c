@@ -63,12 +63,15 @@ bool rules_wanted(const struct sim *s, int kind, uint32_t segment)
 }
 
 /* The oldest segment with a final transcript for which this kind is owed; 0 for none. */
-static uint32_t owed(const struct sim *s, int kind)
+static uint32_t owed(struct sim *s, int kind)
 {
-    const struct rules *r = &s->rules;
-    for (uint32_t n = r->final[kind] + 1; n <= r->final[KIND_TRANSCRIPT]; n++)
-        if (rules_wanted(s, kind, n))
-            return n;
+    struct rules *r = &s->rules;
+    uint32_t *clear = &r->clear[kind];
+    if (*clear < r->final[kind])
+        *clear = r->final[kind];
+    for (; *clear < r->final[KIND_TRANSCRIPT]; ++*clear)
+        if (rules_wanted(s, kind, *clear + 1))
+            return *clear + 1;
     return 0;
 }
 
@@ -342,7 +345,7 @@ static void on_ack(struct sim *s, const struct event *event)
 /* Everything owed for the audio before the point has been delivered. */
 static void check_flushed(struct sim *s, uint64_t samples)
 {
-    const struct rules *r = &s->rules;
+    struct rules *r = &s->rules;
     HOLD(s, stt_stream_settled(s->session->speech) >= samples || r->refused);
     if (scripted(s) && r->next_word < s->provider.words_len)
         HOLD(s, s->words[r->next_word].middle >= samples);

@@ -63,6 +63,7 @@ struct rules {
     struct seen seen[KINDS][RECENT];
     uint32_t newest; /* segment of which anything has been said */
     uint32_t final[KINDS];
+    uint32_t clear[KINDS]; /* nothing is owed up to here */
     int64_t final_us[RECENT];
     int64_t start_ms[RECENT], end_ms[RECENT];
     uint32_t final_rev[RECENT];

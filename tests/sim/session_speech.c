@@ -137,6 +137,11 @@ static void on_deliver(struct sim *s, const struct sim_call *call, struct sim_re
     struct sim_provider *p = &s->provider;
     struct stt_response *response = &reply->response;
     response->results = reply->results;
+    for (size_t i = 0; i < response->results_len; i++)
+        TRACE(s, "call %u %s to %.3f \"%s\"", call->id,
+              reply->results[i].is_final ? "final" : "hypothesis",
+              (double)call->base / p->rate + (double)reply->results[i].result_end_us / 1e6,
+              reply->results[i].transcript);
     for (size_t i = 0; !p->manner.truthful && i < response->results_len; i++)
         sim_twist(p, &reply->results[i]);
     if ((response->error_code == 1 || response->error_code == 16) &&
@@ -197,6 +202,10 @@ static void manner_init(struct sim *s)
     m->refuses = rng_below(r, 15) == 0;
     m->pause = (int)rng_range(r, 300, 1500);
     m->stable = (int)rng_below(r, 50);
+    if (rng_below(r, 15) == 0) { /* no room for another speaker */
+        s->provider.down_until_us = s->now_us + 60000 * MS;
+        s->provider.down_status = 8;
+    }
 }
 
 /* What is spoken: words with pauses, some long. */

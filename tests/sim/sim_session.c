@@ -353,6 +353,8 @@ static void client_init(struct sim *s, uint64_t minutes)
     static const unsigned frames[] = {20, 60, 100, 100, 250};
     static const unsigned speeds[] = {100, 100, 100, 100, 150, 400};
     static const int acts[] = {300, 2000, 10000, 30000, 1000000};
+    static const enum client_end hows[10] = {
+        [4] = END_EARLY, [5] = END_NEVER, [6] = END_DESTROY, [7] = END_GOAWAY};
     struct client *c = &s->client;
     struct rng *r = &s->rng;
     c->length = (minutes * 60 * s->provider.rate) * 2;
@@ -363,7 +365,7 @@ static void client_init(struct sim *s, uint64_t minutes)
     c->odd = chance(s, 40);
     c->greedy = chance(s, 5);
     c->low = chance(s, 20);
-    c->how = chance(s, 65) ? END_SCRIPT : (enum client_end)rng_range(r, END_EARLY, END_NEVER);
+    c->how = hows[s->index % 10];
     c->stop_us = s->now_us + rng_range(r, 0, (int64_t)minutes * 60000) * MS;
     c->frame_us = s->now_us;
     c->act_us = s->now_us + rng_range(r, 0, c->act_ms) * MS;

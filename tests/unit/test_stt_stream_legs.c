@@ -60,6 +60,25 @@ static void test_later_results_are_held(void)
     kit_destroy(kit);
 }
 
+static void test_held_final_that_comes_twice(void)
+{
+    struct kit *kit = begin();
+    kit_speak(kit, 1000);
+    kit_interim(kit, 1, "one", 900);
+    stt_stream_flush(kit->stream, kit->now_us);
+    kit_speak(kit, 1000);
+    kit_final(kit, 2, "Two,", 400);
+    kit_interim(kit, 2, "three four", 900);
+    kit_final(kit, 2, "Two,", 400);
+    kit_final(kit, 1, "One.", 1000);
+    kit_closed(kit, 1, 0);
+    CHECK_EQ(kit_finals(kit), 2);
+    CHECK_EQ(kit_last(kit)->t.segment, 3);
+    CHECK_STR(kit_last(kit)->tentative, "three four");
+    CHECK_EQ(kit->settled, 1400 * MS);
+    kit_destroy(kit);
+}
+
 static void test_flush_with_nothing_owed(void)
 {
     struct kit *kit = begin();
@@ -354,6 +373,7 @@ int main(void)
 {
     RUN(test_flush_opens_the_next_call_at_once);
     RUN(test_later_results_are_held);
+    RUN(test_held_final_that_comes_twice);
     RUN(test_flush_with_nothing_owed);
     RUN(test_flushes_pile_up);
     RUN(test_missing_final_is_promoted);
