@@ -166,7 +166,7 @@ speak() {
 explain() {
     say ""
     say "sotto serves on 127.0.0.1:$port; the logs are in $state. Ctrl-C ends it."
-    [ "$(http_status "$port" /)" != 200 ] || say "  Speak into a browser:  http://127.0.0.1:$port/"
+    [ "$(http_status "$port" /)" != 200 ] || say "  What it serves:        http://127.0.0.1:$port/"
     say "  Speak a file:          $bin/sotto-say --url ws://127.0.0.1:$port/v1/stream --source $source_language --target $target FILE.wav"
     say "  Figures:               http://127.0.0.1:$port/metrics"
 }

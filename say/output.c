@@ -77,7 +77,7 @@ static void put_json(struct output *output, const struct event *event, const cha
     if (stamp)
         json_object_set_new(event->root, "client_us", json_integer(now_us));
     if (stamp || memchr(text, '\n', len) != NULL || memchr(text, '\r', len) != NULL) {
-        char *line = json_dumps(event->root, JSON_COMPACT);
+        char *line = json_dumps(event->root, JSON_COMPACT | JSON_REAL_PRECISION(12));
         if (line != NULL)
             buf_puts(&output->buf, line);
         free(line); /* jansson's own allocation */
