@@ -7,7 +7,7 @@ JOBS ?= $(shell nproc)
 export SPEECH TARGET SOURCE JSON ONCE JOBS FUZZ_SECONDS STAGES
 
 .DEFAULT_GOAL = build
-.PHONY: help deps build run serve check soak fuzz install clean
+.PHONY: help deps build run serve check soak quality fuzz install clean
 
 help:
 	@echo 'make deps     installs the Debian packages that are missing'
@@ -18,6 +18,7 @@ help:
 	@echo 'make check    all tests: release, address and undefined, thread sanitizer'
 	@echo '              STAGES="release asan tsan" picks some'
 	@echo 'make soak     the tests that take long'
+	@echo 'make quality  what is heard, translated and corrected of 173 spoken sentences'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS=60 (needs clang)'
 	@echo 'make install  into PREFIX=/usr/local (DESTDIR works)'
 	@echo 'make clean    removes build/'
@@ -39,6 +40,10 @@ check:
 
 soak:
 	@deploy/check.sh soak
+
+quality:
+	@deploy/build.sh release >&2
+	@python3 -W ignore tests/quality/run.py
 
 fuzz:
 	@deploy/fuzz.sh

@@ -11,7 +11,7 @@
 
 struct choice {
     const char *english; /* lemma and its first tag */
-    const char *spanish; /* lemma and the tags up to the gender of a noun */
+    const char *spanish; /* lemma and the tags up to the gender of a noun; all with <pl>, <ND> */
     /* Lemmas between spaces, one of which must be near; with '>' first, one of the next two, with
      * '=', the next. NULL: anywhere. */
     const char *near;
@@ -98,7 +98,7 @@ static void choose(const struct apertium_stream *stream, struct apertium_unit *u
         return;
     const char *rest = inflection(reading + lemma, first->len - lemma,
                                   strstr(choice->spanish, "<n>") != NULL, &len);
-    if (strstr(choice->spanish, "<pl>") != NULL)
+    if (strstr(choice->spanish, "<pl>") != NULL || strstr(choice->spanish, "<ND>") != NULL)
         len = 0;
     unit->lead = choice->lead;
     unit->trail = choice->trail;

@@ -124,6 +124,13 @@ static void unit_thin(struct work *work, size_t i, const struct link_word *word)
     static const struct link_word season = {.tag = 'n'};
     if (surface_in(work, i, seasons, 4))
         word = &season;
+    /* One word of Apertium's, which it is not where like is the verb. */
+    if (word->tag == 'v' && surface_is(work, i, "like this")) {
+        snprintf(unit->put, sizeof unit->put, "like<vblex><%s>",
+                 word->role == LINK_ROLE_BASE ? "inf" : "pres");
+        unit->trail = " ^this/this<det><dem><sg>$";
+        return;
+    }
     bool several = memchr(surface, ' ', unit->len) != NULL;
     bool ing = unit->len > 4 && strncasecmp(surface + unit->len - 3, "ing", 3) == 0;
     /* "She is reading": the parser's first choice is often a thing that she is. */
@@ -217,6 +224,19 @@ static void sentence_thin(struct work *work, struct link_grammar *parser, uint32
     }
 }
 
+/* "I" is nobody's first. */
+static void ordinal_drop(struct apertium_stream *stream)
+{
+    for (size_t i = 0; i < stream->units_len; i++) {
+        struct apertium_unit *unit = &stream->units[i];
+        for (size_t k = 0; k < unit->readings_len && unit->len == 1; k++) {
+            if (stream->text[unit->at] == 'I' &&
+                apertium_reading_has(stream, &unit->readings[k], "<num>"))
+                apertium_stream_drop(unit, k);
+        }
+    }
+}
+
 int apertium_readings_thin(struct link_grammar *parser, const char *text, size_t len,
                            struct buf *out)
 {
@@ -225,6 +245,8 @@ int apertium_readings_thin(struct link_grammar *parser, const char *text, size_t
         return STATUS_NOMEM;
     buf_init(&work->plain, LOCAL_GRAMMAR_TEXT_MAX);
     bool known = apertium_stream_read(&work->stream, text, len) && plain_make(work) == 0;
+    if (known)
+        ordinal_drop(&work->stream);
     for (size_t at = 0; known && at < work->plain.len;) {
         size_t span = slip_sentence_span(work->plain.data + at, work->plain.len - at);
         sentence_thin(work, parser, (uint32_t)at, span);

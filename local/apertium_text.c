@@ -74,7 +74,8 @@ int apertium_text_prepare(const char *text, bool english, struct buf *out,
         status = put_code(out, code);
     }
     char last = plain.len > 0 ? plain.data[plain.len - 1] : 0;
-    *style = (struct apertium_style){.last = last != 0 && strchr(".?!", last) ? last : 0};
+    *style = (struct apertium_style){.capital = !first,
+                                     .last = last != 0 && strchr(".?!", last) ? last : 0};
     if (status == 0 && last != 0 && strchr(".?!:;", last) == NULL) {
         style->stop_added = true;
         status = buf_putc(out, '.');
@@ -105,6 +106,28 @@ static int answer_clean(const char *answer, size_t len, struct buf *out)
     return buf_status(out);
 }
 
+/* The words of a sentence that begin in English with a capital because they came first are moved:
+ * "My mother likes" → "A Mi madre le gusta". None of these is ever a name within a sentence. */
+static void lower_moved(char *text, size_t len)
+{
+    static const char *const moved[] = {
+        "Mi",   "Mis",  "Tu",    "Tus",   "Su",      "Sus",     "El",       "La",
+        "Los",  "Las",  "Un",    "Una",   "Nuestro", "Nuestra", "Nuestros", "Nuestras",
+        "Este", "Esta", "Estos", "Estas", "Ese",     "Esa",     "Esos",     "Esas",
+        "Me",   "Te",   "Se",    "Le",    "Les",     "Nos",     "Lo"};
+    for (size_t at = 2; at < len; at++) {
+        if (text[at - 1] != ' ' || strchr(".?!:", text[at - 2]) != NULL)
+            continue;
+        size_t word = 0;
+        while (at + word < len && isalpha((unsigned char)text[at + word]))
+            word++;
+        for (size_t i = 0; i < sizeof moved / sizeof moved[0]; i++) {
+            if (strlen(moved[i]) == word && strncmp(text + at, moved[i], word) == 0)
+                text[at] = (char)tolower((unsigned char)text[at]);
+        }
+    }
+}
+
 /* Spanish opens what it closes: the last sentence gets ¿ or ¡ where it begins. */
 static int put_opened(const char *text, size_t len, char mark, struct buf *out)
 {
@@ -129,6 +152,10 @@ int apertium_text_finish(const char *answer, size_t len, bool spanish,
     int status = answer_clean(answer, len, &clean);
     if (status == 0 && style->stop_added && clean.len > 0 && clean.data[clean.len - 1] == '.')
         clean.len--;
+    if (status == 0 && style->capital && clean.len > 0)
+        clean.data[0] = (char)toupper((unsigned char)clean.data[0]);
+    if (status == 0 && spanish && clean.len > 0)
+        lower_moved(clean.data, clean.len);
     bool open = spanish && (style->last == '?' || style->last == '!') && clean.len > 1 &&
                 clean.data[clean.len - 1] == style->last;
     if (status == 0 && open)

@@ -12,6 +12,7 @@
 
 struct apertium_style {
     bool stop_added; /* the text came without a final mark and leaves without one */
+    bool capital;    /* a capital begins what the pipeline gets */
     char last;       /* its final mark: . ? ! or 0 */
 };
 

@@ -27,9 +27,10 @@ struct local_chat {
     pthread_t thread;
     struct worker_pool *readers, *translators, *grammarians;
     struct apertium *apertium;
-    struct local_grammar *grammar; /* NULL: its dictionary is not installed */
-    _Atomic bool stopping;         /* relaxed: only saves work */
-    bool quiet;                    /* loop's: no job is submitted any more */
+    struct local_grammar *grammar;          /* NULL: its dictionary is not installed */
+    _Atomic bool stopping;                  /* relaxed: only saves work */
+    char refused[2 * LOCAL_CHAT_TAG_BYTES]; /* reader's: pair refused last */
+    bool quiet;                             /* loop's: no job is submitted any more */
     sem_t quiet_told;
     struct msg quiesce, stop;
 };
@@ -183,6 +184,21 @@ static void run_grammar(struct job *run)
     job_free(&job->job.msg);
 }
 
+/* A session asks again with every sentence: the same pair is told once. On the reader's thread. */
+static void pair_log(struct local_chat *chat, const struct local_chat_question *question,
+                     const char *installed)
+{
+    char pair[sizeof chat->refused];
+    snprintf(pair, sizeof pair, "%s-%s", question->source, question->target);
+    if (strcmp(pair, chat->refused) == 0)
+        return;
+    memcpy(chat->refused, pair, sizeof pair);
+    LOG_WARN(LOG_LOCAL, 0, "language pair not installed",
+             "source=%s target=%s installed=%s hint=%s", question->source, question->target,
+             LOG_Q(installed),
+             LOG_Q("apt-cache search '^apertium-' lists packages of pairs; restart afterwards"));
+}
+
 static void refuse_pair(struct chat_job *job)
 {
     const struct apertium *apertium = job->chat->apertium;
@@ -197,6 +213,7 @@ static void refuse_pair(struct chat_job *job)
                          names.len > 0 ? names.data : "none");
     fault.param = "messages";
     fault_send(job->chat, job->id, &fault);
+    pair_log(job->chat, &job->question, names.len > 0 ? names.data : "none");
     buf_deinit(&names);
 }
 
@@ -394,7 +411,8 @@ static int server_start(struct local_chat *chat, const struct local_chat_config 
 
 static void chat_free(struct local_chat *chat)
 {
-    /* Only now: whoever asked for the stop may still have been inside mailbox_send() when it was read. */
+    /* Only now: whoever asked for the stop may still have been inside mailbox_send() when it was
+     * read. */
     if (chat->inbox.mailbox != NULL)
         loop_inbox_close(&chat->inbox);
     if (chat->loop != NULL)

@@ -15,7 +15,7 @@
 
 /* Past these costs a correction is a guess, and a wrong correction is worse than none. */
 #define SINGLE_COST_MAX 2.1F
-#define PAIR_COST_MAX   2.7F
+#define PAIR_COST_MAX   2.2F
 #define PAIR_WORDS_MAX  16
 #define COST_TIE        0.35F
 
@@ -314,6 +314,17 @@ static int apply_list(struct local_grammar *g, const struct slip_list *list, str
     return sentence_apply(g, done, len, out, begin);
 }
 
+/* "it it is raining": a stutter or a mishearing; around it no edit can be told from a guess. */
+static bool stutters(const struct slip_sentence *s)
+{
+    for (size_t i = 1; i < s->len; i++) {
+        if (strcmp(s->words[i].low, s->words[i - 1].low) == 0 && s->words[i - 1].mark == 0 &&
+            !slip_word_in(s, i, " very had that "))
+            return true;
+    }
+    return false;
+}
+
 static int search(struct local_grammar *g, struct outcome *out, size_t begin, bool *whole)
 {
     struct slip_list list = {.edits = g->edits, .max = LOCAL_GRAMMAR_EDITS_MAX};
@@ -378,7 +389,8 @@ static int sentence_check(struct local_grammar *g, struct outcome *out)
         g->sentence.by_letter = true;
         whole = whole_with(g, NULL, 0);
     }
-    if (!whole && g->sentence.len > 1 && !slip_sentence_open(&g->sentence))
+    if (!whole && g->sentence.len > 1 && !slip_sentence_open(&g->sentence) &&
+        !stutters(&g->sentence))
         status = search(g, out, begin, &whole);
     else if (whole && verbless(g))
         status = search_verb(g, out, begin);

@@ -6,12 +6,12 @@
 #define H2_STREAMS_MAX     2048  /* open at a time over all connections; further ones are refused */
 #define H2_BODY_MAX        65536 /* bytes of a request's body */
 #define H2_HANDSHAKE_MS    5000
-#define H2_IDLE_MS         120000 /* without streams, or with a peer that takes nothing */
-#define H2_CONN_STREAMS    100    /* SETTINGS_MAX_CONCURRENT_STREAMS */
-#define H2_REQUEST_MS      30000  /* from a request's first byte to its last */
-#define H2_HEADERS_MAX     16384  /* bytes of a request's header fields, names and values */
-#define H2_HEADER_FIELDS   64     /* header fields of a request */
-#define H2_ANSWER_HEADERS  16     /* header fields of an answer */
+#define H2_IDLE_MS         120000  /* without streams, or with a peer that takes nothing */
+#define H2_CONN_STREAMS    100     /* SETTINGS_MAX_CONCURRENT_STREAMS */
+#define H2_REQUEST_MS      30000   /* from a request's first byte to its last */
+#define H2_HEADERS_MAX     16384   /* bytes of a request's header fields, names and values */
+#define H2_HEADER_FIELDS   64      /* header fields of a request */
+#define H2_ANSWER_HEADERS  16      /* header fields of an answer */
 #define H2_DISCARD_MAX     1048576 /* bytes of a refused body read on before the stream is reset */
 #define H2_UNSENT_MAX      1048576 /* bytes of an answer's body the peer has not taken yet */
 #define H2_SEND_BYTES      16384   /* bytes gathered for one TLS write */
@@ -26,10 +26,10 @@
 #define APERTIUM_ANSWER_MAX  131072
 #define APERTIUM_DEADLINE_MS 4000 /* of one translation, the start of its programs included */
 
-#define APERTIUM_UNITS_MAX    192  /* words and marks of a text that is thinned out between programs */
-#define APERTIUM_READINGS_MAX 24   /* of a word */
-#define APERTIUM_PUT_BYTES    96   /* of a translation put in place of the dictionary's */
-#define APERTIUM_NULLS_MAX    2    /* words a parse for translation may leave out */
+#define APERTIUM_UNITS_MAX    192 /* words and marks of a text looked into between programs */
+#define APERTIUM_READINGS_MAX 24  /* of a word */
+#define APERTIUM_PUT_BYTES    96  /* of a translation put in place of the dictionary's */
+#define APERTIUM_NULLS_MAX    2   /* words a parse for translation may leave out */
 
 #define LOCAL_CHAT_TAG_BYTES       36 /* of a language tag, its NUL counted */
 #define LOCAL_CHAT_MODEL_BYTES     128
@@ -76,11 +76,11 @@
 #define LINK_PARSE_S                 1    /* after which it gives up one sentence */
 #define LOCAL_GRAMMAR_TEXT_MAX       8192 /* bytes; longer text is returned as it is */
 #define LOCAL_GRAMMAR_SENTENCE_WORDS 32   /* longer sentences are taken as right */
-#define LOCAL_GRAMMAR_WORD_BYTES     48 /* of a word; longer ones are not judged */
-#define LOCAL_GRAMMAR_EDIT_BYTES     112 /* of a correction: two words and what is put between */
-#define LOCAL_GRAMMAR_EDITS_MAX      160 /* candidates for a sentence */
-#define LOCAL_GRAMMAR_PAIRS_MAX      512 /* pairs of them tried */
-#define LOCAL_GRAMMAR_DONE_MAX       16  /* corrections of a sentence */
-#define LOCAL_GRAMMAR_PARSES_MAX     500 /* of a sentence */
-#define LOCAL_GRAMMAR_BUDGET_MS      300 /* of a text; what is left is taken as right */
+#define LOCAL_GRAMMAR_WORD_BYTES     48   /* of a word; longer ones are not judged */
+#define LOCAL_GRAMMAR_EDIT_BYTES     112  /* of a correction: two words and what is put between */
+#define LOCAL_GRAMMAR_EDITS_MAX      160  /* candidates for a sentence */
+#define LOCAL_GRAMMAR_PAIRS_MAX      512  /* pairs of them tried */
+#define LOCAL_GRAMMAR_DONE_MAX       16   /* corrections of a sentence */
+#define LOCAL_GRAMMAR_PARSES_MAX     500  /* of a sentence */
+#define LOCAL_GRAMMAR_BUDGET_MS      300  /* of a text; what is left is taken as right */
 #define LOCAL_GRAMMAR_MESSAGE_BYTES  160

@@ -118,8 +118,10 @@ static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
         /* "You and he are": two subjects, though the nearer is one. */
         if (i >= 3 && slip_word_is(s, i - 2, "and") && swaps[k].message == NULL)
             continue;
-        if (slip_word_in(s, i, " i he she we they ") && i + 1 < s->len &&
-            english_aux(s->words[i + 1].low))
+        /* "I parents got married" was "my parents": first in a sentence such a word was misheard.
+         */
+        if (slip_word_in(s, i, " i he she we they ") &&
+            (i == 0 || (i + 1 < s->len && english_aux(s->words[i + 1].low))))
             continue;
         struct slip_edit *edit = add(out, s, i, 1, swaps[k].to, swaps[k].cost);
         if (swaps[k].message != NULL)
@@ -154,6 +156,10 @@ static void candidate_s(sentence_t s, size_t i, struct slip_list *out)
 {
     char other[LOCAL_GRAMMAR_WORD_BYTES];
     if (!open_at(s, i) || name_at(s, i) || !english_toggle_s(s->words[i].low, other))
+        return;
+    /* "I do not need": the form is right, whatever is wrong. */
+    if (i > 1 && slip_word_is(s, i - 1, "not") && slip_word_in(s, i - 2, " do does did ") &&
+        !english_is_plural(s->words[i].low))
         return;
     bool counted = i > 0 && (class_at(s, i - 1) & WORD_NUMBER) != 0;
     struct slip_edit *edit = add(out, s, i, 1, other, counted ? 0.9F : cost_s(s, i));
@@ -253,7 +259,12 @@ static void candidate_articles(sentence_t s, size_t i, struct slip_list *out)
     if (slip_word_in(s, i, " very really ") && open_at(s, i + 1) && !led)
         slip_message(add_around(out, s, i, "a ", "", 1.5F), SLIP_ARTICLE,
                      "A singular noun needs an article: 'a %s %s'.", low, s->words[i + 1].low);
-    if ((class_at(s, i) & WORD_ARTICLE) != 0 && i + 1 < s->len && !ranked_at(s, i + 1)) {
+    /* Learners put an article too many before what takes none; before a plain singular it is the
+     * rest that was misheard: "the market to near the station". */
+    bool takes_none =
+        i + 1 < s->len &&
+        (!open_at(s, i + 1) || english_is_plural(s->words[i + 1].low) || name_at(s, i + 1));
+    if ((class_at(s, i) & WORD_ARTICLE) != 0 && takes_none && !ranked_at(s, i + 1)) {
         char next[LOCAL_GRAMMAR_EDIT_BYTES];
         const struct slip_word *word = &s->words[i + 1];
         snprintf(next, sizeof next, "%.*s", (int)(word->end - word->start), s->text + word->start);
@@ -290,7 +301,8 @@ static void candidate_missing(sentence_t s, size_t i, struct slip_list *out)
     bool pronoun = slip_word_in(s, i, " i you he she it we they ");
     bool noun = i > 0 && open_at(s, i) && (class_at(s, i - 1) & WORD_DETERMINER) != 0 &&
                 s->len < 8 && open_at(s, i + 1);
-    if ((pronoun || noun) && i + 1 < s->len && !english_aux(s->words[i + 1].low)) {
+    bool begins = i == 0 || s->words[i - 1].mark != 0 || (class_at(s, i - 1) & WORD_JOINING) != 0;
+    if ((noun || (pronoun && begins)) && i + 1 < s->len && !english_aux(s->words[i + 1].low)) {
         snprintf(text, sizeof text, " %s", be_for(s, i));
         slip_message(add_around(out, s, i, "", text, pronoun ? 1.8F : 2.3F), SLIP_OTHER,
                      "The verb is missing: '%s%s'.",

@@ -70,6 +70,10 @@ static void test_finish(void)
     CHECK_STR(finished("Hola. Te gusta el café?", true, (struct apertium_style){.last = '?'}),
               "Hola. ¿Te gusta el café?");
     CHECK_STR(finished("¿Te gusta?", true, (struct apertium_style){.last = '?'}), "¿Te gusta?");
+    CHECK_STR(
+        finished("A Mi madre le gusta. Mi hermana y El Greco", true, (struct apertium_style){0}),
+        "A mi madre le gusta. Mi hermana y el Greco");
+    CHECK_STR(finished("I and El Greco", false, (struct apertium_style){0}), "I and El Greco");
     CHECK_STR(finished("Do you?", false, (struct apertium_style){.last = '?'}), "Do you?");
     CHECK_STR(finished("hola , amigo .", true, (struct apertium_style){0}), "hola, amigo.");
     CHECK_STR(finished("", true, (struct apertium_style){0}), "");
@@ -176,7 +180,7 @@ static void test_pipelines(void)
     CHECK_STR(apertium_pair_name(apertium, 0), "eng-deu");
     size_t spa = pair_of(apertium, "en-GB", "es-ES");
     CHECK_EQ(translate(apertium, spa, "hello there", out, sizeof out), 0);
-    CHECK_STR(out, "hola there");
+    CHECK_STR(out, "Hola there");
     CHECK_EQ(translate(apertium, spa, "again", out, sizeof out), 0);
     CHECK_STR(out, "Again");
     CHECK_EQ(apertium_starts(apertium, spa), 1);
