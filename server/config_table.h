@@ -82,7 +82,7 @@
       "a final translation or correction later than this is delivered as failed")                  \
     X("translate", "partial_deadline_ms", translate_partial_deadline_ms, NUMBER, "4000", 100,      \
       60000, "a partial request later than this is dropped")                                       \
-    X("translate", "cache", translate_cache, NUMBER, "4096", 0, 1000000,                           \
+    X("translate", "cache", translate_cache, NUMBER, "4096", 1, 1000000,                           \
       "answers kept, all sessions")                                                                \
     X("grammar", "model", grammar_model, TEXT, "gpt-4o-mini", 0, 0, "model asked for corrections") \
-    X("grammar", "cache", grammar_cache, NUMBER, "4096", 0, 1000000, "answers kept, all sessions")
+    X("grammar", "cache", grammar_cache, NUMBER, "4096", 1, 1000000, "answers kept, all sessions")

@@ -89,7 +89,8 @@ class Start(unittest.TestCase):
                            (["--loop", "select"], "loop"), (["--log", "loud"], "log"),
                            (["--stt-model"], "--stt-model"), (["--stt-model", "--chat-key", "x"], "--stt-model"),
                            (["--config"], "--config"), (["--config", "/no/such.ini"], "/no/such.ini"),
-                           (["--stt-plaintext", "maybe"], "plaintext")):
+                           (["--stt-plaintext", "maybe"], "plaintext"),
+                           (["--translate-cache", "0"], "--translate-cache"), (["--grammar-cache", "0"], "--grammar-cache")):
             status, out, err = self.run_sotto(*args)
             self.assertEqual(status, 2, (args, err))
             self.assertIn(text, err)
