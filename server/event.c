@@ -35,6 +35,7 @@ const char *event_str(struct event *event, const char *text)
     if (text == NULL)
         return NULL;
     const char *copy = arena_strdup(event->arena, text);
+    event->incomplete = event->incomplete || copy == NULL;
     return copy != NULL ? copy : "";
 }
 
@@ -57,8 +58,10 @@ bool event_copy_settings(struct event *event, const struct client_settings *sett
 bool event_copy_words(struct event *event, const struct stt_word *words, size_t len)
 {
     struct event_word *copy = len > 0 ? arena_alloc(event->arena, len * sizeof *copy) : NULL;
-    if (copy == NULL)
+    if (copy == NULL) {
+        event->incomplete = event->incomplete || len > 0;
         return len == 0;
+    }
     for (size_t i = 0; i < len; i++)
         copy[i] = (struct event_word){.text = event_str(event, words[i].text),
                                       .start_ms = words[i].start_ms,
@@ -73,8 +76,10 @@ bool event_copy_edits(struct event *event, const struct grammar_result *result)
     event->corrected = event_str(event, result->corrected);
     size_t len = result->edits_len;
     struct event_edit *copy = len > 0 ? arena_alloc(event->arena, len * sizeof *copy) : NULL;
-    if (copy == NULL)
+    if (copy == NULL) {
+        event->incomplete = event->incomplete || len > 0;
         return len == 0;
+    }
     for (size_t i = 0; i < len; i++) {
         const struct grammar_edit *edit = &result->edits[i];
         copy[i] = (struct event_edit){.start = edit->start,

@@ -60,7 +60,8 @@ struct event {
     struct lat lat;
     /* A queued event with the same non-zero key is replaced by this one (partials: newest wins). */
     uint64_t replace_key;
-    int close_code; /* after this message the socket is closed with it; 0: stays open */
+    bool incomplete; /* something could not be copied */
+    int close_code;  /* after this message the socket is closed with it; 0: stays open */
     struct arena *arena;
 
     uint32_t segment, rev, source_rev;
@@ -92,8 +93,8 @@ struct event {
 /* NULL: out of memory. */
 struct event *event_create(enum event_kind kind);
 void event_free(struct event *event);
-/* Copies into the event's arena; NULL stays NULL. On a failed copy the event is marked and
- * event_ok() is false. */
+/* Copies into the event's arena; NULL stays NULL. After a failed copy the event is `incomplete` and
+ * must not be sent. */
 const char *event_str(struct event *event, const char *text);
 bool event_copy_settings(struct event *event, const struct client_settings *settings);
 bool event_copy_words(struct event *event, const struct stt_word *words, size_t len);

@@ -13,11 +13,9 @@
 
 void session__emit(struct session *session, struct event *event)
 {
-    if (event == NULL) {
-        LOG_ERROR(LOG_SESSION, session->id, "event lost: out of memory", "x=%d", 0);
-        return;
-    }
-    if (session->over) {
+    session->lost = session->lost || event == NULL || event->incomplete;
+    if (event == NULL || event->incomplete || session->over ||
+        (session->lost && event->close_code == 0)) {
         event_free(event);
         return;
     }
@@ -30,6 +28,14 @@ void session__emit(struct session *session, struct event *event)
         lat_mark(&event->lat, LAT_SERVER, session->now_us);
     session->over = event->close_code != 0;
     session->ops->emit(session->ctx, event);
+}
+
+void session__emit_shown(struct session *session, struct event *event, bool final)
+{
+    if (final || (event != NULL && !event->incomplete))
+        session__emit(session, event);
+    else
+        event_free(event);
 }
 
 void session__error(struct session *session, const char *code, const char *message,
@@ -398,8 +404,15 @@ static int64_t earliest(int64_t a, int64_t b)
 int64_t session_tick(struct session *session, int64_t now_us)
 {
     session->now_us = now_us;
+    if (session->lost && !session->over) {
+        LOG_ERROR(LOG_SESSION, session->id, "an event was lost: out of memory", "seq=%llu",
+                  (unsigned long long)session->seq);
+        session__error(session, "internal", "out of memory", 0);
+    }
     if (session->over)
         return INT64_MAX;
+    if (session->lost) /* no memory even to say so */
+        return now_us + 100 * MS;
     int64_t due = stt_stream_tick(session->speech, now_us);
     due = earliest(due, session__lanes_tick(session));
     due = earliest(due, run_flushes(session));

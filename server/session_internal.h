@@ -79,11 +79,14 @@ struct session {
     int end_code;
     int64_t end_deadline_us;
     bool over;
+    bool lost; /* something that had to be said could not: the session ends */
     struct event_usage usage;
 };
 
 /* session.c */
 void session__emit(struct session *session, struct event *event);
+/* A partial that could not be made is not missed: another follows. */
+void session__emit_shown(struct session *session, struct event *event, bool final);
 void session__error(struct session *session, const char *code, const char *message,
                     uint32_t retry_after_ms);
 void session__health(struct session *session, bool degraded, const char *what, const char *reason,

@@ -80,7 +80,7 @@ static void on_translate_show(void *ctx, const struct translate_show *show)
         if (!show->final)
             event->replace_key = replace_key(EVENT_TRANSLATION, lane->id, show->segment);
     }
-    session__emit(session, event);
+    session__emit_shown(session, event, show->final);
 }
 
 static int on_grammar_ask(void *ctx, const struct grammar_ask *ask)
@@ -118,7 +118,7 @@ static void on_grammar_show(void *ctx, const struct grammar_show *show)
         if (!show->final)
             event->replace_key = replace_key(EVENT_GRAMMAR, 0, show->segment);
     }
-    session__emit(session, event);
+    session__emit_shown(session, event, show->final);
 }
 
 static const struct translate_ops translate_ops = {on_translate_ask, on_translate_cancel,

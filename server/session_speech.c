@@ -49,7 +49,7 @@ static void emit_transcript(struct session *session, const struct stt_transcript
         if (!transcript->final)
             event->replace_key = (uint64_t)(EVENT_TRANSCRIPT + 1) << 56 | transcript->segment;
     }
-    session__emit(session, event);
+    session__emit_shown(session, event, transcript->final);
 }
 
 static void on_transcript(void *ctx, const struct stt_transcript *transcript)

@@ -271,8 +271,8 @@ static inline void kit_answer(struct kit *kit, unsigned index, const char *text)
         .lane = ask->lane, .ask = ask->ask, .done = true, .lat = ask->lat, .text = text};
     CHECK(index < kit->asks_len);
     if (ask->grammar) {
-        CHECK_EQ(grammar_diff(ask->text, text, &result), STATUS_OK);
-        answer.result = &result;
+        answer.status = grammar_diff(ask->text, text, &result);
+        answer.result = answer.status == STATUS_OK ? &result : NULL;
     }
     session_answer(kit->session, &answer, kit->now_us);
     grammar_result_free(&result);
