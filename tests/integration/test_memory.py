@@ -4,7 +4,7 @@ import unittest
 
 import kit
 
-WAITING = 1000  # connections that have not started a session
+WAITING = 2000  # connections that have not started a session
 STARTED = 1000
 SESSION_KB = 16
 
