@@ -118,6 +118,9 @@ static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
         /* "You and he are": two subjects, though the nearer is one. */
         if (i >= 3 && slip_word_is(s, i - 2, "and") && swaps[k].message == NULL)
             continue;
+        /* "I do not need" has its negation. */
+        if (slip_word_is(s, i, "not") && i > 0 && english_aux(s->words[i - 1].low))
+            continue;
         /* "I parents got married" was "my parents": first in a sentence such a word was misheard.
          */
         if (slip_word_in(s, i, " i he she we they ") &&

@@ -340,6 +340,15 @@ static void rule_plural(sentence_t s, size_t i, struct slip_list *out)
         !slip_word_in(s, i + 3,
                       " family team class group staff crew children people men women best "))
         plural_add(s, i + 3, out);
+    /* "I have two brother": number and noun as one name, to the parser. */
+    if (i > 0 && slip_word_in(s, i - 1, " have has had are were ") &&
+        slip_word_in(s, i, " two three four five six seven eight nine ten ") && i + 1 < s->len &&
+        (i + 2 == s->len ||
+         (english_class(s->words[i + 2].low) & (WORD_PREPOSITION | WORD_JOINING)) != 0) &&
+        !slip_word_in(s, i + 1,
+                      " hundred thousand million billion dozen percent fish sheep deer people each "
+                      "left more o'clock today now tomorrow here there too people's aircraft "))
+        plural_add(s, i + 1, out);
     if (slip_word_is(s, i, "how") && slip_word_is(s, i + 1, "many") && i + 3 < s->len &&
         slip_word_in(s, i + 3, " do does did are have has can "))
         plural_add(s, i + 2, out);
