@@ -136,7 +136,7 @@ start_servers() {
     pids+=($!)
     wait_ready sotto-local $! "$state/sotto-local.log" 120 local_ready
 
-    $bin/sotto --listen "127.0.0.1:$port" --stt-target "127.0.0.1:$speech_port" --stt-plaintext \
+    $bin/sotto --listen "127.0.0.1:$port" --stt-target "127.0.0.1:$speech_port" --stt-plaintext --stt-agreement 6 \
         --chat-url "https://127.0.0.1:$chat_port/v1" --chat-ca "$state/cert.pem" \
         >"$state/sotto.log" 2>&1 </dev/null 3>&- &
     pids+=($!)

@@ -25,6 +25,7 @@ struct config {
     bool stt_plaintext;
     const char *stt_ca, *stt_credentials, *stt_quota_project, *stt_model;
     bool stt_punctuation;
+    uint64_t stt_agreement;
     uint64_t stt_channels, stt_streams_per_channel, stt_block_ms, stt_idle_close_ms, stt_ring_ms;
     uint64_t stt_soft_ms, stt_hard_ms;
 

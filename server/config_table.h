@@ -37,10 +37,14 @@
     X("stt", "quota_project", stt_quota_project, TEXT, "", 0, 0, "x-goog-user-project")            \
     X("stt", "model", stt_model, TEXT, "", 0, 0, "recognition model, such as latest_long")         \
     X("stt", "punctuation", stt_punctuation, BOOL, "true", 0, 0, "automatic punctuation")          \
-    X("stt", "channels", stt_channels, NUMBER, "32", 1, 256, "gRPC channels at most")             \
+    X("stt", "channels", stt_channels, NUMBER, "32", 1, 256, "gRPC channels at most")              \
     X("stt", "streams_per_channel", stt_streams_per_channel, NUMBER, "80", 1, 100,                 \
       "speech streams on one channel")                                                             \
     X("stt", "block_ms", stt_block_ms, NUMBER, "100", 20, 400, "audio coalesced into one message") \
+    X("stt", "agreement", stt_agreement, NUMBER, "2", 1, 10,                                       \
+      "successive hypotheses that must agree before a word is committed; low stability takes "     \
+      "half "                                                                                      \
+      "as many, high half as many more")                                                           \
     X("stt", "idle_close_ms", stt_idle_close_ms, NUMBER, "8000", 500, 9500,                        \
       "a stream without audio for so long is closed and reopened at the next audio")               \
     X("stt", "ring_ms", stt_ring_ms, NUMBER, "30000", 5000, 120000,                                \
@@ -67,7 +71,7 @@
       "a request without a byte for so long is cancelled and tried elsewhere")                     \
     X("chat", "keepalive_ms", chat_keepalive_ms, NUMBER, "60000", 0, 600000,                       \
       "an idle connection is used this often; 0: never")                                           \
-    X("chat", "queue_max", chat_queue_max, NUMBER, "10000", 1, 65536, "requests waiting")        \
+    X("chat", "queue_max", chat_queue_max, NUMBER, "10000", 1, 65536, "requests waiting")          \
     X("chat", "json_schema", chat_json_schema, BOOL, "true", 0, 0,                                 \
       "the API knows response_format json_schema; else json_object is asked for")                  \
     X("chat", "max_tokens_field", chat_max_tokens_field, TEXT, "max_completion_tokens", 0, 0,      \

@@ -59,6 +59,7 @@ static struct session_config session_config_from(const struct config *config)
         .stt_model = config->stt_model,
         .punctuation = config->stt_punctuation,
         .block_ms = (uint32_t)config->stt_block_ms,
+        .agreement = (unsigned)config->stt_agreement,
         .idle_close_ms = (uint32_t)config->stt_idle_close_ms,
         .ring_ms = (uint32_t)config->stt_ring_ms,
         .stream_soft_ms = (uint32_t)config->stt_soft_ms,

@@ -39,6 +39,8 @@ struct session_config {
     struct event_limits limits;
     const char *stt_model;
     bool punctuation;
+    unsigned
+        agreement; /* hypotheses that must agree before a word is committed, medium stability */
     uint32_t block_ms, idle_close_ms, ring_ms, stream_soft_ms, stream_hard_ms;
     uint32_t partial_gap_ms, partial_words;
     uint32_t final_deadline_ms, partial_deadline_ms;

@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "server/session_internal.h"
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,6 +116,20 @@ static void on_health(void *ctx, enum stt_health health, int grpc_status, const 
 static const struct stt_stream_ops stream_ops = {on_open,       on_send,    on_finish, on_cancel,
                                                  on_transcript, on_settled, on_health};
 
+/* How often a word must be heard again before it stays: half of the configured number for low
+ * stability, half more for high. */
+static unsigned agreement_of(const struct session *session, enum stability stability)
+{
+    unsigned medium = session->config->agreement, half = (medium + 1) / 2;
+    assert(medium >= 1);
+    switch (stability) {
+    case STABILITY_LOW: return half;
+    case STABILITY_MEDIUM: return medium;
+    case STABILITY_HIGH: return medium + half;
+    }
+    return medium;
+}
+
 int session__speech_open(struct session *session, uint64_t seed)
 {
     const struct session_config *config = session->config;
@@ -124,7 +139,7 @@ int session__speech_open(struct session *session, uint64_t seed)
         .model = config->stt_model,
         .punctuation = config->punctuation,
         .partials = true,
-        .agreement = (unsigned)session->settings.stability,
+        .agreement = agreement_of(session, session->settings.stability),
         .block_ms = config->block_ms,
         .idle_close_ms = config->idle_close_ms,
         .ring_ms = config->ring_ms,
@@ -140,7 +155,7 @@ int session__speech_open(struct session *session, uint64_t seed)
 void session__speech_update(struct session *session, const struct client_settings *update)
 {
     if (update->has & HAS_STABILITY)
-        stt_stream_agreement(session->speech, (unsigned)update->stability);
+        stt_stream_agreement(session->speech, agreement_of(session, update->stability));
     if ((update->has & HAS_VOCABULARY) &&
         stt_stream_vocabulary(session->speech, update->vocabulary, update->vocabulary_len) !=
             STATUS_OK)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int check_failed;
-static int check_count;
+static _Atomic int check_failed; /* atomic: a test may check on a thread of its own */
+static _Atomic int check_count;
 
 #define CHECK(expr)                                                                                \
     do {                                                                                           \

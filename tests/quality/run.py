@@ -157,7 +157,7 @@ def written(local, text):
 
 def spoken(local, texts, rate):
     """(text, voice) → what came of it. As many sessions at a time as there are decoders."""
-    sotto = kit.Sotto(local.speech_port, local.chat_port, local.ca).wait_ready()
+    sotto = kit.Sotto(local.speech_port, local.chat_port, local.ca, "--stt-agreement", 6).wait_ready()
     jobs = [Speech(texts[at:at + GROUP], voice, rate) for voice in VOICES for at in range(0, len(texts), GROUP)]
     voices = [voice for voice in VOICES for _ in range(0, len(texts), GROUP)]
     with concurrent.futures.ThreadPoolExecutor(min(3, local.decoders)) as pool:

@@ -433,6 +433,7 @@ static void config_init(struct sim *s)
         .stt_model = "",
         .punctuation = true,
         .block_ms = (uint32_t)rng_range(r, 2, 20) * 20,
+        .agreement = (unsigned)rng_range(r, 2, 10), /* 1 believes every slip of the provider */
         .idle_close_ms = (uint32_t)rng_range(r, 1500, 9000),
         .ring_ms = (uint32_t)rng_range(r, 10000, 40000),
         .stream_soft_ms = soft,

@@ -139,6 +139,7 @@ static inline void kit_init(struct kit *kit)
                    .drain_ms = 4000},
         .stt_model = "",
         .block_ms = 100,
+        .agreement = 2,
         .idle_close_ms = 8000,
         .ring_ms = 30000,
         .stream_soft_ms = 240000,
