@@ -6,3 +6,7 @@
 #define LOG_QUOTED_MAX    256  /* bytes of a quoted value */
 #define LOG_REPEAT_PER_S  10   /* lines a second from one call site */
 #define ARENA_BLOCK_BYTES 1024 /* first block of an arena; each live session keeps one */
+
+#define TURNS_SEGMENTS_MAX  32 /* segments of a lane whose final is still owed */
+#define TURNS_TRIES_MAX     2  /* requests for one final */
+#define TURNS_RETRY_PERCENT 25 /* least share of a final's deadline left for another try */

@@ -1,30 +1,97 @@
 #include "base/mem.h"
 #include "base/status.h"
+#include "base/turns.h"
+#include "grammar/grammar.h"
 #include "grammar/internal.h"
 #include "grammar/limits.h"
-#include "grammar/segment.h"
 #include <assert.h>
-#include <string.h>
 
-/* The one partial request in flight; ask 0 when none. */
-struct flight {
-    uint32_t ask, segment;
-    uint32_t source_rev;
-    int64_t deadline_us;
+/* What a lane keeps of a segment between its first source and its final. */
+struct segment {
+    struct turn turn;             /* first: turns know no more */
+    struct grammar_result result; /* what waits to be shown; empty when it failed */
 };
 
 struct grammar_lane {
-    struct grammar_config config;
+    struct turns turns;
+    char *language;
     struct grammar_ops ops;
     void *ctx;
-    struct grammar__segments segments;
-    uint32_t floor; /* segments up to here are over */
-    bool started;
-    uint32_t last_ask;
-    struct flight partial;
-    int64_t partial_at_us; /* earliest time of the next partial request */
-    bool settling, again;
 };
+
+static struct segment *segment_of(struct turn *turn)
+{
+    return (struct segment *)turn;
+}
+
+/* --- as turns see it --- */
+
+static int lane_ask(void *ctx, const struct turn_ask *asked)
+{
+    struct grammar_lane *lane = ctx;
+    struct grammar_ask ask = {
+        .ask = asked->ask,
+        .segment = asked->segment,
+        .source_rev = asked->source_rev,
+        .final = asked->final,
+        .language = lane->language,
+        .text = asked->text,
+        .deadline_us = asked->deadline_us,
+        .lat = asked->lat,
+    };
+    return lane->ops.ask(lane->ctx, &ask);
+}
+
+static void lane_cancel(void *ctx, uint32_t ask)
+{
+    struct grammar_lane *lane = ctx;
+    lane->ops.cancel(lane->ctx, ask);
+}
+
+static void lane_show(void *ctx, struct turn *turn)
+{
+    struct grammar_lane *lane = ctx;
+    const struct turn_pending *pending = &turn->pending;
+    struct grammar_show message = {
+        .segment = turn->number,
+        .rev = turn->rev,
+        .source_rev = pending->source.rev,
+        .final = pending->final,
+        .result = pending->failed == NULL ? &segment_of(turn)->result : NULL,
+        .failed = pending->failed,
+        .lat = pending->lat,
+    };
+    lane->ops.show(lane->ctx, &message);
+}
+
+/* Nothing to correct: the text is its own correction. */
+static int segment_blank(struct turn *turn, const char *text)
+{
+    char *corrected = mem_strdup(text);
+    if (corrected == NULL)
+        return STATUS_NOMEM;
+    segment_of(turn)->result = (struct grammar_result){.corrected = corrected};
+    return STATUS_OK;
+}
+
+static void answer_clear(struct turn *turn)
+{
+    grammar_result_free(&segment_of(turn)->result);
+}
+
+static const struct turns_kind kind = {
+    .turn_bytes = sizeof(struct segment),
+    .first_words = GRAMMAR_FIRST_WORDS,
+    .word_count = grammar__word_count,
+    .words_changed = grammar__words_changed,
+    .ask = lane_ask,
+    .cancel = lane_cancel,
+    .show = lane_show,
+    .blank = segment_blank,
+    .answer_clear = answer_clear,
+};
+
+/* --- as the session sees it --- */
 
 int grammar_lane_create(struct grammar_lane **out, const struct grammar_config *config,
                         const struct grammar_ops *ops, void *ctx)
@@ -34,438 +101,96 @@ int grammar_lane_create(struct grammar_lane **out, const struct grammar_config *
     struct grammar_lane *lane = mem_calloc(1, sizeof *lane);
     if (lane == NULL)
         return STATUS_NOMEM;
-    lane->config = *config;
+    struct turns_config turns = {config->partials, config->partial_gap_ms, config->partial_words,
+                                 config->final_deadline_ms, config->partial_deadline_ms};
     lane->ops = *ops;
     lane->ctx = ctx;
-    lane->partial_at_us = INT64_MIN;
-    lane->config.language = mem_strdup(config->language);
-    int status = grammar__segments_init(&lane->segments);
-    if (lane->config.language == NULL || status != 0) {
+    lane->language = mem_strdup(config->language);
+    int status = turns_init(&lane->turns, &kind, &turns, lane);
+    if (lane->language == NULL || status != STATUS_OK) {
         grammar_lane_destroy(lane);
         return STATUS_NOMEM;
     }
     *out = lane;
-    return 0;
+    return STATUS_OK;
 }
 
 void grammar_lane_destroy(struct grammar_lane *lane)
 {
     if (lane == NULL)
         return;
-    assert(!lane->settling);
-    if (lane->partial.ask != 0)
-        lane->ops.cancel(lane->ctx, lane->partial.ask);
-    for (struct grammar__segment *segment = lane->segments.head; segment != NULL;
-         segment = segment->next) {
-        if (segment->ask != 0)
-            lane->ops.cancel(lane->ctx, segment->ask);
-    }
-    grammar__segments_deinit(&lane->segments);
-    mem_free((char *)lane->config.language);
+    turns_deinit(&lane->turns);
+    mem_free(lane->language);
     mem_free(lane);
-}
-
-static uint32_t next_ask(struct grammar_lane *lane)
-{
-    if (++lane->last_ask == 0)
-        lane->last_ask = 1;
-    return lane->last_ask;
-}
-
-static void partial_cancel(struct grammar_lane *lane)
-{
-    uint32_t ask = lane->partial.ask;
-    lane->partial = (struct flight){0};
-    if (ask != 0)
-        lane->ops.cancel(lane->ctx, ask);
-}
-
-/* The oldest segment ends here, with or without a final. */
-static void head_drop(struct grammar_lane *lane)
-{
-    struct grammar__segment *segment = lane->segments.head;
-    assert(segment != NULL && segment->number > lane->floor);
-    if (lane->partial.ask != 0 && lane->partial.segment == segment->number)
-        partial_cancel(lane);
-    lane->floor = segment->number;
-    grammar__segments_drop(&lane->segments);
-}
-
-static void show(struct grammar_lane *lane, struct grammar__segment *segment, int64_t now_us)
-{
-    struct grammar__pending *pending = &segment->pending;
-    assert(pending->set && segment->rev < UINT32_MAX);
-    lat_mark(&pending->lat, LAT_HOLD, now_us);
-    struct grammar_show message = {
-        .segment = segment->number,
-        .rev = ++segment->rev,
-        .source_rev = pending->source_rev,
-        .final = pending->final,
-        .result = pending->failed == NULL ? &pending->result : NULL,
-        .failed = pending->failed,
-        .lat = pending->lat,
-    };
-    lane->ops.show(lane->ctx, &message);
-    grammar__pending_clear(pending);
-}
-
-/* Segments whose final source never came owe nothing: they end when a later one does. */
-static void show_final(struct grammar_lane *lane, struct grammar__segment *segment, int64_t now_us)
-{
-    show(lane, segment, now_us);
-    uint32_t number = segment->number;
-    while (lane->segments.head != NULL && lane->segments.head->number <= number)
-        head_drop(lane);
-}
-
-static bool show_next(struct grammar_lane *lane, int64_t now_us)
-{
-    for (struct grammar__segment *segment = lane->segments.head; segment != NULL;
-         segment = segment->next) {
-        if (segment->pending.set && segment->pending.final) {
-            show_final(lane, segment, now_us);
-            return true;
-        }
-        if (segment->pending.set)
-            show(lane, segment, now_us);
-        /* What is later waits for this one's final. */
-        if (segment->closed)
-            break;
-    }
-    return false;
-}
-
-static const char *failure_name(int status)
-{
-    switch (status) {
-    case STATUS_TIMEOUT: return "deadline";
-    case STATUS_BUDGET:
-    case STATUS_FULL: return "budget";
-    case STATUS_REFUSED: return "refused";
-    case STATUS_TRUNCATED: return "truncated";
-    case STATUS_FILTERED: return "filtered";
-    default: return "upstream";
-    }
-}
-
-static void final_give_up(struct grammar__segment *segment, int status)
-{
-    struct grammar__pending *pending = grammar__pending_put(segment, &(struct grammar_result){0},
-                                                            segment->source_rev, &segment->lat);
-    pending->final = true;
-    pending->failed = failure_name(status);
-}
-
-static void final_cancel(struct grammar_lane *lane, struct grammar__segment *segment)
-{
-    uint32_t ask = segment->ask;
-    segment->ask = 0;
-    if (ask != 0)
-        lane->ops.cancel(lane->ctx, ask);
-}
-
-static bool final_may_retry(const struct grammar_lane *lane, const struct grammar__segment *segment,
-                            int status, int64_t now_us)
-{
-    if (status != STATUS_UNAVAILABLE && status != STATUS_PROTOCOL && status != STATUS_TRUNCATED &&
-        status != STATUS_FILTERED)
-        return false;
-    int64_t least_us = (int64_t)lane->config.final_deadline_ms * 10 * GRAMMAR_RETRY_PERCENT;
-    return segment->tries < GRAMMAR_TRIES_MAX && segment->text != NULL &&
-           segment->deadline_us - now_us >= least_us;
-}
-
-/* One request; 0, or why none is in flight. The segment may be gone when 0 comes back: an answer at
- * hand is given at once. */
-static int final_ask(struct grammar_lane *lane, struct grammar__segment *segment, const char *text)
-{
-    assert(segment->closed && segment->ask == 0 && segment->tries < GRAMMAR_TRIES_MAX);
-    segment->tries++;
-    segment->ask = next_ask(lane);
-    struct grammar_ask ask = {
-        .ask = segment->ask,
-        .segment = segment->number,
-        .source_rev = segment->source_rev,
-        .final = true,
-        .language = lane->config.language,
-        .text = text,
-        .deadline_us = segment->deadline_us,
-        .lat = segment->lat,
-    };
-    int status = lane->ops.ask(lane->ctx, &ask);
-    if (status != 0)
-        segment->ask = 0;
-    return status;
-}
-
-static void final_failed(struct grammar_lane *lane, struct grammar__segment *segment, int status,
-                         int64_t now_us)
-{
-    segment->ask = 0;
-    while (final_may_retry(lane, segment, status, now_us)) {
-        status = final_ask(lane, segment, segment->text);
-        if (status == 0)
-            return;
-    }
-    final_give_up(segment, status);
-}
-
-/* Makes room: the oldest segment's final fails, or it ends unheard if its source never became
- * final. */
-static void head_evict(struct grammar_lane *lane, int64_t now_us)
-{
-    struct grammar__segment *segment = lane->segments.head;
-    if (!segment->closed) {
-        head_drop(lane);
-        return;
-    }
-    assert(!segment->pending.final);
-    final_cancel(lane, segment);
-    lat_mark(&segment->lat, LAT_UPSTREAM, now_us);
-    final_give_up(segment, STATUS_BUDGET);
-    show_final(lane, segment, now_us);
-}
-
-/* NULL: no room for a partial source, which gives way to finals that are owed. */
-static struct grammar__segment *segment_new(struct grammar_lane *lane,
-                                            const struct grammar_source *source, int64_t now_us)
-{
-    while (!grammar__segments_room(&lane->segments)) {
-        if (!source->final && lane->segments.head->closed)
-            return NULL;
-        head_evict(lane, now_us);
-    }
-    return grammar__segments_add(&lane->segments, source->segment);
-}
-
-static bool partial_due(const struct grammar_lane *lane, const struct grammar__segment *segment)
-{
-    return segment != NULL && !segment->closed && segment->wanted && lane->partial.ask == 0;
-}
-
-/* Asks for the newest segment's newest revision. */
-static void partial_ask(struct grammar_lane *lane, int64_t now_us)
-{
-    struct grammar__segment *segment = lane->segments.tail;
-    if (!partial_due(lane, segment) || now_us < lane->partial_at_us)
-        return;
-    mem_free(segment->asked);
-    segment->asked = mem_strdup(segment->text);
-    segment->wanted = false;
-    lane->partial_at_us = now_us + (int64_t)lane->config.partial_gap_ms * 1000;
-    lane->partial = (struct flight){
-        .ask = next_ask(lane),
-        .segment = segment->number,
-        .source_rev = segment->source_rev,
-        .deadline_us = now_us + (int64_t)lane->config.partial_deadline_ms * 1000,
-    };
-    struct grammar_ask ask = {
-        .ask = lane->partial.ask,
-        .segment = segment->number,
-        .source_rev = segment->source_rev,
-        .language = lane->config.language,
-        .text = segment->text,
-        .deadline_us = lane->partial.deadline_us,
-        .lat = segment->lat,
-    };
-    lat_mark(&ask.lat, LAT_HOLD, now_us);
-    if (lane->ops.ask(lane->ctx, &ask) != 0)
-        lane->partial = (struct flight){0};
-}
-
-/* Shows what has its turn and asks what is due, until nothing changes. Calls back may answer at
- * once. */
-static void settle(struct grammar_lane *lane, int64_t now_us)
-{
-    lane->again = true;
-    if (lane->settling)
-        return;
-    lane->settling = true;
-    while (lane->again) {
-        lane->again = false;
-        while (show_next(lane, now_us)) {
-        }
-        partial_ask(lane, now_us);
-    }
-    lane->settling = false;
-}
-
-static void source_partial(struct grammar_lane *lane, struct grammar__segment *segment,
-                           int64_t now_us)
-{
-    segment->wanted = false;
-    if (segment->text == NULL)
-        return;
-    size_t words = grammar__word_count(segment->text);
-    if (segment->asked == NULL)
-        segment->wanted = words >= GRAMMAR_FIRST_WORDS;
-    else
-        segment->wanted = words > 0 && grammar__words_changed(segment->asked, segment->text) >=
-                                           lane->config.partial_words;
-}
-
-/* Nothing to correct: the text is its own correction. */
-static int final_unchanged(struct grammar__segment *segment, const char *text)
-{
-    struct grammar_result result = {.corrected = mem_strdup(text)};
-    if (result.corrected == NULL)
-        return STATUS_NOMEM;
-    grammar__pending_put(segment, &result, segment->source_rev, &segment->lat)->final = true;
-    return 0;
-}
-
-static void source_final(struct grammar_lane *lane, struct grammar__segment *segment,
-                         const char *text, int64_t now_us)
-{
-    segment->closed = true;
-    segment->wanted = false;
-    grammar__pending_clear(&segment->pending);
-    if (lane->partial.ask != 0 && lane->partial.segment == segment->number)
-        partial_cancel(lane);
-    segment->deadline_us = now_us + (int64_t)lane->config.final_deadline_ms * 1000;
-    int status = 0;
-    if (grammar__word_count(text) == 0)
-        status = final_unchanged(segment, text);
-    else
-        status = final_ask(lane, segment, text);
-    if (status != 0)
-        final_failed(lane, segment, status, now_us);
 }
 
 void grammar_lane_source(struct grammar_lane *lane, const struct grammar_source *source,
                          int64_t now_us)
 {
-    assert(source->segment > 0 && source->text != NULL && !lane->settling);
-    if (!source->final && !lane->config.partials)
-        return;
-    if (!lane->started) {
-        lane->started = true;
-        lane->floor = source->segment - 1;
-    }
-    if (source->segment <= lane->floor)
-        return;
-    struct grammar__segment *segment = grammar__segments_find(&lane->segments, source->segment);
-    if (segment == NULL)
-        segment = segment_new(lane, source, now_us);
-    else if (segment->closed || (source->rev <= segment->source_rev && !source->final))
-        return;
-    if (segment == NULL)
-        return;
-    segment->source_rev = source->rev;
-    segment->lat = source->lat;
-    lat_mark(&segment->lat, LAT_SERVER, now_us);
-    mem_free(segment->text);
-    segment->text = mem_strdup(source->text);
-    if (source->final)
-        source_final(lane, segment, source->text, now_us);
-    else
-        source_partial(lane, segment, now_us);
-    settle(lane, now_us);
+    struct turn_source given = {
+        .segment = source->segment,
+        .revision = {.rev = source->rev},
+        .final = source->final,
+        .text = source->text,
+        .lat = source->lat,
+    };
+    turns_source(&lane->turns, &given, now_us);
 }
 
-/* The answer's ledger, its hand-over to this thread booked. */
-static struct lat lat_of(const struct lat *lat, const struct lat *otherwise, int64_t now_us)
+static void partial_answer(struct grammar_lane *lane, struct turn *turn,
+                           const struct grammar_result *result, const struct lat *lat,
+                           int64_t now_us)
 {
-    struct lat out = lat != NULL ? *lat : *otherwise;
-    lat_mark(&out, lat != NULL ? LAT_SERVER : LAT_UPSTREAM, now_us);
-    return out;
-}
-
-static void partial_answer(struct grammar_lane *lane, const struct grammar_result *result,
-                           const struct lat *lat, int64_t now_us)
-{
-    struct flight flight = lane->partial;
-    lane->partial = (struct flight){0};
-    struct grammar__segment *segment = grammar__segments_find(&lane->segments, flight.segment);
+    struct turn_revision source = turns_partial_end(&lane->turns);
     struct grammar_result copy;
-    /* It is cancelled when its segment closes or ends. */
-    assert(segment != NULL && !segment->closed);
-    if (grammar__result_copy(result, &copy) != 0)
+    if (grammar__result_copy(result, &copy) != STATUS_OK)
         return;
-    struct lat now = lat_of(lat, &segment->lat, now_us);
-    grammar__pending_put(segment, &copy, flight.source_rev, &now);
+    struct lat now = turns_lat(lat, &turn->lat, now_us);
+    turns_put(&lane->turns, turn, false, &source, &now);
+    segment_of(turn)->result = copy;
 }
 
-static void final_answer(struct grammar_lane *lane, struct grammar__segment *segment,
+static void final_answer(struct grammar_lane *lane, struct turn *turn,
                          const struct grammar_result *result, const struct lat *lat, int64_t now_us)
 {
     struct grammar_result copy;
-    segment->lat = lat_of(lat, &segment->lat, now_us);
+    turn->lat = turns_lat(lat, &turn->lat, now_us);
     int status = grammar__result_copy(result, &copy);
-    if (status != 0) {
-        final_failed(lane, segment, status, now_us);
+    if (status != STATUS_OK) {
+        turns_final_failed(&lane->turns, turn, status, now_us);
         return;
     }
-    segment->ask = 0;
-    grammar__pending_put(segment, &copy, segment->source_rev, &segment->lat)->final = true;
+    turns_put(&lane->turns, turn, true, &turn->source, &turn->lat);
+    segment_of(turn)->result = copy;
 }
 
 void grammar_lane_answer(struct grammar_lane *lane, uint32_t ask,
                          const struct grammar_result *result, const struct lat *lat, int64_t now_us)
 {
-    assert(ask != 0 && result != NULL && result->corrected != NULL);
-    struct grammar__segment *segment = grammar__segments_asking(&lane->segments, ask);
-    if (ask == lane->partial.ask)
-        partial_answer(lane, result, lat, now_us);
-    else if (segment != NULL)
-        final_answer(lane, segment, result, lat, now_us);
-    else
+    assert(result != NULL && result->corrected != NULL);
+    bool partial;
+    struct turn *turn = turns_asked(&lane->turns, ask, &partial);
+    if (turn == NULL)
         return;
-    settle(lane, now_us);
+    if (partial)
+        partial_answer(lane, turn, result, lat, now_us);
+    else
+        final_answer(lane, turn, result, lat, now_us);
+    turns_settle(&lane->turns, now_us);
 }
 
 void grammar_lane_failed(struct grammar_lane *lane, uint32_t ask, int status, const struct lat *lat,
                          int64_t now_us)
 {
-    assert(ask != 0 && status < 0);
-    struct grammar__segment *segment = grammar__segments_asking(&lane->segments, ask);
-    if (ask == lane->partial.ask) {
-        lane->partial = (struct flight){0};
-    } else if (segment != NULL) {
-        segment->lat = lat_of(lat, &segment->lat, now_us);
-        final_failed(lane, segment, status, now_us);
-    } else {
-        return;
-    }
-    settle(lane, now_us);
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
+    turns_failed(&lane->turns, ask, status, lat, now_us);
 }
 
 int64_t grammar_lane_tick(struct grammar_lane *lane, int64_t now_us)
 {
-    assert(!lane->settling);
-    if (lane->partial.ask != 0 && now_us >= lane->partial.deadline_us)
-        partial_cancel(lane);
-    for (struct grammar__segment *segment = lane->segments.head; segment != NULL;
-         segment = segment->next) {
-        if (segment->ask == 0 || now_us < segment->deadline_us)
-            continue;
-        final_cancel(lane, segment);
-        lat_mark(&segment->lat, LAT_UPSTREAM, now_us);
-        final_give_up(segment, STATUS_TIMEOUT);
-    }
-    settle(lane, now_us);
-    int64_t next_us = INT64_MAX;
-    if (lane->partial.ask != 0)
-        next_us = lane->partial.deadline_us;
-    if (partial_due(lane, lane->segments.tail))
-        next_us = earlier(next_us, lane->partial_at_us);
-    for (struct grammar__segment *segment = lane->segments.head; segment != NULL;
-         segment = segment->next) {
-        if (segment->ask != 0)
-            next_us = earlier(next_us, segment->deadline_us);
-    }
-    return next_us;
+    return turns_tick(&lane->turns, now_us);
 }
 
 uint32_t grammar_lane_owed(const struct grammar_lane *lane)
 {
-    const struct grammar__segment *segment = lane->segments.head;
-    while (segment != NULL && !segment->closed)
-        segment = segment->next;
-    return segment != NULL ? segment->number : 0;
+    return turns_owed(&lane->turns);
 }

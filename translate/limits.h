@@ -1,12 +1,9 @@
 /* The bounds of translate, with units. */
 #pragma once
 
-#define TRANSLATE_SEGMENTS_MAX  32    /* segments of a lane whose final is still owed */
-#define TRANSLATE_WORDS_MAX     2048  /* words of a text that are compared with another */
-#define TRANSLATE_TRIES_MAX     2     /* requests for one final */
-#define TRANSLATE_RETRY_PERCENT 25    /* least share of a final's deadline left for another try */
-#define TRANSLATE_FIRST_WORDS   2     /* words of a segment before its first partial is asked */
-#define TRANSLATE_PIECE_GAP_US  60000 /* least time between two shown pieces of a streamed final */
+#define TRANSLATE_WORDS_MAX    2048  /* words of a text that are compared with another */
+#define TRANSLATE_FIRST_WORDS  2     /* words of a segment before its first partial is asked */
+#define TRANSLATE_PIECE_GAP_US 60000 /* least time between two shown pieces of a streamed final */
 #define TRANSLATE_ALIGN_AHEAD                                                                      \
     3 /* words read past the committed ones before a stream is spliced                             \
        */

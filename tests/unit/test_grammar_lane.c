@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "grammar/grammar.h"
@@ -310,11 +311,11 @@ static void test_answer_from_within_ask(void)
 static void test_too_many_owed(void)
 {
     begin(true);
-    for (uint32_t segment = 1; segment <= GRAMMAR_SEGMENTS_MAX; segment++)
+    for (uint32_t segment = 1; segment <= TURNS_SEGMENTS_MAX; segment++)
         source(segment, 1, true, "she have cats");
-    source(GRAMMAR_SEGMENTS_MAX + 1, 1, false, "she have cats");
+    source(TURNS_SEGMENTS_MAX + 1, 1, false, "she have cats");
     CHECK_EQ(rig.shown_len, 0);
-    source(GRAMMAR_SEGMENTS_MAX + 1, 2, true, "she have cats");
+    source(TURNS_SEGMENTS_MAX + 1, 2, true, "she have cats");
     CHECK_EQ(rig.shown_len, 1);
     CHECK_STR(rig.shown[0].text, "!budget");
     CHECK(rig.asked[0].cancelled);

@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "tests/check.h"
@@ -467,14 +468,14 @@ static void test_answer_from_within_ask(void)
 static void test_too_many_owed(void)
 {
     begin(true);
-    for (uint32_t segment = 1; segment <= TRANSLATE_SEGMENTS_MAX; segment++)
+    for (uint32_t segment = 1; segment <= TURNS_SEGMENTS_MAX; segment++)
         source(segment, 1, true, "some words");
     CHECK_EQ(rig.shown_len, 0);
     /* A partial never costs a final its place. */
-    source(TRANSLATE_SEGMENTS_MAX + 1, 1, false, "some more words");
+    source(TURNS_SEGMENTS_MAX + 1, 1, false, "some more words");
     CHECK_EQ(rig.shown_len, 0);
-    CHECK_EQ(rig.asked_len, TRANSLATE_SEGMENTS_MAX);
-    source(TRANSLATE_SEGMENTS_MAX + 1, 2, true, "some more words");
+    CHECK_EQ(rig.asked_len, TURNS_SEGMENTS_MAX);
+    source(TURNS_SEGMENTS_MAX + 1, 2, true, "some more words");
     CHECK_EQ(rig.shown_len, 1);
     CHECK_STR(rig.shown[0].failed, "budget");
     CHECK_EQ(rig.shown[0].segment, 1);
