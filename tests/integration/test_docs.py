@@ -16,7 +16,7 @@ CONFIGURATION, LIMITS, ARCHITECTURE = "docs/configuration.md", "docs/limits.md",
 CHIEF_LIMITS = """FRAME_BYTES_MAX TARGETS_MAX AUDIO_SPEED_MAX AUDIO_PENDING_BYTES OUT_BYTES_MAX EVENT_BYTES_MAX
     FRONT_INBOX WORKER_QUEUE OUTBOX_MAX STOP_SOCKETS_MS LOOP_EVENTS_TURN LOOP_INBOX_BATCH STT_COMMANDS_MAX
     STT_CALL_BLOCKS_MAX STT_BLOCK_BYTES_MAX STT_CALLS_MAX STT_RING_MS_MAX STT_SEGMENT_MS_MAX POOL_CONNECTIONS_MAX
-    POOL_QUEUE_MAX POOL_RETRIES_MAX CHAT_ANSWER_MAX TRANSLATE_SEGMENTS_MAX GRAMMAR_SEGMENTS_MAX
+    POOL_QUEUE_MAX POOL_RETRIES_MAX CHAT_ANSWER_MAX TURNS_SEGMENTS_MAX
     LOG_QUEUE_LINES""".split()
 CLIENT_LIMITS = """FRAME_BYTES_MAX FRAME_FRAGMENTS_MAX START_WAIT_MS BAD_MESSAGES_MAX TARGETS_MAX VOCABULARY_MAX
     GLOSSARY_MAX PHRASE_BYTES_MAX NAME_BYTES_MAX SETTINGS_BYTES_MAX FLUSHES_MAX FLUSH_ID_BYTES_MAX AUDIO_BURST_MS
@@ -84,9 +84,9 @@ def write_tables():
     for path, name, make in GENERATED:
         begin, end = marks(name)
         head, rest = read(path).split(begin)
-        tail = rest.split(end)[1]
+        tail, made = rest.split(end)[1], make()
         with open(os.path.join(kit.ROOT, path), "w", encoding="utf-8") as file:
-            file.write(head + begin + make() + end + tail)
+            file.write(head + begin + made + end + tail)
 
 
 class Tables(unittest.TestCase):
