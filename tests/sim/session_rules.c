@@ -337,7 +337,7 @@ static void on_ack(struct sim *s, const struct event *event)
     HOLD(s, event->audio_samples > r->acked);
     HOLD(s, event->audio_samples <= session_received(s->session));
     if (scripted(s) && r->next_word < s->provider.words_len)
-        HOLD(s, s->words[r->next_word].middle >= event->audio_samples);
+        HOLD(s, s->provider.words[r->next_word].middle >= event->audio_samples);
     r->acked = event->audio_samples;
     r->acked_us = s->now_us;
 }
@@ -348,7 +348,7 @@ static void check_flushed(struct sim *s, uint64_t samples)
     struct rules *r = &s->rules;
     HOLD(s, stt_stream_settled(s->session->speech) >= samples || r->refused);
     if (scripted(s) && r->next_word < s->provider.words_len)
-        HOLD(s, s->words[r->next_word].middle >= samples);
+        HOLD(s, s->provider.words[r->next_word].middle >= samples);
     for (int kind = KIND_GRAMMAR; kind < KINDS; kind++) {
         uint32_t segment = owed(s, kind);
         HOLD(s, segment == 0 || sim_samples(s, r->start_ms[segment % RECENT] + 1) >= samples);
@@ -465,7 +465,8 @@ void rules_end(struct sim *s)
     if (!scripted(s))
         return;
     uint64_t heard = session_received(s->session);
-    HOLD(s, r->next_word == s->provider.words_len || s->words[r->next_word].middle >= heard);
+    HOLD(s,
+         r->next_word == s->provider.words_len || s->provider.words[r->next_word].middle >= heard);
 }
 
 static void on_kind(struct sim *s, const struct event *event)

@@ -3,14 +3,14 @@
  * provider, a chat provider and the rules it has to keep.
  *
  *   sim_session.c      the client, virtual time, the runs
- *   session_speech.c   the speech side of struct session_ops, on stream_provider.h
+ *   session_speech.c   the speech side of struct session_ops, on stream_wire.h
  *   session_chat.c     the chat side: answers late, wrong, in pieces, after a cancel or never
  *   session_rules.c    emit(): every promise to a client, checked event by event
  */
 #pragma once
 
 #include "server/session_internal.h"
-#include "tests/sim/stream_provider.h"
+#include "tests/sim/stream_wire.h"
 
 #define MS           1000LL
 #define LATE_US      (20 * MS) /* a loop that is behind */
@@ -128,7 +128,6 @@ struct sim {
     char tag[2]; /* marks every word of this session */
     struct session *session;
     struct session_config config;
-    struct sim_word *words;
     struct sim_provider provider;
     struct chat chat;
     struct client client;
@@ -181,14 +180,12 @@ bool rules_wanted(const struct sim *s, int kind, uint32_t segment);
 const char *rules_text(const struct sim *s, uint32_t segment, uint32_t rev);
 int rules_lang(const char *lang);
 
-/* session_speech.c: members of struct session_ops, and one event of the provider. */
+/* session_speech.c: members of struct session_ops. */
 int speech_op_open(void *ctx, uint32_t call, char *config, size_t len);
 int speech_op_send(void *ctx, uint32_t call, struct stt_block *block);
 int speech_op_finish(void *ctx, uint32_t call);
 int speech_op_cancel(void *ctx, uint32_t call);
 void speech_init(struct sim *s);
-void speech_step(struct sim *s);
-extern uint16_t speech_audio[2 * 65536];
 
 /* session_chat.c */
 int chat_op_translate(void *ctx, uint32_t lane, const struct translate_ask *ask);

@@ -232,7 +232,7 @@ static bool feed_audio(struct sim *s)
     }
     if (c->odd && n > 3 && chance(s, 30))
         n = 1 + rng_below(&s->rng, n);
-    const uint8_t *bytes = (const uint8_t *)speech_audio + (c->given & 0x1ffff);
+    const uint8_t *bytes = (const uint8_t *)wire_audio() + (c->given & 0x1ffff);
     c->given += n;
     s->rules.input_us = s->now_us;
     session_audio(s->session, bytes, n, s->now_us);
@@ -275,16 +275,6 @@ static void sim_turn(struct sim *s)
 
 /* --- the client --- */
 
-static void client_outage(struct sim *s)
-{
-    static const int statuses[] = {14, 8, 13, 4};
-    struct sim_provider *p = &s->provider;
-    if (p->calm || p->manner.open_fail == 0 || rng_below(&s->rng, 3000) != 0)
-        return;
-    p->down_until_us = s->now_us + rng_range(&s->rng, 1000, 40000) * MS;
-    p->down_status = statuses[rng_below(&s->rng, 4)];
-}
-
 static void client_frame(struct sim *s)
 {
     struct client *c = &s->client;
@@ -303,7 +293,7 @@ static void client_frame(struct sim *s)
         wait_ms += rng_range(&s->rng, 1000, 25000);
     if (c->odd)
         n -= rng_below(&s->rng, 2);
-    client_outage(s);
+    wire_outage(&s->provider);
     c->spoken = c->spoken + n < c->length ? c->spoken + n : c->length;
     c->frame_us += wait_ms * MS;
     s->rules.input_us = s->now_us;
@@ -405,7 +395,7 @@ static void sim_step(struct sim *s)
     HOLD(s, at != INT64_MAX);
     s->now_us = s->provider.now_us = at > s->now_us ? at : s->now_us;
     if (speech_due(s) <= s->now_us)
-        speech_step(s);
+        wire_step(&s->provider);
     else if (chat_due(s) <= s->now_us)
         chat_step(s);
     else if (client_due(s) <= s->now_us && c->frame_us <= s->now_us)
@@ -426,10 +416,10 @@ static void config_init(struct sim *s)
         .limits = {.frame_bytes_max = FRAME_BYTES_MAX,
                    .audio_speed_max = AUDIO_SPEED_MAX,
                    .idle_ms = hasty ? (uint32_t)rng_range(r, 5000, 30000) : 300000,
-                   .session_ms = chance(s, 8) ? (uint32_t)rng_range(r, 10000, 600000) : 14400000,
+                   .session_ms = chance(s, 12) ? (uint32_t)rng_range(r, 10000, 600000) : 14400000,
                    .targets_max = TARGETS_MAX,
                    .flush_ms = (uint32_t)rng_range(r, 3000, 15000),
-                   .drain_ms = (uint32_t)rng_range(r, 3000, 20000)},
+                   .drain_ms = (uint32_t)rng_range(r, 300, chance(s, 50) ? 2000 : 20000)},
         .stt_model = "",
         .punctuation = true,
         .block_ms = (uint32_t)rng_range(r, 2, 20) * 20,
@@ -482,7 +472,6 @@ static void sim_end(struct sim *s)
     rules_deinit(s);
     chat_deinit(s);
     sim_provider_deinit(&s->provider);
-    mem_free(s->words);
     mem_free(s);
 }
 
@@ -567,8 +556,6 @@ int main(int argc, char **argv)
     printf("SEED=%" PRIu64 " SESSIONS=%" PRIu64 " VIRTUAL_MINUTES=%" PRIu64 "\n", seed, sessions,
            minutes);
     fflush(stdout);
-    for (size_t i = 0; i < sizeof speech_audio / sizeof speech_audio[0]; i++)
-        speech_audio[i] = (uint16_t)(i * 40503u);
     struct totals totals = {0};
     for (uint64_t i = 0; i < sessions; i += GROUP) {
         struct sim *sims[GROUP] = {NULL};

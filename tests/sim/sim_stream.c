@@ -8,9 +8,8 @@
  * SEED, SESSIONS, VIRTUAL_MINUTES (environment or arguments in that order); SESSION runs one of
  * them; SOTTO_SIM_SCALE multiplies the number of sessions.
  */
-#include "stt/limits.h"
 #include "stt/stream_limits.h"
-#include "tests/sim/stream_provider.h"
+#include "tests/sim/stream_wire.h"
 #include <ctype.h>
 #include <inttypes.h>
 
@@ -27,7 +26,6 @@ struct session {
     struct sim_provider provider;
     struct stt_stream *stream;
     struct stt_stream_config config;
-    struct sim_word *words;
     uint64_t length; /* samples of the script */
     /* Client. */
     int64_t now_us, frame_us;
@@ -45,8 +43,6 @@ struct session {
     bool blank; /* nothing is shown of the open segment */
     struct totals *totals;
 };
-
-static uint16_t audio_table[2 * 65536];
 
 #define HOLD(s, expr)                                                                              \
     do {                                                                                           \
@@ -77,102 +73,41 @@ static void session_failed(const struct session *s, const char *what, int line)
 static int op_open(void *ctx, uint32_t id, char *config, size_t len)
 {
     struct session *s = ctx;
-    struct sim_provider *p = &s->provider;
+    const struct sim_provider *p = &s->provider;
+    unsigned alive = 0;
     mem_free(config);
     HOLD(s, len > 0);
-    if (!p->calm && sim_chance(p, 2))
-        return STATUS_FULL;
-    struct sim_call *call = sim_find(p, 0);
-    HOLD(s, call != NULL);
-    *call = (struct sim_call){.id = id, .opened_us = s->now_us};
-    call->transport_us = call->out_us = s->now_us;
-    TRACE(s, "open call %u", id);
     s->totals->calls++;
-    unsigned alive = 0;
     for (size_t i = 0; i < SIM_CALLS_MAX; i++)
         alive += p->calls[i].id != 0 && !p->calls[i].dead;
-    HOLD(s, alive <= STT_CALLS_MAX + 2); /* a closed call is known to the stream a little later */
-    struct sim_event fault = {.kind = SIM_FAULT, .call = id, .at_us = s->now_us};
-    if (p->manner.refuses && s->now_us > 60 * 1000000 && sim_chance(p, 20)) {
-        fault.status = sim_chance(p, 50) ? 3 : 7;
-        sim_push(p, fault);
-    } else if (s->now_us < p->down_until_us || sim_chance(p, p->manner.open_fail)) {
-        fault.status = s->now_us < p->down_until_us ? p->down_status : sim_status(p);
-        fault.at_us += sim_us(p, 0, 500);
-        sim_push(p, fault);
-    } else if (p->manner.life_ms > 0) {
-        fault.status = sim_status(p);
-        fault.at_us += (int64_t)(rng_lognormal(&s->rng, p->manner.life_ms, 1.0) * 1000);
-        sim_push(p, fault);
-    }
-    return STATUS_OK;
+    HOLD(s, alive < STT_CALLS_MAX + 2); /* a closed call is known to the stream a little later */
+    return wire_open(&s->provider, id);
 }
 
 static int op_send(void *ctx, uint32_t id, struct stt_block *block)
 {
     struct session *s = ctx;
-    struct sim_provider *p = &s->provider;
-    struct sim_call *call = sim_find(p, id);
-    HOLD(s, call != NULL);
-    if (!p->calm && sim_chance(p, p->manner.full))
-        return STATUS_FULL;
-    HOLD(s, ++call->unsent <= STT_CALL_BLOCKS_MAX);
-    HOLD(s, block->bytes > 0 && block->bytes <= STT_BLOCK_BYTES_MAX);
-    uint64_t n = block->bytes / 2, first = block->first_sample;
-    HOLD(s, memcmp(block->pcm, &audio_table[first & 0xffff], n < 4 ? n * 2 : 8) == 0);
-    HOLD(s, memcmp(block->pcm + 2 * (n - 1), &audio_table[(first + n - 1) & 0xffff], 2) == 0);
-    if (!call->begun) {
-        call->begun = true;
-        call->base = call->given = call->heard_to = call->final_to = first;
-        while (call->final_words < p->words_len && p->words[call->final_words].middle < first)
-            call->final_words++;
-        call->heard_words = call->final_words;
-    }
-    HOLD(s, first == call->given);
-    HOLD(s, first >= s->settled || first + n > s->settled);
-    call->given += n;
-    call->audio += n;
+    uint64_t first = block->first_sample;
+    HOLD(s, first >= s->settled || first + block->bytes / 2 > s->settled);
+    int status = wire_send(&s->provider, id, block);
+    const struct sim_call *call = sim_find(&s->provider, id);
     uint64_t pace =
         STT_PACE_BURST_MS + STT_PACE_SPEED * (uint64_t)(s->now_us - call->opened_us) / 1000;
     HOLD(s, call->audio <= (pace + 1) * SIM_MS);
-    int64_t delay = sim_us(p, 0, 20);
-    if (!p->calm && sim_chance(p, p->manner.slow_sent))
-        delay = sim_chance(p, 3) ? sim_us(p, 9000, 12000) : sim_us(p, 100, 1500);
-    call->transport_us = (call->transport_us > s->now_us ? call->transport_us : s->now_us) + delay;
-    sim_push(p, (struct sim_event){.at_us = call->transport_us,
-                                   .kind = SIM_BLOCK,
-                                   .call = id,
-                                   .first = first,
-                                   .end = first + n});
-    return STATUS_OK;
+    return status;
 }
 
 static int op_finish(void *ctx, uint32_t id)
 {
     struct session *s = ctx;
-    struct sim_call *call = sim_find(&s->provider, id);
-    HOLD(s, call != NULL);
-    if (!s->provider.calm && sim_chance(&s->provider, s->provider.manner.full))
-        return STATUS_FULL;
-    TRACE(s, "finish call %u", id);
-    call->finishing = true;
-    int64_t at = call->transport_us > s->now_us ? call->transport_us : s->now_us;
-    sim_push(&s->provider, (struct sim_event){.at_us = at, .kind = SIM_FINISH, .call = id});
-    return STATUS_OK;
+    return wire_finish(&s->provider, id);
 }
 
 static int op_cancel(void *ctx, uint32_t id)
 {
     struct session *s = ctx;
-    struct sim_call *call = sim_find(&s->provider, id);
-    if (!s->provider.calm && sim_chance(&s->provider, s->provider.manner.full))
-        return STATUS_FULL;
-    TRACE(s, "cancel call %u", id);
     s->totals->cancels++;
-    if (call == NULL || call->dead)
-        return STATUS_OK;
-    sim_close(&s->provider, call, 1, sim_us(&s->provider, 0, 5));
-    return STATUS_OK;
+    return wire_cancel(&s->provider, id);
 }
 
 /* Lower case, without punctuation. */
@@ -261,7 +196,7 @@ static void op_settled(void *ctx, uint64_t samples)
     /* Nothing is owed before it. A refused session owes nothing. */
     if (s->provider.manner.truthful && !s->provider.manner.refuses &&
         s->next_word < s->provider.words_len)
-        HOLD(s, s->words[s->next_word].middle >= samples);
+        HOLD(s, s->provider.words[s->next_word].middle >= samples);
 }
 
 static void op_health(void *ctx, enum stt_health health, int grpc_status, const char *details,
@@ -280,85 +215,16 @@ static void op_health(void *ctx, enum stt_health health, int grpc_status, const 
     s->totals->refused += s->refused;
 }
 
-/* The provider's events. */
-
-static void give_event(struct session *s, uint32_t call, enum stt_event_kind kind,
-                       struct stt_event event)
+static void on_give(void *ctx, struct stt_event *event)
 {
-    event.call = call;
-    event.kind = kind;
-    event.at_us = s->now_us;
-    stt_stream_event(s->stream, &event, s->now_us);
+    struct session *s = ctx;
+    stt_stream_event(s->stream, event, s->now_us);
 }
 
-static void on_close(struct session *s, struct sim_call *call, int status)
+static void on_fail(void *ctx, const char *what, const char *file, int line)
 {
-    struct sim_provider *p = &s->provider;
-    char details[] = "sim";
-    if ((status == 1 && p->failures > 0) ||
-        (status == 16 && (p->failures > 0 || !p->ever_answered)))
-        status = 14;
-    /* An unasked-for OK that crosses our half-close would look like a provider with nothing to say.
-     */
-    if (status == 0 && call->broken && call->finishing)
-        status = 14;
-    p->failures += status == 1 || status == 16;
-    p->faults[status]++;
-    TRACE(s, "closed call %u status %d", call->id, status);
-    uint32_t id = call->id;
-    call->id = 0;
-    give_event(s, id, STT_EVENT_CLOSED,
-               (struct stt_event){.grpc_status = status, .details = details});
-}
-
-static void on_deliver(struct session *s, struct sim_call *call, struct sim_reply *reply)
-{
-    struct sim_provider *p = &s->provider;
-    struct stt_response *response = &reply->response;
-    response->results = reply->results;
-    for (size_t i = 0; i < response->results_len; i++)
-        TRACE(s, "call %u %s to %.3f \"%s\"", call->id,
-              reply->results[i].is_final ? "FINAL" : "hyp",
-              (double)call->base / SIM_RATE + (double)reply->results[i].result_end_us / 1e6,
-              reply->results[i].transcript);
-    for (size_t i = 0; !p->manner.truthful && i < response->results_len; i++)
-        sim_twist(p, &reply->results[i]);
-    if ((response->error_code == 1 || response->error_code == 16) &&
-        (p->failures > 0 || !p->ever_answered))
-        response->error_code = 14;
-    if (response->error_code != 0) {
-        p->failures += response->error_code == 1 || response->error_code == 16;
-    } else {
-        p->failures = 0;
-        p->ever_answered = true;
-    }
-    give_event(s, call->id, STT_EVENT_RESPONSE, (struct stt_event){.response = response});
-}
-
-static void session_provider(struct session *s)
-{
-    struct sim_provider *p = &s->provider;
-    struct sim_event event = sim_pop(p);
-    struct sim_call *call = sim_find(p, event.call);
-    p->now_us = s->now_us;
-    if (call != NULL) {
-        switch (event.kind) {
-        case SIM_BLOCK:
-            if (call->dead)
-                break;
-            HOLD(s, !call->finished && call->unsent > 0);
-            call->unsent--;
-            sim_hear(p, call, event.end);
-            give_event(s, call->id, STT_EVENT_SENT, (struct stt_event){.end_sample = event.end});
-            break;
-        case SIM_FINISH: sim_on_finish(p, call); break;
-        case SIM_DECODE: sim_on_decode(p, call); break;
-        case SIM_FAULT: sim_on_fault(p, call, event.status); break;
-        case SIM_DELIVER: on_deliver(s, call, event.reply); break;
-        case SIM_CLOSE: on_close(s, call, event.status); break;
-        }
-    }
-    mem_free(event.reply);
+    fprintf(stderr, "%s:", file);
+    session_failed(ctx, what, line);
 }
 
 /* The client. */
@@ -374,7 +240,8 @@ static void session_give(struct session *s)
             s->totals->pushed_back++;
             return;
         }
-        int status = stt_stream_audio(s->stream, &audio_table[s->taken & 0xffff], n * 2, s->now_us);
+        int status =
+            stt_stream_audio(s->stream, &wire_audio()[s->taken & 0xffff], n * 2, s->now_us);
         HOLD(s, status == STATUS_OK);
         s->taken += n;
     }
@@ -389,11 +256,7 @@ static void session_frame(struct session *s)
         n *= 20; /* a burst after a network pause */
     if (rng_below(&s->rng, 1000) < (uint64_t)s->mute_percent)
         wait_ms += rng_range(&s->rng, 1000, 25000);
-    if (!p->calm && p->manner.open_fail > 0 && rng_below(&s->rng, 3000) == 0) {
-        static const int statuses[] = {14, 8, 13, 4};
-        p->down_until_us = s->now_us + rng_range(&s->rng, 1000, 40000) * 1000;
-        p->down_status = statuses[rng_below(&s->rng, 4)];
-    }
+    wire_outage(p);
     s->spoken = s->spoken + n < s->length ? s->spoken + n : s->length;
     s->frame_us = s->now_us + wait_ms * 1000 + rng_range(&s->rng, -10000, 10000);
     session_give(s);
@@ -431,7 +294,7 @@ static void session_loop(struct session *s)
         s->now_us = at > s->now_us ? at : s->now_us;
         s->provider.now_us = s->now_us;
         if (s->provider.heap_len > 0 && s->provider.heap[0].at_us <= s->now_us)
-            session_provider(s);
+            wire_step(&s->provider);
         else if (s->spoken < s->length && s->frame_us <= s->now_us)
             session_frame(s);
         session_give(s);
@@ -455,51 +318,30 @@ static void session_loop(struct session *s)
         HOLD(s, s->next_word == s->provider.words_len);
 }
 
-static void script_create(struct session *s, uint64_t samples)
-{
-    uint64_t at = (uint64_t)rng_range(&s->rng, 0, 3000) * SIM_MS;
-    int talk = (int)rng_range(&s->rng, 0, 3); /* 0: without a pause */
-    size_t n = 0;
-    s->words = mem_calloc(SIM_WORDS_MAX, sizeof(*s->words));
-    while (n < SIM_WORDS_MAX) {
-        uint64_t len = (uint64_t)rng_range(&s->rng, 120, 600) * SIM_MS;
-        if (at + len >= samples)
-            break;
-        s->words[n++] = (struct sim_word){.start = at, .middle = at + len / 2, .end = at + len};
-        at += len + (uint64_t)rng_range(&s->rng, 0, 120) * SIM_MS;
-        if (talk > 0 && rng_below(&s->rng, 8) == 0)
-            at += (uint64_t)rng_range(&s->rng, 300, 2500) * SIM_MS;
-        if (talk > 1 && rng_below(&s->rng, 60) == 0)
-            at += (uint64_t)rng_range(&s->rng, 5000, 60000) * SIM_MS;
-    }
-    s->provider.words = s->words;
-    s->provider.words_len = n;
-    s->length = samples;
-}
-
 static void session_manner(struct session *s)
 {
     struct rng *r = &s->rng;
-    struct sim_manner *m = &s->provider.manner;
     static const unsigned frames[] = {20, 60, 100, 100, 250};
-    static const int lives[] = {0, 0, 90000, 20000, 4000};
-    m->truthful = rng_below(r, 4) != 0;
-    m->life_ms = lives[rng_below(r, 5)];
-    m->open_fail = rng_below(r, 3) == 0 ? (int)rng_below(r, 50) : 0;
-    m->revise = s->config.agreement > 1 || !m->truthful ? (int)rng_below(r, 60) : 0;
-    m->shrink = (int)rng_below(r, 30);
-    m->split = rng_below(r, 2) ? (int)rng_below(r, 10) : 0;
-    m->slow_sent = rng_below(r, 3) == 0 ? (int)rng_below(r, 10) : 0;
-    m->lose_close = rng_below(r, 4) == 0 ? 30 : 0;
-    m->lose_final = rng_below(r, 3) == 0 ? 30 : 0;
-    m->late_final = (int)rng_below(r, 50);
-    m->full = rng_below(r, 3) == 0 ? (int)rng_below(r, 20) : 0;
-    m->refuses = rng_below(r, 20) == 0;
-    m->pause = (int)rng_range(r, 300, 1500);
-    m->stable = (int)rng_below(r, 50);
+    wire_manner(&s->provider);
+    /* Where one hearing commits, a wrong word stays. */
+    if (s->config.agreement == 1 && s->provider.manner.truthful)
+        s->provider.manner.revise = 0;
     s->frame_ms = frames[rng_below(r, 5)];
     s->flush_percent = rng_below(r, 3) == 0 ? (int)rng_below(r, 20) : 0;
     s->mute_percent = rng_below(r, 3) == 0 ? (int)rng_below(r, 10) : 0;
+}
+
+static void provider_init(struct session *s)
+{
+    struct sim_provider *p = &s->provider;
+    p->rng = &s->rng;
+    p->rate = SIM_RATE;
+    p->tag = "";
+    p->now_us = s->now_us;
+    p->trace = trace;
+    p->give = on_give;
+    p->fail = on_fail;
+    p->ctx = s;
 }
 
 static void session_configure(struct session *s)
@@ -532,12 +374,11 @@ static void session_run(uint64_t seed, unsigned index, uint64_t minutes, struct 
     s->segment = 1;
     s->now_us = s->frame_us = 1000000;
     rng_init(&s->rng, seed ^ (0x9e3779b97f4a7c15u * (index + 1)));
-    s->provider.rng = &s->rng;
-    s->provider.rate = SIM_RATE;
-    s->provider.tag = "";
+    provider_init(s);
     session_configure(s);
     session_manner(s);
-    script_create(s, minutes * 60 * SIM_RATE);
+    s->length = minutes * 60 * SIM_RATE;
+    wire_script(&s->provider, s->length);
     HOLD(s, stt_stream_create(&s->stream, &s->config, &ops, s) == STATUS_OK);
     session_loop(s);
     totals->sessions++;
@@ -548,7 +389,6 @@ static void session_run(uint64_t seed, unsigned index, uint64_t minutes, struct 
         totals->faults[i] += s->provider.faults[i];
     stt_stream_destroy(s->stream);
     sim_provider_deinit(&s->provider);
-    mem_free(s->words);
     mem_free(s);
 }
 
@@ -571,8 +411,6 @@ int main(int argc, char **argv)
     struct totals totals = {0};
     printf("seed %" PRIu64 " sessions %" PRIu64 " minutes %" PRIu64 "\n", seed, sessions, minutes);
     fflush(stdout);
-    for (size_t i = 0; i < sizeof(audio_table) / sizeof(audio_table[0]); i++)
-        audio_table[i] = (uint16_t)i;
     for (uint64_t i = 0; i < sessions; i++)
         if (only == UINT64_MAX || only == i)
             session_run(seed, (unsigned)i, minutes, &totals);

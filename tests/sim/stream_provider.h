@@ -89,8 +89,14 @@ struct sim_provider {
     struct rng *rng;
     uint32_t rate;   /* samples a second */
     const char *tag; /* within every word; "" for none */
+    int64_t began_us;
+    bool trace;
+    /* To the stream's owner: an event of a call; a rule that is broken, which ends the program. */
+    void (*give)(void *ctx, struct stt_event *event);
+    void (*fail)(void *ctx, const char *what, const char *file, int line);
+    void *ctx;
     struct sim_manner manner;
-    const struct sim_word *words;
+    struct sim_word *words;
     size_t words_len;
     struct sim_call calls[SIM_CALLS_MAX];
     struct sim_event *heap;
@@ -397,4 +403,5 @@ static inline void sim_provider_deinit(struct sim_provider *p)
     for (size_t i = 0; i < p->heap_len; i++)
         mem_free(p->heap[i].reply);
     mem_free(p->heap);
+    mem_free(p->words);
 }
