@@ -328,32 +328,49 @@ void session_goaway(struct session *session, uint32_t within_ms, int64_t now_us)
         session->end_deadline_us = deadline;
 }
 
-static void emit_ack(struct session *session)
+static void emit_ack(struct session *session, uint64_t samples)
 {
-    session->acked = stt_stream_settled(session->speech);
+    session->acked = samples;
     session->ack_due_us = session->now_us + session->config->ack_ms * MS;
     struct event *event = event_create(EVENT_ACK);
     if (event != NULL) {
-        event->audio_samples = session->acked;
+        event->audio_samples = samples;
         event->replace_key = (uint64_t)(EVENT_ACK + 1) << 56 | 1;
     }
     session__emit(session, event);
 }
 
+/* Nothing more is owed for the audio before it: what is settled, but nothing of a segment whose
+ * translation or correction is still to come. */
+static uint64_t ack_point(const struct session *session)
+{
+    uint64_t settled = stt_stream_settled(session->speech);
+    uint32_t owed = session__lanes_owed(session);
+    if (owed == 0)
+        return settled;
+    if (session->starts[owed % SESSION_STARTS].segment != owed)
+        return session->acked;
+    uint64_t start = session->starts[owed % SESSION_STARTS].samples;
+    uint64_t point = start < settled ? start : settled;
+    return point > session->acked ? point : session->acked;
+}
+
 static int64_t run_ack(struct session *session)
 {
-    if (stt_stream_settled(session->speech) == session->acked)
+    uint64_t point = ack_point(session);
+    if (point == session->acked)
         return INT64_MAX;
     if (session->now_us < session->ack_due_us)
         return session->ack_due_us;
-    emit_ack(session);
+    emit_ack(session, point);
     return INT64_MAX;
 }
 
 static void emit_ended(struct session *session)
 {
-    if (stt_stream_settled(session->speech) != session->acked)
-        emit_ack(session);
+    uint64_t settled = stt_stream_settled(session->speech);
+    if (settled != session->acked)
+        emit_ack(session, settled);
     struct event *event = event_create(EVENT_ENDED);
     if (event != NULL) {
         uint64_t samples = stt_stream_received(session->speech);

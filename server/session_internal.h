@@ -13,6 +13,9 @@ struct arena;
  */
 #define SESSION_LANES_MAX (2 * TARGETS_MAX)
 
+/* A lane owes at most TURNS_SEGMENTS_MAX segments, so the oldest owed one is among these. */
+#define SESSION_STARTS 64
+
 struct session_lane {
     struct session *session;
     uint32_t id;  /* never reused in a session */
@@ -65,6 +68,11 @@ struct session {
     struct session_flush flushes[FLUSHES_MAX];
     unsigned flushes_len;
     uint64_t acked;
+    /* Where the audio of recent segments begins, by segment % SESSION_STARTS. */
+    struct {
+        uint32_t segment;
+        uint64_t samples;
+    } starts[SESSION_STARTS];
     int64_t ack_due_us;
 
     int64_t idle_due_us;
@@ -102,6 +110,8 @@ void session__lanes_apply(struct session *session);
 void session__lanes_destroy(struct session *session);
 void session__lanes_source(struct session *session, const struct stt_transcript *transcript);
 int64_t session__lanes_tick(struct session *session);
+/* The oldest segment of which a final is still owed; 0 when nothing is. */
+uint32_t session__lanes_owed(const struct session *session);
 /* Nothing is owed for segments up to and including `segment`. */
 bool session__lanes_settled(const struct session *session, uint32_t segment);
 

@@ -293,16 +293,22 @@ int64_t session__lanes_tick(struct session *session)
     return next < due ? next : due;
 }
 
-bool session__lanes_settled(const struct session *session, uint32_t segment)
+uint32_t session__lanes_owed(const struct session *session)
 {
+    uint32_t oldest = session->grammar != NULL ? grammar_lane_owed(session->grammar) : 0;
     for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
         if (session->lanes[i].lane == NULL)
             continue;
         uint32_t owed = translate_lane_owed(session->lanes[i].lane);
-        if (owed != 0 && owed <= segment)
-            return false;
+        if (owed != 0 && (oldest == 0 || owed < oldest))
+            oldest = owed;
     }
-    uint32_t owed = session->grammar != NULL ? grammar_lane_owed(session->grammar) : 0;
+    return oldest;
+}
+
+bool session__lanes_settled(const struct session *session, uint32_t segment)
+{
+    uint32_t owed = session__lanes_owed(session);
     return owed == 0 || owed > segment;
 }
 

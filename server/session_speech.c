@@ -61,6 +61,9 @@ static void on_transcript(void *ctx, const struct stt_transcript *transcript)
     session->begun = transcript->segment;
     if (transcript->final)
         session->segment = transcript->segment;
+    session->starts[transcript->segment % SESSION_STARTS].segment = transcript->segment;
+    session->starts[transcript->segment % SESSION_STARTS].samples =
+        (uint64_t)transcript->start_ms * session->settings.rate / 1000;
     if (transcript->final || session->settings.partials)
         emit_transcript(session, transcript);
     session__lanes_source(session, transcript);

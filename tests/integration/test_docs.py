@@ -152,7 +152,7 @@ class Protocol(unittest.TestCase):
 
     def test_values(self):
         self.assert_named(re.findall(r'X\(\w+, "(\w+)"\)', read("grammar/grammar.h")))
-        self.assert_named(set(re.findall(r'return "(\w+)"', read("translate/lane.c"))))
+        self.assert_named(set(re.findall(r'return "(\w+)"', read("base/turns.c"))))
 
     def test_limits_a_client_meets(self):
         known = {name: value for folder, name, value, _ in limits() if folder == "server"}

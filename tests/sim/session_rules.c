@@ -160,6 +160,18 @@ static void check_texts(struct sim *s, struct seen *seen, const struct event *ev
     seen->committed = now;
 }
 
+/* Audio is not acknowledged while something is owed for it; but words that a provider takes back and brings again after
+ * seconds of silence come too late for that. */
+static void check_not_acked(struct sim *s, int kind, const struct event *event)
+{
+    struct seen *said = &s->rules.seen[KIND_TRANSCRIPT][event->segment % RECENT];
+    bool acked = sim_samples(s, event->end_ms) + sim_samples(s, 1) < s->rules.acked;
+    if (kind == KIND_TRANSCRIPT)
+        said->late = acked;
+    else if (kind != KIND_GRAMMAR && said->segment == event->segment && !said->late)
+        HOLD(s, !acked);
+}
+
 static struct seen *check_message(struct sim *s, int kind, const struct event *event)
 {
     struct rules *r = &s->rules;
@@ -181,6 +193,7 @@ static struct seen *check_message(struct sim *s, int kind, const struct event *e
     if (!event->final)
         return seen;
     HOLD(s, event->segment == (kind == KIND_TRANSCRIPT ? r->final[kind] + 1 : owed(s, kind)));
+    check_not_acked(s, kind, event);
     seen->final = true;
     r->final[kind] = event->segment;
     return seen;
@@ -523,7 +536,8 @@ void rules_step(struct sim *s)
     HOLD(s, received <= sim_samples(s, (int64_t)(AUDIO_BURST_MS + AUDIO_SPEED_MAX * elapsed_ms)) +
                             s->provider.rate);
     HOLD(s, received <= s->client.given / 2);
-    HOLD(s, settled == r->acked || s->now_us < r->acked_us + s->config.ack_ms * MS);
+    HOLD(s, settled == r->acked || session__lanes_owed(s->session) != 0 ||
+                s->now_us < r->acked_us + s->config.ack_ms * MS);
     HOLD(s, s->now_us < r->end_by_us);
     for (unsigned i = 0; i < r->flushes_len; i++)
         HOLD(s, s->now_us < r->flushes[i].asked_us + (int64_t)s->config.limits.flush_ms * MS);

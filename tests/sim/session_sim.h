@@ -36,6 +36,7 @@ struct totals {
 struct seen {
     uint32_t segment, rev, source_rev;
     bool final;
+    bool late; /* its audio had been acknowledged before its final */
     char *committed; /* folded */
 };
 

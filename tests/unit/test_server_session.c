@@ -102,6 +102,24 @@ static void test_flush_waits_for_what_is_owed(void)
     kit_end(&kit);
 }
 
+/* "Nothing more is owed for the audio before it": a translation still to come holds the acknowledgement back. */
+static void test_ack_waits_for_what_is_owed(void)
+{
+    struct kit kit;
+    kit_start(&kit);
+    kit_speak(&kit, 1000);
+    kit_accept(&kit);
+    kit_hear(&kit, "Hello there", true, 1000);
+    kit_pass(&kit, SECOND);
+    int64_t start_ms = kit_last(&kit, EVENT_TRANSCRIPT)->start_ms;
+    CHECK(kit_count(&kit, EVENT_ACK) == 0 ||
+          kit_last(&kit, EVENT_ACK)->audio_samples <= (uint64_t)start_ms * KIT_RATE / 1000);
+    kit_answer(&kit, 0, "Hola");
+    kit_pass(&kit, SECOND);
+    CHECK_EQ(kit_last(&kit, EVENT_ACK)->audio_samples, KIT_RATE);
+    kit_end(&kit);
+}
+
 static void test_flushes_are_bounded_and_in_order(void)
 {
     struct kit kit;
@@ -506,6 +524,7 @@ int main(void)
     RUN(test_odd_bytes_are_carried_over);
     RUN(test_flush_without_audio_is_answered_at_once);
     RUN(test_flush_waits_for_what_is_owed);
+    RUN(test_ack_waits_for_what_is_owed);
     RUN(test_flushes_are_bounded_and_in_order);
     RUN(test_flush_after_refusal_does_not_wait);
     RUN(test_update_is_for_the_next_segment);
