@@ -122,8 +122,13 @@ static void unit_thin(struct work *work, size_t i, const struct link_word *word)
     const char *surface = work->stream.text + unit->at;
     static const char *const seasons[] = {"spring", "summer", "autumn", "winter"};
     static const struct link_word season = {.tag = 'n'};
+    static const struct link_word greeting = {.tag = 'a'};
     if (surface_in(work, i, seasons, 4))
         word = &season;
+    /* "Welcome to …" parses as an order, which nobody gives. */
+    if (word->role == LINK_ROLE_ORDER && surface_is(work, i, "welcome") &&
+        i + 1 < work->stream.units_len && surface_is(work, i + 1, "to"))
+        word = &greeting;
     /* One word of Apertium's, which it is not where like is the verb. */
     if (word->tag == 'v' && surface_is(work, i, "like this")) {
         snprintf(unit->put, sizeof unit->put, "like<vblex><%s>",
