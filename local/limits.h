@@ -47,7 +47,7 @@
     (1024 * 1024) /* request message; past it gRPC itself refuses */
 #define LOCAL_SPEECH_RESPONSE_BYTES_MAX (64 * 1024)  /* one response message */
 #define LOCAL_SPEECH_QUEUE_BYTES        (192 * 1024) /* audio of one call waiting for the engine */
-#define LOCAL_SPEECH_AHEAD_BYTES        65536 /* what a peer may send ahead of our reading, a stream */
+#define LOCAL_SPEECH_AHEAD_BYTES        65536 /* sent ahead of our reading, a stream */
 #define LOCAL_SPEECH_RESPONSES_SOFT     32    /* responses behind before interim ones are dropped */
 #define LOCAL_SPEECH_RESPONSES_MAX      512   /* responses behind before the call is ended */
 #define LOCAL_SPEECH_CALLS_MAX          4096  /* open calls */
