@@ -38,6 +38,10 @@ struct h2_request {
 
 struct h2_server_ops {
     void (*on_request)(void *ctx, const struct h2_request *request);
+    /* NULL: bodies are collected. Else a request is handed over at the end of its headers, without
+     * a body, and the body follows here in pieces (borrowed); `end` comes once, with the last,
+     * possibly empty one. */
+    void (*on_body)(void *ctx, uint64_t id, const void *bytes, size_t len, bool end);
     /* The stream ended before its answer did; not called for streams whose answer ended. May be
      * NULL. */
     void (*on_cancel)(void *ctx, uint64_t id);
@@ -47,7 +51,10 @@ struct h2_server_config {
     const char
         *host;     /* "127.0.0.1", "::1", "localhost" or another numeric address of this machine */
     unsigned port; /* 0: any free one */
-    const char *cert_dir;     /* gets cert.pem */
+    const char *cert_dir;  /* gets cert.pem */
+    bool plaintext;        /* HTTP/2 with prior knowledge (RFC 9113 §3.3) instead of TLS */
+    unsigned conn_streams; /* SETTINGS_MAX_CONCURRENT_STREAMS told to peers */
+    uint32_t window_bytes; /* receive window of a stream and of a connection; 0: HTTP/2's 64 KiB */
     unsigned connections_max; /* 0 of these and below: the default of local/limits.h */
     unsigned streams_max;     /* of all connections */
     size_t body_max;
@@ -71,13 +78,19 @@ struct h2_answer {
     size_t headers_len;
     const void *body;
     size_t body_len;
-    bool more; /* h2_server_write() follows */
+    bool more;            /* h2_server_write() or h2_server_trailers() follows */
+    unsigned piece_bytes; /* the most a DATA frame of this answer carries; 0: no limit */
 };
 
-/* Starts an answer, once a request. STATUS_FULL: the server's inbox is full, nothing was taken. */
+/* The three take effect at once on the loop's thread, else through its inbox.
+ *
+ * Starts an answer, once a request. STATUS_FULL: the server's inbox is full, nothing was taken. */
 int h2_server_answer(struct h2_server *server, uint64_t id, const struct h2_answer *answer);
 /* More of a started answer's body; `end` ends it. */
 int h2_server_write(struct h2_server *server, uint64_t id, const void *bytes, size_t len, bool end);
+/* Ends a started answer with header fields (gRPC's status). Loop's thread. */
+int h2_server_trailers(struct h2_server *server, uint64_t id, const struct h2_header *trailers,
+                       size_t len);
 /* Ends a stream with RST_STREAM and an HTTP/2 error code. */
 int h2_server_reset(struct h2_server *server, uint64_t id, uint32_t error_code);
 /* False when nobody waits for this answer any more: work can be saved. */
@@ -92,3 +105,13 @@ struct h2_server_stats {
 };
 /* Loop's thread. */
 void h2_server_stats(const struct h2_server *server, struct h2_server_stats *out);
+
+/* -- what a server does to a whole connection; loop's thread. `id` names one of its streams. -- */
+
+/* GOAWAY. `refuse`: the last stream id told is the one before this stream, which ends, so the peer
+ * may send it again elsewhere; else streams go on and only new ones are refused (RFC 9113 §6.8). */
+int h2_server_goaway(struct h2_server *server, uint64_t id, bool refuse, uint32_t error_code);
+/* Cuts the TCP connection, by a reset or without a word; soon, not within this call. */
+int h2_server_cut(struct h2_server *server, uint64_t id, bool reset);
+/* Changes SETTINGS_MAX_CONCURRENT_STREAMS of open connections and of later ones. */
+void h2_server_limit_streams(struct h2_server *server, unsigned conn_streams);

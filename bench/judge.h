@@ -1,0 +1,104 @@
+/*
+ * What the sessions of a run got, judged against what they said: latencies, delivery, words lost,
+ * repeated, reordered, flicker, fairness. The judge knows the script; it never asks the server.
+ *
+ * Threads: one owner. Memory: a judge owns its sessions; text is borrowed for the call.
+ */
+#pragma once
+
+#include "base/hist.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct judge;
+struct judge_session;
+
+/* Every latency that is measured: X(NAME, "name", "what"). Audio latencies run from the time the
+ * span's last audio was due to be sent (open loop: a late sender does not shorten them). */
+#define JUDGE_KIND_MAP(X)                                                                          \
+    X(STARTED, "started", "session.start sent to session.started")                                 \
+    X(TRANSCRIPT_PARTIAL, "transcript_partial", "audio sent to partial transcript")                \
+    X(TRANSCRIPT_FINAL, "transcript_final", "audio sent to final transcript")                      \
+    X(TRANSLATION_PARTIAL, "translation_partial", "audio sent to partial translation")             \
+    X(TRANSLATION_FINAL, "translation_final", "audio sent to final translation")                   \
+    X(GRAMMAR_FINAL, "grammar_final", "audio sent to final grammar")                               \
+    X(ACK, "ack", "audio sent to audio.ack")
+
+enum judge_kind {
+#define X(name, text, help) JUDGE_##name,
+    JUDGE_KIND_MAP(X)
+#undef X
+        JUDGE_KINDS
+};
+const char *judge_kind_name(enum judge_kind kind);
+
+struct judge_config {
+    uint64_t seed;
+    unsigned rate;
+    const char *source;         /* language */
+    const char *const *targets; /* NULL-terminated */
+    bool grammar;
+    int64_t from_us,
+        to_us; /* only what was sent in this window counts for latencies and delivery */
+};
+
+/* One kind of message over all sessions, microseconds. */
+struct judge_latency {
+    struct hist total;                                /* as measured here */
+    struct hist server, upstream, queue, hold, audio; /* of `lat`; empty where there is none */
+};
+
+struct judge_sum {
+    struct judge_latency latency[JUDGE_KINDS];
+    uint64_t utterances; /* fully spoken in the window, so each is owed a final of every kind */
+    uint64_t finals_owed, finals_got; /* transcripts, translations, corrections together */
+    uint64_t kind_owed[JUDGE_KINDS], kind_got[JUDGE_KINDS];
+    uint64_t finals_failed; /* delivered as failed: not counted as got */
+    uint64_t words_said, words_lost, words_repeated,
+        words_wrong;           /* whole run, all final transcripts */
+    uint64_t finals_reordered; /* segments out of order, or a second final of a kind */
+    uint64_t translations_wrong, corrections_wrong; /* finals that are not what the script says */
+    uint64_t committed_broken; /* committed words taken back within a segment */
+    double erasure_transcript, erasure_translation; /* words erased a word of the final text */
+    double jain; /* of finals got a utterance spoken, over sessions that spoke */
+    uint64_t events, event_bytes, acks;
+    uint64_t sessions_started, sessions_refused, sessions_lost; /* socket closed before its time */
+    uint64_t errors;                                            /* error messages of the server */
+    char first_error[200];
+};
+
+int judge_create(struct judge **out, const struct judge_config *config);
+void judge_destroy(struct judge *judge);
+/* The window of what counts; may be set while running, before it begins. */
+void judge_window(struct judge *judge, int64_t from_us, int64_t to_us);
+
+/* `session`: its number in the script. NULL: no memory. */
+struct judge_session *judge_session_open(struct judge *judge, uint32_t session);
+/* session.start was due to be sent now. */
+void judge_session_asked(struct judge_session *session, int64_t due_us);
+/* A frame of audio that ends at position `end_samples` was due at `due_us`. */
+void judge_session_audio(struct judge_session *session, uint64_t end_samples, int64_t due_us);
+/* An utterance has been said to its end. */
+struct load_utterance;
+void judge_session_said(struct judge_session *session, const struct load_utterance *utterance,
+                        int64_t due_us);
+/* A text message of the server, whole JSON. Returns what it was, for the client's own state. */
+enum judge_heard {
+    JUDGE_OTHER,
+    JUDGE_HEARD_STARTED,
+    JUDGE_HEARD_ENDED,
+    JUDGE_HEARD_FATAL,
+    JUDGE_HEARD_GOAWAY
+};
+enum judge_heard judge_session_heard(struct judge_session *session, const char *text, size_t len,
+                                     int64_t now_us);
+/* The socket is gone; `expected`: the client wanted that. */
+void judge_session_closed(struct judge_session *session, bool expected);
+/* Not judged by script or delivery (it vanished on purpose, reads too slowly on purpose). */
+void judge_session_excuse(struct judge_session *session);
+/* Finals this session got, for fairness reports. */
+uint64_t judge_session_finals(const struct judge_session *session);
+
+/* Aligns every session's words with its script and adds all up. At the end. */
+void judge_sum(struct judge *judge, struct judge_sum *out);

@@ -1,0 +1,65 @@
+/*
+ * The load generator: thousands of sessions on one ring and one thread, open loop. What is due is
+ * sent when it is due, whatever the server does; a socket that does not take it is counted as
+ * blocked and its audio is sent as soon as it does.
+ *
+ * Threads: load_run() is one thread's. Memory: configuration is borrowed.
+ */
+#pragma once
+
+#include "base/hist.h"
+#include "bench/load_voice.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct judge;
+
+enum load_storm { LOAD_STORM_NONE, LOAD_STORM_START, LOAD_STORM_END, LOAD_STORM_RECONNECT };
+
+struct load_config {
+    const char *host; /* numeric */
+    unsigned port;
+    const char *token; /* NULL: none */
+    unsigned sessions; /* that stream audio */
+    unsigned silent;   /* connected and started besides, sending no audio */
+    struct load_voice_config voice;
+    unsigned jitter_ms; /* each frame is sent up to so much later than the pace says (per session
+                           a phase within frame_ms, per frame half of this either way) */
+    const char *source;
+    const char *const *targets; /* NULL-terminated */
+    bool grammar, partials;
+    unsigned ramp_s;       /* sessions start evenly over it */
+    unsigned warmup_s;     /* from the ramp's end to the window */
+    unsigned seconds;      /* the window */
+    unsigned drain_s;      /* after it, at most, for what is owed */
+    enum load_storm storm; /* START: all at once; END: session.end of all at once; RECONNECT: in the
+                              middle of the window all sockets are cut and opened again */
+    unsigned slow_readers; /* of the sessions: read 1 KB a second */
+    unsigned vanishing;    /* of the sessions: cut without a word at a random time of the window */
+    unsigned greedy; /* of the sessions: `greed` times as many target languages and no pauses */
+    unsigned greed;
+    bool quiet;
+};
+
+struct load_sum {
+    struct hist send_late; /* µs: due to handed to the kernel */
+    struct hist own_lag;   /* µs: how long completions waited for this thread */
+    uint64_t frames_sent, frames_blocked, bytes_sent, bytes_received;
+    uint64_t sockets_failed; /* connect or upgrade failed */
+    unsigned started;
+    double seconds; /* of the window as it was */
+    bool interrupted;
+};
+
+struct load_hooks {
+    /* The window begins, ends. */
+    void (*on_window)(void *ctx, bool begins);
+    /* Once a second, for progress. */
+    void (*on_second)(void *ctx, unsigned elapsed_s, unsigned total_s, unsigned started);
+    void *ctx;
+};
+
+/* STATUS_IO with the reason on stderr: io_uring or descriptors are missing. SIGINT ends a run early
+ * and in order. */
+int load_run(const struct load_config *config, struct judge *judge, const struct load_hooks *hooks,
+             struct load_sum *out);
