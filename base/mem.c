@@ -14,7 +14,7 @@
 
 static _Thread_local unsigned fail_in;
 
-static bool must_fail(void)
+bool mem_fails(void)
 {
     return fail_in > 0 && --fail_in == 0;
 }
@@ -22,19 +22,19 @@ static bool must_fail(void)
 void *mem_alloc(size_t bytes)
 {
     /* malloc(0) may answer NULL, which callers would take for lack of memory. */
-    return must_fail() ? NULL : malloc(bytes > 0 ? bytes : 1);
+    return mem_fails() ? NULL : malloc(bytes > 0 ? bytes : 1);
 }
 
 void *mem_calloc(size_t count, size_t bytes)
 {
-    if (must_fail())
+    if (mem_fails())
         return NULL;
     return count > 0 && bytes > 0 ? calloc(count, bytes) : calloc(1, 1);
 }
 
 void *mem_realloc(void *block, size_t bytes)
 {
-    return must_fail() ? NULL : realloc(block, bytes > 0 ? bytes : 1);
+    return mem_fails() ? NULL : realloc(block, bytes > 0 ? bytes : 1);
 }
 
 char *mem_strdup(const char *text)

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *mem_alloc(size_t bytes);
@@ -22,6 +23,9 @@ void mem_free(void *block);
 /* Tests only: the nth allocation from now (1 = the next) in this thread fails, once. 0 turns it
  * off. */
 void mem_fail_nth(unsigned nth);
+/* Counts as an allocation and tells whether it must fail; for those who hand out memory of their
+ * own. */
+bool mem_fails(void);
 /* Tells which allocator serves this process: "mimalloc 2.0" or "libc". Static string. */
 const char *mem_allocator(void);
 /* Resident set size of this process in bytes, read from /proc/self/statm; 0 when that cannot be

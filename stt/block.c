@@ -1,4 +1,4 @@
-#include "base/mem.h"
+#include "base/recycle.h"
 #include "stt/call.h"
 #include "stt/client.h"
 #include "stt/codec.h"
@@ -11,25 +11,43 @@ _Static_assert(STT_BLOCK_HEAD >= STT_AUDIO_HEAD_MAX, "the header must fit before
 _Static_assert(offsetof(struct stt_block, pcm) == offsetof(struct stt_block, head) + STT_BLOCK_HEAD,
                "header and PCM must be one run of bytes");
 
-struct stt_block *stt_block_create(const void *pcm, uint32_t bytes, uint64_t first_sample)
+struct stt_block *stt_block_begin(uint32_t room, uint64_t first_sample)
 {
-    assert(pcm != NULL && bytes > 0 && bytes % 2 == 0 && bytes <= STT_BLOCK_BYTES_MAX);
-    struct stt_block *block = mem_alloc(sizeof *block + bytes);
+    assert(room > 0 && room % 2 == 0 && room <= STT_BLOCK_BYTES_MAX);
+    struct stt_block *block = recycle_take(sizeof *block + room);
     if (block == NULL)
         return NULL;
     atomic_init(&block->refs, 1);
-    block->bytes = bytes;
+    block->bytes = 0;
+    block->room = room;
     block->first_sample = first_sample;
+    return block;
+}
+
+void stt_block_seal(struct stt_block *block, uint32_t bytes)
+{
+    assert(bytes > 0 && bytes % 2 == 0 && bytes <= block->room);
+    block->bytes = bytes;
     uint8_t head[STT_AUDIO_HEAD_MAX];
     size_t head_len;
     stt_codec_audio_head(bytes, head, &head_len);
     memcpy(block->head + STT_BLOCK_HEAD - head_len, head, head_len);
+}
+
+struct stt_block *stt_block_create(const void *pcm, uint32_t bytes, uint64_t first_sample)
+{
+    assert(pcm != NULL);
+    struct stt_block *block = stt_block_begin(bytes, first_sample);
+    if (block == NULL)
+        return NULL;
     memcpy(block->pcm, pcm, bytes);
+    stt_block_seal(block, bytes);
     return block;
 }
 
 const uint8_t *stt__block_wire(struct stt_block *block, size_t *len)
 {
+    assert(block->bytes > 0 && block->bytes <= block->room);
     uint8_t head[STT_AUDIO_HEAD_MAX];
     size_t head_len;
     stt_codec_audio_head(block->bytes, head, &head_len);
@@ -54,5 +72,5 @@ void stt_block_unref(struct stt_block *block)
     uint32_t before = atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel);
     assert(before > 0);
     if (before == 1)
-        mem_free(block);
+        recycle_give(block, sizeof *block + block->room);
 }

@@ -43,11 +43,17 @@ struct stt_client_config {
 struct stt_block {
     _Atomic uint32_t refs;
     uint32_t bytes;        /* PCM bytes, even */
+    uint32_t room;         /* PCM bytes there is memory for */
     uint64_t first_sample; /* session's audio position of the first sample */
     uint8_t head[STT_BLOCK_HEAD];
     uint8_t pcm[];
 };
-/* NULL: out of memory. One reference, the caller's. */
+/* An empty block to be filled in place and sealed before anybody else sees it. NULL: out of memory.
+ * One reference, the caller's. */
+struct stt_block *stt_block_begin(uint32_t room, uint64_t first_sample);
+/* Its first `bytes` of PCM are written. */
+void stt_block_seal(struct stt_block *block, uint32_t bytes);
+/* A copy of `bytes` of PCM; else the same. */
 struct stt_block *stt_block_create(const void *pcm, uint32_t bytes, uint64_t first_sample);
 struct stt_block *stt_block_ref(struct stt_block *block);
 void stt_block_unref(struct stt_block *block);

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "base/recycle.h"
 #include "base/utf8.h"
 #include "stt/call.h"
 #include "stt/codec.h"
@@ -14,9 +15,10 @@ static char no_details[1];
 
 struct stt_command *stt__command_create(enum stt_command_kind kind, uint64_t session, uint32_t call)
 {
-    struct stt_command *command = mem_calloc(1, sizeof *command);
+    struct stt_command *command = recycle_take(sizeof *command);
     if (command == NULL)
         return NULL;
+    memset(command, 0, sizeof *command);
     command->event.msg =
         (struct msg){.kind = kind, .session = session, .free_fn = stt__command_free};
     command->event.call = call;
@@ -44,5 +46,5 @@ void stt__command_free(struct msg *msg)
         mem_free(command->event.details);
     stt_block_unref(command->block);
     stt__call_free(command->opened);
-    mem_free(command);
+    recycle_give(command, sizeof *command);
 }

@@ -114,7 +114,7 @@ void stt_stream_destroy(struct stt_stream *stream)
     buf_deinit(&stream->shown.committed);
     buf_deinit(&stream->shown.tentative);
     buf_deinit(&stream->scratch);
-    mem_free(stream->pending);
+    stt_block_unref(stream->pending);
     vocabulary_free(stream->vocabulary, stream->vocabulary_len);
     mem_free((char *)stream->config.model);
     mem_free(stream);
@@ -136,16 +136,12 @@ static int pending_flush(struct stt_stream *stream, int64_t now_us)
 {
     if (stream->pending_len == 0)
         return STATUS_OK;
-    uint64_t first = stream->received - stream->pending_len / 2;
-    struct stt_block *block = stt_block_create(stream->pending, stream->pending_len, first);
-    if (block == NULL || stt_ring_push(&stream->ring, block) != STATUS_OK) {
-        if (block != NULL)
-            stt_block_unref(block);
+    struct stt_block *block = stream->pending;
+    stt_block_seal(block, stream->pending_len);
+    if (stt_ring_push(&stream->ring, block) != STATUS_OK)
         return STATUS_NOMEM;
-    }
     stt_marks_block(&stream->marks, stream->received, now_us);
     stream->pending_len = 0;
-    mem_free(stream->pending);
     stream->pending = NULL;
     return STATUS_OK;
 }
@@ -155,14 +151,14 @@ static int pending_fill(struct stt_stream *stream, const uint8_t **pcm, size_t *
                         int64_t now_us)
 {
     if (stream->pending == NULL) {
-        stream->pending = mem_alloc(stream->block_bytes);
+        stream->pending = stt_block_begin(stream->block_bytes, stream->received);
         if (stream->pending == NULL)
             return STATUS_NOMEM;
         stream->pending_us = now_us;
     }
     size_t n = stream->block_bytes - stream->pending_len;
     n = n < *bytes ? n : *bytes;
-    memcpy(stream->pending + stream->pending_len, *pcm, n);
+    memcpy(stream->pending->pcm + stream->pending_len, *pcm, n);
     stream->pending_len += (uint32_t)n;
     stream->received += n / 2;
     *pcm += n;

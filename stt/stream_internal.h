@@ -93,7 +93,7 @@ struct stt_stream {
     uint64_t received; /* samples, the pending ones included */
     uint64_t settled;
     uint64_t billed;  /* samples given to calls */
-    uint8_t *pending; /* the block that is being filled */
+    struct stt_block *pending; /* is being filled, its first pending_len bytes are */
     uint32_t pending_len;
     uint32_t block_bytes;
     int64_t pending_us; /* its first byte */
