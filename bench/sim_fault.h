@@ -2,9 +2,7 @@
  * Faults of the simulated clouds: which there are, when they strike.
  *
  * A list is "fault[:argument][@when]" separated by commas. `when` is a probability ("@0.05", of
- * every request, stream or connection), "@every:N" (each Nth), "@first:N" (the first N), "@at:S" or
- * "@from:S:for:S" (seconds since the start; at: once); none: always.
- *
+XX *
  * Threads: one owner. Memory: a plan owns its copies.
  */
 #pragma once
@@ -12,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct rng;
 
@@ -47,7 +46,11 @@ enum sim_fault {
 };
 enum sim_fault_side { SIM_SIDE_SPEECH = 1, SIM_SIDE_CHAT = 2, SIM_SIDE_BOTH = 3 };
 
+#define SIM_FAULT_LIST_MAX 32 /* entries of a list */
+
 const char *sim_fault_name(enum sim_fault fault);
+/* For users: how a list is written, and every fault with its argument. */
+void sim_fault_help(FILE *out);
 
 struct sim_fault_plan;
 
@@ -56,10 +59,11 @@ int sim_fault_plan_create(struct sim_fault_plan **out, const char *list, enum si
                           char *error, unsigned size);
 void sim_fault_plan_destroy(struct sim_fault_plan *plan);
 /* Does this fault strike now? Each call counts as one occasion. `elapsed_ms` since the start. The
- * fault's argument is in *argument (its default when the list gives none; text arguments by
- * sim_fault_plan_text()). */
+ * fault's argument is in *argument (its default when the list gives none; of text arguments the
+ * place among the choices, from 0). `argument` may be NULL. */
 bool sim_fault_strikes(struct sim_fault_plan *plan, enum sim_fault fault, int64_t elapsed_ms,
                        struct rng *rng, int64_t *argument);
+/* The text argument with which the fault struck last; its default before. */
 const char *sim_fault_plan_text(const struct sim_fault_plan *plan, enum sim_fault fault);
 /* How often it has struck. */
 uint64_t sim_fault_count(const struct sim_fault_plan *plan, enum sim_fault fault);
