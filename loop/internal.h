@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "base/hist.h"
+#include "base/durations.h"
 #include "loop/limits.h"
 #include "loop/loop.h"
 #include <pthread.h>
@@ -86,11 +86,10 @@ struct loop {
     int spare_fd; /* given up for a moment to refuse a connection when descriptors run out */
     char reason[LOOP_REASON_BYTES];
 
-    pthread_mutex_t stats_lock; /* guards stats and lag */
+    struct durations lag;
+    int64_t lag_max_us;         /* the thread's own, published once a turn */
+    pthread_mutex_t stats_lock; /* guards stats, whose lag stays empty */
     struct loop_stats stats;
-    struct hist lag;
-    uint32_t lags_count; /* collected by the loop's thread, published once a turn */
-    int64_t lags[LOOP_EVENTS_TURN];
 };
 
 _Static_assert(sizeof(struct loop__ready) == 16, "one completion is one pointer and two words");

@@ -47,7 +47,6 @@ int loop__init(struct loop *loop, const struct loop_ops *ops)
         close(loop->spare_fd);
         return STATUS_NOMEM;
     }
-    hist_reset(&loop->lag);
     loop->now_us = loop->reaped_us = loop->since_us = loop->ended_us = ops->now_us(loop);
     return STATUS_OK;
 }
@@ -216,17 +215,17 @@ static void stats_publish(struct loop *loop)
     loop->stats.turns++;
     loop->stats.events += loop->turn_events;
     loop->stats.busy_us += now_us - loop->reaped_us + loop->flush_us;
-    for (uint32_t i = 0; i < loop->lags_count; i++)
-        hist_add(&loop->lag, loop->lags[i]);
+    loop->stats.lag_max_us = loop->lag_max_us;
     pthread_mutex_unlock(&loop->stats_lock);
-    loop->lags_count = 0;
     loop->ended_us = now_us;
 }
 
 void loop__lag(struct loop *loop, int64_t since_us)
 {
-    if (loop->lags_count < LOOP_EVENTS_TURN)
-        loop->lags[loop->lags_count++] = loop->ops->now_us(loop) - since_us;
+    int64_t lag_us = loop->ops->now_us(loop) - since_us;
+    durations_add(&loop->lag, lag_us);
+    if (lag_us > loop->lag_max_us)
+        loop->lag_max_us = lag_us;
 }
 
 void loop__count_overflow(struct loop *loop)
@@ -240,12 +239,8 @@ void loop_stats(struct loop *loop, struct loop_stats *out)
 {
     pthread_mutex_lock(&loop->stats_lock);
     *out = loop->stats;
-    out->lag_count = loop->lag.count;
-    out->lag_p50_us = (int64_t)hist_quantile(&loop->lag, 0.5);
-    out->lag_p99_us = (int64_t)hist_quantile(&loop->lag, 0.99);
-    out->lag_p999_us = (int64_t)hist_quantile(&loop->lag, 0.999);
-    out->lag_max_us = (int64_t)loop->lag.max;
     pthread_mutex_unlock(&loop->stats_lock);
+    durations_read(&loop->lag, &out->lag);
 }
 
 /* How long the coming sleep may last: 0 when anything is already due. */

@@ -11,13 +11,13 @@
  */
 #pragma once
 
+#include "base/durations.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 struct loop;
 struct mailbox;
 struct msg;
-struct hist;
 
 enum loop_backend { LOOP_AUTO, LOOP_URING, LOOP_EPOLL };
 /* LOOP_ERR is reported, together with what was asked for, and never asked for itself. */
@@ -132,7 +132,7 @@ const char *loop_backend_reason(const struct loop *loop);
 /* "auto", "uring", "epoll" → enum; STATUS_INVALID. */
 int loop_backend_parse(const char *text, enum loop_backend *out);
 
-/* Counters since creation; a copy taken under a short lock, any thread. Lag is how long work that
+/* Counters since creation; any thread. Lag is how long work that
  * was due waited: from a timer's due time or the wake from sleep to its callback; busy is the time
  * of a turn without its sleep. */
 struct loop_stats {
@@ -140,7 +140,7 @@ struct loop_stats {
     uint64_t events;
     uint64_t cq_overflows; /* io_uring only */
     int64_t busy_us;
-    uint64_t lag_count;
-    int64_t lag_p50_us, lag_p99_us, lag_p999_us, lag_max_us;
+    int64_t lag_max_us;
+    struct durations_sum lag;
 };
 void loop_stats(struct loop *loop, struct loop_stats *out);

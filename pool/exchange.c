@@ -235,6 +235,7 @@ void pool__exchange_send(struct pool__exchange *exchange, struct pool__conn *con
     exchange->received = 0;
     pthread_mutex_lock(&pool->stats_lock);
     pool->stats.sent++;
+    pool->stats.sent_by_class[exchange->request.cls]++;
     hist_add(&pool->queue_hist, exchange->sent_us - exchange->queued_us);
     pthread_mutex_unlock(&pool->stats_lock);
     exchange_arm(exchange);

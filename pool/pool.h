@@ -108,6 +108,7 @@ struct pool_stats {
         handshakes_late; /* late: on the request path after warm-up */
     uint64_t in_flight, queued, waiting_stream;
     uint64_t sent, done, failed, retried, cancelled, expired, throttled; /* throttled: 429 */
+    uint64_t sent_by_class[POOL_CLASSES];
     uint64_t queue_p99_us, upstream_p99_us;
 };
 /* A copy, any thread. */

@@ -268,15 +268,27 @@ static int read_translation(struct ask *ask, const struct chat_result *result,
     return status;
 }
 
+/* An answer that does not tell its usage stays charged with the estimate. */
+static void count_tokens(const struct ask *ask, const struct chat_result *result)
+{
+    uint32_t in = result->prompt_tokens, out = result->completion_tokens;
+    if (in + out > 0) {
+        upstream_settle(ask->server->upstream, ask->cost, in + out);
+    } else {
+        out = chat_tokens_estimate(result->text, result->len);
+        in = ask->cost > out ? ask->cost - out : 0;
+    }
+    metrics_add(METRIC_TOKENS_IN, in);
+    metrics_add(METRIC_TOKENS_OUT, out);
+}
+
 static void post_done(struct ask *ask)
 {
     bool torn = atomic_load_explicit(&ask->torn, memory_order_relaxed);
     int status = torn ? STATUS_TRUNCATED : chat_reader_end(ask->reader);
     struct chat_result result;
     chat_reader_result(ask->reader, &result);
-    uint32_t used = result.prompt_tokens + result.completion_tokens;
-    if (used > 0)
-        upstream_settle(ask->server->upstream, ask->cost, used);
+    count_tokens(ask, &result);
     struct ask_answer *answer = answer_create(ask, STATUS_OK);
     if (answer == NULL)
         return;

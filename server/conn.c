@@ -242,8 +242,10 @@ static void conn_parse(struct conn *conn)
     }
     metrics_add(METRIC_TEXT_MESSAGES, 1);
     conn->parsing++;
-    if (conn->state == CONN_OPEN)
-        conn->state = CONN_STARTING;
+    if (conn->state != CONN_OPEN)
+        return;
+    conn->state = CONN_STARTING;
+    conn->start_us = loop_now_us(conn->front->loop);
 }
 
 static void conn_receive_audio(struct conn *conn, const void *bytes, size_t len)
@@ -429,7 +431,8 @@ static void conn_start(struct conn *conn, struct client_message *message)
                                   .name = name,
                                   .message = message,
                                   .seed = rng_seed(),
-                                  .wall_us = clock_wall_us()};
+                                  .wall_us = clock_wall_us(),
+                                  .handover = &conn->front->handover};
     conn->serial = atomic_fetch_add_explicit(&server->serial, 1, memory_order_relaxed);
     conn->state = CONN_LIVE;
     if (session_create(&conn->session, &start, &server->session_config, &session_ops, conn,
@@ -607,6 +610,8 @@ bool conn_next(struct conn *conn, char **data, size_t *len)
     *data = codec_splice(out->body, out->seq, t_ms, out->has_lat ? &out->lat : NULL);
     *len = (size_t)(out->body - *data) + out->len;
     count_sent(out, *len);
+    if (out->kind == EVENT_STARTED)
+        durations_add(&conn->front->starting, now_us - conn->start_us);
     return true;
 }
 

@@ -45,6 +45,7 @@ struct conn {
     size_t message_bytes;
     unsigned fragments;
     bool in_text;
+    int64_t start_us;                               /* when the first message was received */
     unsigned parsing;                               /* text messages at the workers */
     struct buf audio;                               /* received, waiting for room */
     struct conn_parsed *parsed_head, **parsed_tail; /* waiting for the audio before them */

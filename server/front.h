@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/durations.h"
 #include "loop/loop.h"
 #include "server/outbox.h"
 #include <pthread.h>
@@ -43,6 +44,8 @@ struct front {
     bool started; /* has a thread */
     int listen_fd;
     pthread_t thread;
+    struct durations handover; /* audio block complete → accepted by the transport */
+    struct durations starting; /* session.start received → session.started handed to the socket */
 };
 
 /* Takes `listen_fd` when 0. The reason of a failure is logged. */

@@ -27,6 +27,6 @@
 #define FRONT_INBOX         32768   /* messages waiting for one front */
 #define WORKER_QUEUE        16384   /* jobs waiting for one worker */
 #define OUTBOX_MAX          65536   /* jobs a loop holds while workers are behind */
-#define HTTP_BODY_MAX       65536   /* answer of an HTTP endpoint */
+#define HTTP_BODY_MAX       262144  /* answer of an HTTP endpoint */
 #define STOP_SESSIONS_MS    4000    /* from SIGTERM: what is owed is delivered */
 #define STOP_SOCKETS_MS     4500 /* and then sockets are cut, so that the exit comes within 5 s */

@@ -1,10 +1,10 @@
 #include "server/metrics.h"
 
 #include "base/buf.h"
-#include "base/hist.h"
+#include "base/durations.h"
 #include "base/lat.h"
-#include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 static _Atomic uint64_t counters[METRICS];
 
@@ -19,8 +19,7 @@ static const struct {
 /* The whole way, the part that is ours, and the provider's. */
 enum { PART_AUDIO, PART_SERVER, PART_UPSTREAM, PARTS };
 
-static pthread_mutex_t latency_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct hist latencies[LATENCIES][PARTS];
+static struct durations latencies[LATENCIES][PARTS];
 
 void metrics_add(enum metric metric, uint64_t count)
 {
@@ -35,11 +34,9 @@ uint64_t metrics_get(enum metric metric)
 
 void metrics_latency(enum metrics_latency kind, const struct lat *lat)
 {
-    pthread_mutex_lock(&latency_lock);
-    hist_add(&latencies[kind][PART_AUDIO], lat->last_us - lat->start_us);
-    hist_add(&latencies[kind][PART_SERVER], lat->part_us[LAT_SERVER]);
-    hist_add(&latencies[kind][PART_UPSTREAM], lat->part_us[LAT_UPSTREAM]);
-    pthread_mutex_unlock(&latency_lock);
+    durations_add(&latencies[kind][PART_AUDIO], lat->last_us - lat->start_us);
+    durations_add(&latencies[kind][PART_SERVER], lat->part_us[LAT_SERVER]);
+    durations_add(&latencies[kind][PART_UPSTREAM], lat->part_us[LAT_UPSTREAM]);
 }
 
 void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
@@ -59,31 +56,40 @@ void metrics_counter(struct buf *out, const char *name, const char *help, uint64
     buf_printf(out, "%s %llu\n", name, (unsigned long long)value);
 }
 
-static void write_summary(struct buf *out, int kind, int part)
+void metrics_histogram(struct buf *out, const char *name, const char *labels,
+                       const struct durations_sum *sum)
+{
+    const char *comma = labels[0] != '\0' ? "," : "";
+    uint64_t below = 0;
+    for (int i = 0; i < DURATIONS_LEN; i++) {
+        below += sum->counts[i];
+        buf_printf(out, "%s_bucket{%s%sle=\"%s\"} %llu\n", name, labels, comma, durations_bound(i),
+                   (unsigned long long)below);
+    }
+    const char *open = labels[0] != '\0' ? "{" : "", *close = labels[0] != '\0' ? "}" : "";
+    buf_printf(out, "%s_sum%s%s%s %.6f\n%s_count%s%s%s %llu\n", name, open, labels, close,
+               (double)sum->sum_us / 1e6, name, open, labels, close,
+               (unsigned long long)sum->count);
+}
+
+static void write_latency(struct buf *out, int kind, int part)
 {
     static const char *const kinds[] = {"transcript", "translation", "grammar"};
     static const char *const parts[] = {"audio", "server", "upstream"};
-    static const double quantiles[] = {0.5, 0.9, 0.99, 0.999};
-    const struct hist *hist = &latencies[kind][part];
-    for (int i = 0; i < 4; i++)
-        buf_printf(out, "sotto_latency_seconds{kind=\"%s\",part=\"%s\",quantile=\"%g\"} %.6f\n",
-                   kinds[kind], parts[part], quantiles[i],
-                   (double)hist_quantile(hist, quantiles[i]) / 1e6);
-    buf_printf(out, "sotto_latency_seconds_sum{kind=\"%s\",part=\"%s\"} %.6f\n", kinds[kind],
-               parts[part], (double)hist->sum / 1e6);
-    buf_printf(out, "sotto_latency_seconds_count{kind=\"%s\",part=\"%s\"} %llu\n", kinds[kind],
-               parts[part], (unsigned long long)hist->count);
+    struct durations_sum sum = {0};
+    char labels[64];
+    snprintf(labels, sizeof labels, "kind=\"%s\",part=\"%s\"", kinds[kind], parts[part]);
+    durations_read(&latencies[kind][part], &sum);
+    metrics_histogram(out, "sotto_latency_seconds", labels, &sum);
 }
 
 void metrics_write(struct buf *out)
 {
     for (int i = 0; i < METRICS; i++)
         metrics_counter(out, texts[i].name, texts[i].help, metrics_get((enum metric)i));
-    metrics_head(out, "sotto_latency_seconds", "summary",
+    metrics_head(out, "sotto_latency_seconds", "histogram",
                  "from the last audio of a span to its message");
-    pthread_mutex_lock(&latency_lock);
     for (int kind = 0; kind < LATENCIES; kind++)
         for (int part = 0; part < PARTS; part++)
-            write_summary(out, kind, part);
-    pthread_mutex_unlock(&latency_lock);
+            write_latency(out, kind, part);
 }

@@ -1,14 +1,14 @@
 /*
  * Counters of the process and the latency ledger by kind of event, rendered as Prometheus text.
  *
- * Threads: any; counters are relaxed atomics, histograms sit behind a short lock. One process, one
- * set.
+ * Threads: any; all are relaxed atomics. One process, one set.
  */
 #pragma once
 
 #include <stdint.h>
 
 struct buf;
+struct durations_sum;
 struct lat;
 
 #define METRICS_MAP(X)                                                                             \
@@ -30,7 +30,9 @@ struct lat;
     X(FINAL_TRANSLATIONS, "sotto_final_translations_total", "final translations")                  \
     X(FINALS_FAILED, "sotto_finals_failed_total", "finals delivered as failed")                    \
     X(SPLICED, "sotto_spliced_total", "finals that contradicted committed words")                  \
-    X(CACHE_HITS, "sotto_cache_hits_total", "answers taken from the cache")
+    X(CACHE_HITS, "sotto_cache_hits_total", "answers taken from the cache")                        \
+    X(TOKENS_IN, "sotto_pool_tokens_in_total", "tokens of the prompts that were answered")         \
+    X(TOKENS_OUT, "sotto_pool_tokens_out_total", "tokens of answers")
 
 enum metric {
 #define X(name, text, help) METRIC_##name,
@@ -52,3 +54,7 @@ void metrics_head(struct buf *out, const char *name, const char *type, const cha
 /* Appends HELP, TYPE and the one sample of a counter, whose name ends in _total, or of a gauge. */
 void metrics_counter(struct buf *out, const char *name, const char *help, uint64_t value);
 void metrics_gauge(struct buf *out, const char *name, const char *help, double value);
+/* Appends the samples of a histogram whose head stands before; `labels` as `name="value",…` or "".
+ */
+void metrics_histogram(struct buf *out, const char *name, const char *labels,
+                       const struct durations_sum *sum);

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/durations.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
@@ -27,14 +28,11 @@ struct loops {
 
 static void write_lag(const struct loops *loops, struct buf *out)
 {
-    static const char *const quantiles[] = {"0.5", "0.99", "0.999"};
-    metrics_head(out, "sotto_loop_lag_seconds", "gauge", "how long due work waited, by quantile");
+    metrics_head(out, "sotto_loop_lag_seconds", "histogram", "how long due work waited");
     for (unsigned i = 0; i < loops->len; i++) {
-        const struct loop_stats *stats = &loops->stats[i];
-        const int64_t lag_us[] = {stats->lag_p50_us, stats->lag_p99_us, stats->lag_p999_us};
-        for (int q = 0; q < 3; q++)
-            buf_printf(out, "sotto_loop_lag_seconds{loop=\"%s\",quantile=\"%s\"} %.6f\n",
-                       loops->names[i], quantiles[q], (double)lag_us[q] / 1e6);
+        char labels[40];
+        snprintf(labels, sizeof labels, "loop=\"%s\"", loops->names[i]);
+        metrics_histogram(out, "sotto_loop_lag_seconds", labels, &loops->stats[i].lag);
     }
     metrics_head(out, "sotto_loop_lag_max_seconds", "gauge", "the longest due work ever waited");
     for (unsigned i = 0; i < loops->len; i++)
@@ -75,6 +73,35 @@ static void write_loops(struct front *front, const struct loop_stats *upstream, 
     loops.stats[loops.len++] = *upstream;
     write_turns(&loops, out);
     write_lag(&loops, out);
+}
+
+/* Each front counts for itself; here they are one. */
+static void write_fronts(const struct server *server, struct buf *out)
+{
+    struct durations_sum handover = {0}, starting = {0};
+    for (unsigned i = 0; i < server->fronts_len; i++) {
+        durations_read(&server->fronts[i]->handover, &handover);
+        durations_read(&server->fronts[i]->starting, &starting);
+    }
+    metrics_head(out, "sotto_audio_handover_seconds", "histogram",
+                 "from a complete block of audio to its acceptance by the transport");
+    metrics_histogram(out, "sotto_audio_handover_seconds", "", &handover);
+    metrics_head(out, "sotto_session_start_seconds", "histogram",
+                 "from session.start to session.started");
+    metrics_histogram(out, "sotto_session_start_seconds", "", &starting);
+}
+
+static void write_classes(const struct pool_stats *pool, struct buf *out)
+{
+    static const char *const classes[POOL_CLASSES] = {
+        [POOL_FINAL_TRANSLATION] = "final_translation",
+        [POOL_FINAL_GRAMMAR] = "final_grammar",
+        [POOL_PARTIAL_TRANSLATION] = "partial_translation",
+        [POOL_PARTIAL_GRAMMAR] = "partial_grammar"};
+    metrics_head(out, "sotto_pool_requests_total", "counter", "requests sent, by class");
+    for (int i = 0; i < POOL_CLASSES; i++)
+        buf_printf(out, "sotto_pool_requests_total{class=\"%s\"} %llu\n", classes[i],
+                   (unsigned long long)pool->sent_by_class[i]);
 }
 
 static void write_pool(const struct pool_stats *pool, struct buf *out)
@@ -144,6 +171,8 @@ void report_write(struct front *front, struct buf *out)
     struct loop_stats loop;
     upstream_stats(server->upstream, &pool, &loop);
     write_loops(front, &loop, out);
+    write_fronts(server, out);
     write_pool(&pool, out);
+    write_classes(&pool, out);
     write_speech(server, out);
 }

@@ -91,7 +91,7 @@ int session_create(struct session **out, const struct session_start *start,
     session->idle_due_us = now_us + config->limits.idle_ms * MS;
     int status = session__settings_start(session, &start->message->settings);
     if (status == STATUS_OK)
-        status = session__speech_open(session, start->seed);
+        status = session__speech_open(session, start);
     if (status != STATUS_OK) {
         session__settings_free(session);
         mem_free(session);

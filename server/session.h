@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct session;
+struct durations;
 struct stt_block;
 struct stt_event;
 struct translate_ask;
@@ -52,7 +53,8 @@ struct session_start {
     const char *name;               /* the id clients see; copied */
     struct client_message *message; /* CLIENT_START; borrowed */
     uint64_t seed;
-    int64_t wall_us; /* for started_at */
+    int64_t wall_us;            /* for started_at */
+    struct durations *handover; /* as in struct stt_stream_config */
 };
 
 /* Emits session.started. STATUS_NOMEM, STATUS_INVALID. */

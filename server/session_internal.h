@@ -101,7 +101,7 @@ void session__health(struct session *session, bool degraded, const char *what, c
                      uint32_t retry_after_ms);
 
 /* session_speech.c */
-int session__speech_open(struct session *session, uint64_t seed);
+int session__speech_open(struct session *session, const struct session_start *start);
 /* The stream itself waits for the next segment, or the next call. */
 void session__speech_update(struct session *session, const struct client_settings *update);
 

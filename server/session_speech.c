@@ -133,7 +133,7 @@ static unsigned agreement_of(const struct session *session, enum stability stabi
     return medium;
 }
 
-int session__speech_open(struct session *session, uint64_t seed)
+int session__speech_open(struct session *session, const struct session_start *start)
 {
     const struct session_config *config = session->config;
     struct stt_stream_config stream = {
@@ -148,7 +148,8 @@ int session__speech_open(struct session *session, uint64_t seed)
         .ring_ms = config->ring_ms,
         .stream_soft_ms = config->stream_soft_ms,
         .stream_hard_ms = config->stream_hard_ms,
-        .seed = seed,
+        .seed = start->seed,
+        .handover = start->handover,
         .vocabulary = session->settings.vocabulary,
         .vocabulary_len = session->settings.vocabulary_len,
     };

@@ -1,5 +1,6 @@
 #include "stt/stream_internal.h"
 
+#include "base/durations.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "stt/client.h"
@@ -206,7 +207,9 @@ void stt__leg_on_sent(struct stt_stream *stream, struct stt_leg *leg, const stru
     if (event->end_sample <= leg->sent || event->end_sample > leg->next)
         return;
     leg->sent = event->end_sample;
-    stt_marks_sent(&stream->marks, event->end_sample, event->at_us);
+    int64_t took_us = stt_marks_sent(&stream->marks, event->end_sample, event->at_us);
+    if (took_us >= 0 && stream->config.handover != NULL)
+        durations_add(stream->config.handover, took_us);
     struct stt_ring_entry *entry = stt_ring_find(&stream->ring, event->end_sample - 1);
     if (entry != NULL)
         entry->sent_us = event->at_us;

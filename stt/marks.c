@@ -83,11 +83,13 @@ void stt_marks_passed(struct stt_marks *marks, uint64_t end, int64_t now_us)
         mark->passed_us = now_us;
 }
 
-void stt_marks_sent(struct stt_marks *marks, uint64_t end, int64_t at_us)
+int64_t stt_marks_sent(struct stt_marks *marks, uint64_t end, int64_t at_us)
 {
     struct stt_mark *mark = queue_find(&marks->blocks, end);
-    if (mark != NULL && mark->end == end && mark->sent_us == 0)
-        mark->sent_us = at_us;
+    if (mark == NULL || mark->end != end || mark->sent_us != 0)
+        return -1;
+    mark->sent_us = at_us;
+    return at_us > mark->received_us ? at_us - mark->received_us : 0;
 }
 
 void stt_marks_trim(struct stt_marks *marks, uint64_t sample)

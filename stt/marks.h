@@ -34,7 +34,9 @@ void stt_marks_block(struct stt_marks *marks, uint64_t end, int64_t now_us);
 /* The block that ends at `end` was given to the client, was accepted; only the first time counts.
  */
 void stt_marks_passed(struct stt_marks *marks, uint64_t end, int64_t now_us);
-void stt_marks_sent(struct stt_marks *marks, uint64_t end, int64_t at_us);
+/* Returns how long the block took since it was complete; negative when this was not its first time
+ * or there is no such block. */
+int64_t stt_marks_sent(struct stt_marks *marks, uint64_t end, int64_t at_us);
 /* Forgets what ends at or before `sample`. */
 void stt_marks_trim(struct stt_marks *marks, uint64_t sample);
 /* The ledger of a span that ends at `end`, up to the transport; of the newest audio when `end` is

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct stt_stream;
+struct durations;
 struct stt_block;
 struct stt_event;
 
@@ -87,6 +88,9 @@ struct stt_stream_config {
     /* Words to expect; copied, those past the API's bounds left out. */
     const char *const *vocabulary;
     size_t vocabulary_len;
+    /* Gets, for each block, the time from its completion to its acceptance by the transport,
+     * replays not counted; borrowed for the life of the stream, may be NULL. */
+    struct durations *handover;
 };
 
 /* STATUS_INVALID, STATUS_NOMEM. */

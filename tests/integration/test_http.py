@@ -24,20 +24,38 @@ def parse_metrics(text):
         elif line.startswith("# TYPE "):
             name, kind = line[7:].split(" ")
             assert name == current and families[name][0] is None, "TYPE without its HELP: " + line
-            assert kind in ("counter", "gauge", "summary", "histogram"), line
+            assert kind in ("counter", "gauge", "histogram"), line
             families[name][0] = kind
         else:
             match = SAMPLE.match(line)
             assert match, "not a sample: " + line
             name, labels, value = match.groups()
             kind, samples = families[current]
-            allowed = (current, current + "_sum", current + "_count") if kind == "summary" else (current,)
+            parts = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+            allowed = [current + part for part in parts]
             assert name in allowed, "%s stands under %s" % (name, current)
             assert kind is not None, "no TYPE: " + line
             key = (name, labels)
             assert key not in samples, "twice: " + line
             samples[key] = float(value)
+    for name, (kind, samples) in families.items():
+        if kind == "histogram":
+            check_histogram(name, samples)
     return families
+
+
+def check_histogram(name, samples):
+    """Bounds and counts grow, and the last bucket holds all."""
+    series = {}
+    for (sample, labels), value in samples.items():
+        if sample == name + "_bucket":
+            rest, le = re.fullmatch(r'(?:(.*),)?le="([^"]+)"', labels).groups()
+            series.setdefault(rest, []).append((float(le), value))
+    assert series, name
+    for rest, buckets in series.items():
+        assert buckets == sorted(buckets) and [v for _, v in buckets] == sorted(v for _, v in buckets), (name, rest)
+        assert buckets[-1] == (float("inf"), samples[(name + "_count", rest)]), (name, rest)
+        assert (name + "_sum", rest) in samples, (name, rest)
 
 
 class Http(unittest.TestCase):
@@ -82,6 +100,13 @@ class Http(unittest.TestCase):
         self.assertEqual(value("sotto_final_translations_total"), len(kit.finals(events, "translation")))
         self.assertEqual(value("sotto_audio_bytes_total"), 2 * 2 * kit.RATE)
         self.assertEqual(value("sotto_sessions"), 0)
+        starts, handovers = families["sotto_session_start_seconds"][1], families["sotto_audio_handover_seconds"][1]
+        self.assertEqual(starts[("sotto_session_start_seconds_count", None)], 1)
+        self.assertEqual(handovers[("sotto_audio_handover_seconds_count", None)], 20, "blocks of 100 ms")
+        self.assertLess(handovers[("sotto_audio_handover_seconds_sum", None)], 20 * 0.1 * kit.SLOW)
+        self.assertEqual(sum(families["sotto_pool_requests_total"][1].values()), value("sotto_pool_sent_total"))
+        self.assertGreater(value("sotto_pool_tokens_in_total"), value("sotto_pool_tokens_out_total"))
+        self.assertGreater(value("sotto_pool_tokens_out_total"), 0)
         loops = {labels for _, labels in families["sotto_loop_turns_total"][1]}
         self.assertEqual(loops, {'loop="front-0"', 'loop="front-1"', 'loop="front-2"', 'loop="upstream"'})
 

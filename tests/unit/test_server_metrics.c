@@ -1,6 +1,7 @@
 #include "server/metrics.h"
 
 #include "base/buf.h"
+#include "base/durations.h"
 #include "base/lat.h"
 #include "tests/check.h"
 #include <pthread.h>
@@ -58,6 +59,12 @@ static void test_latency_by_kind_and_part(void)
     CHECK(says("sotto_latency_seconds_sum{kind=\"transcript\",part=\"audio\"} 1.000000\n"));
     CHECK(says("sotto_latency_seconds_sum{kind=\"transcript\",part=\"upstream\"} 0.800000\n"));
     CHECK(says("sotto_latency_seconds_sum{kind=\"transcript\",part=\"server\"} 0.200000\n"));
+    CHECK(
+        says("sotto_latency_seconds_bucket{kind=\"transcript\",part=\"server\",le=\"0.03\"} 0\n"));
+    CHECK(
+        says("sotto_latency_seconds_bucket{kind=\"transcript\",part=\"server\",le=\"0.05\"} 4\n"));
+    CHECK(
+        says("sotto_latency_seconds_bucket{kind=\"transcript\",part=\"server\",le=\"+Inf\"} 4\n"));
     CHECK(says("sotto_latency_seconds_count{kind=\"grammar\",part=\"audio\"} 0\n"));
 }
 
@@ -81,6 +88,7 @@ static void test_text_is_well_formed(void)
         CHECK(number != NULL && strtod(number + 1, &end) >= 0 && *end == '\0');
         char *suffix = strstr(name, "_sum");
         suffix = suffix != NULL ? suffix : strstr(name, "_count");
+        suffix = suffix != NULL ? suffix : strstr(name, "_bucket");
         if (suffix != NULL)
             *suffix = '\0';
         snprintf(type, sizeof type, "# TYPE %s ", name);
@@ -101,11 +109,33 @@ static void test_gauges_and_counters_of_the_caller(void)
     buf_deinit(&out);
 }
 
+/* Buckets of the text are cumulative, as Prometheus has them. */
+static void test_histogram_without_labels(void)
+{
+    struct durations durations = {0};
+    struct durations_sum sum = {0};
+    struct buf out;
+    buf_init(&out, 4096);
+    durations_add(&durations, 40);
+    durations_add(&durations, 1500);
+    durations_add(&durations, 60000000);
+    durations_read(&durations, &sum);
+    metrics_histogram(&out, "sotto_x_seconds", "", &sum);
+    CHECK(strncmp(out.data, "sotto_x_seconds_bucket{le=\"0.00005\"} 1\n", 39) == 0);
+    CHECK(strstr(out.data, "sotto_x_seconds_bucket{le=\"0.001\"} 1\n"
+                           "sotto_x_seconds_bucket{le=\"0.0015\"} 2\n") != NULL);
+    CHECK(strstr(out.data, "sotto_x_seconds_bucket{le=\"10\"} 2\n"
+                           "sotto_x_seconds_bucket{le=\"+Inf\"} 3\n"
+                           "sotto_x_seconds_sum 60.001540\nsotto_x_seconds_count 3\n") != NULL);
+    buf_deinit(&out);
+}
+
 int main(void)
 {
     RUN(test_counters_add_up);
     RUN(test_latency_by_kind_and_part);
     RUN(test_text_is_well_formed);
+    RUN(test_histogram_without_labels);
     RUN(test_gauges_and_counters_of_the_caller);
     buf_deinit(&text);
     return check_done();

@@ -34,9 +34,9 @@ static void test_only_the_first_sending_counts(void)
     stt_marks_block(&marks, 100, 1000);
     stt_marks_passed(&marks, 100, 1100);
     stt_marks_passed(&marks, 100, 9000);
-    stt_marks_sent(&marks, 100, 1200);
-    stt_marks_sent(&marks, 100, 9100);
-    stt_marks_sent(&marks, 50, 5000); /* no block ends there */
+    CHECK_EQ(stt_marks_sent(&marks, 100, 1200), 200);
+    CHECK(stt_marks_sent(&marks, 100, 9100) < 0);
+    CHECK(stt_marks_sent(&marks, 50, 5000) < 0); /* no block ends there */
     stt_marks_stamp(&marks, 100, &lat);
     CHECK_EQ(lat.last_us, 1200);
     stt_marks_deinit(&marks);

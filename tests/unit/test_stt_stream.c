@@ -1,4 +1,5 @@
 /* The happy path: audio in, blocks out, hypotheses and finals shown, flush and end. */
+#include "base/durations.h"
 #include "tests/unit/stt_kit.h"
 
 static void test_config_is_checked(void)
@@ -42,6 +43,34 @@ static void test_opens_lazily_and_coalesces(void)
     CHECK_EQ(kit->calls[1].blocks, 2);
     CHECK_EQ(kit->calls[1].next, 120 * KIT_RATE / 1000);
     CHECK_EQ(stt_stream_billed_ms(kit->stream), 120);
+    kit_destroy(kit);
+}
+
+/* What is measured begins with the block complete, and replays are not measured again. */
+static void test_handover_is_measured_once_a_block(void)
+{
+    static struct durations handover;
+    struct stt_stream_config config = kit_config();
+    config.handover = &handover;
+    struct kit *kit = kit_create(&config);
+    kit_audio(kit, 60);
+    kit_wait(kit, 30);
+    kit_audio(kit, 40);
+    kit_wait(kit, 20);
+    kit_sent(kit, 1);
+    kit_audio(kit, 100);
+    kit_sent(kit, 1);
+    struct durations_sum sum = {0};
+    durations_read(&handover, &sum);
+    CHECK_EQ(sum.count, 2);
+    CHECK_EQ(sum.sum_us, 20000);
+    kit_closed(kit, 1, 14);
+    kit_wait(kit, 3000);
+    CHECK_EQ(kit->calls_len, 3);
+    kit_sent(kit, 2);
+    sum = (struct durations_sum){0};
+    durations_read(&handover, &sum);
+    CHECK_EQ(sum.count, 2);
     kit_destroy(kit);
 }
 
@@ -262,6 +291,7 @@ int main(void)
 {
     RUN(test_config_is_checked);
     RUN(test_opens_lazily_and_coalesces);
+    RUN(test_handover_is_measured_once_a_block);
     RUN(test_blocks_stay_below_the_wire_bound);
     RUN(test_partial_then_final);
     RUN(test_same_text_is_not_shown_twice);
