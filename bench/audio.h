@@ -22,7 +22,9 @@ struct audio_block {
     uint32_t number;    /* of the block in its session: its audio starts at number * 10 ms */
     uint16_t seed;      /* low bits of the script's seed: both sides must have the same script */
     uint32_t utterance; /* 1 …; 0: silence; < 2^24 */
-    uint8_t place;      /* of the word in its utterance */
+    uint8_t place;      /* of the word in its utterance, < 128 */
+    bool middle;        /* the word's middle lies in this block: who hears it has heard the word, so
+                           that of two streams cut anywhere between blocks exactly one has */
 };
 
 /* Writes one block of rate / 100 samples, s16le; returns the samples. */

@@ -31,7 +31,8 @@ struct load_voice {
     const struct load_voice_config *config;
     uint32_t session;
     uint32_t next_frame;
-    int64_t phase_ms; /* the session's first utterance starts so late */
+    int64_t phase_ms; /* the session's first utterance starts so late; -1: it never speaks */
+    int64_t turn_ms;  /* how far its turn of speaking and listening is when its audio begins */
 };
 
 void load_voice_init(struct load_voice *voice, const struct load_voice_config *config,

@@ -13,7 +13,9 @@
 struct buf;
 
 #define SCRIPT_LANGUAGES_MAX 8
-#define SCRIPT_WORDS_MAX     64 /* words of an utterance */
+#define SCRIPT_WORDS_MAX     64 /* words of an utterance, the most there is room for */
+#define SCRIPT_SAID_MIN      16 /* words of an utterance, as they are said */
+#define SCRIPT_SAID_MAX      18
 
 /* A word of the lexicon in its languages: every word has exactly one translation, and no two words
  * of one language are the same, so texts can be translated and checked word by word. */
@@ -29,14 +31,15 @@ const char *script_word_correction(unsigned word);
 /* NULL-terminated list of tags: "en", "es", … */
 const char *const *script_languages(void);
 
-/* Words of an utterance: SCRIPT_WORDS_MIN … SCRIPT_WORDS_MAX; about 100 characters by default. */
+/* Words of an utterance: SCRIPT_SAID_MIN … SCRIPT_SAID_MAX, about 100 characters. */
 unsigned script_utterance_len(uint64_t seed, uint32_t session, uint32_t utterance);
 /* Which word stands at `place` (< script_utterance_len()). Neighbouring words differ, but for a
  * genuine repetition now and then ("very very"). */
 unsigned script_utterance_word(uint64_t seed, uint32_t session, uint32_t utterance, unsigned place);
 
 /* Appends words `first` … `first + len - 1` of an utterance in a language; `sentence` writes the
- * first letter large and a full stop behind the last word. */
+ * first letter large and a full stop behind the last word. STATUS_NOT_FOUND: not a scripted
+ * language; else as buf says. */
 struct script_span {
     uint64_t seed;
     uint32_t session, utterance;
@@ -44,5 +47,6 @@ struct script_span {
     bool sentence;
 };
 int script_span_write(const struct script_span *span, const char *language, struct buf *out);
-/* Translates text word by word, keeping case and punctuation; words that are not scripted stay. */
+/* Translates text word by word, keeping the first letter's case, punctuation and spaces; words that
+ * are not scripted stay. STATUS_NOT_FOUND as above. */
 int script_translate(const char *text, const char *source, const char *target, struct buf *out);
