@@ -1,6 +1,4 @@
 #include "local/h2_server.h"
-#include "base/log.h"
-#include "base/mailbox.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "local/h2_internal.h"
@@ -16,151 +14,12 @@
 
 #define SWEEP_US 1000000
 
-enum { MSG_ANSWER, MSG_WRITE, MSG_RESET };
-
-/* An answer on its way to the loop, its strings behind it in the same block. */
-struct h2_msg {
-    struct msg msg; /* msg.session is the request's id */
-    unsigned status;
-    uint32_t error_code;
-    bool last;
-    size_t headers_len;
-    struct h2_header headers[H2_ANSWER_HEADERS];
-    size_t body_len;
-    char bytes[];
-};
-
-static void h2_msg_free(struct msg *msg)
-{
-    mem_free(msg);
-}
-
-static void stream_failed(struct h2_stream *stream, int status)
-{
-    if (status != 0) {
-        LOG_WARN(LOG_LOCAL, stream->id, "answer not sent", "status=%s", status_name(status));
-        stream->failed = true;
-        h2__stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
-    }
-}
-
-static void server_on_msg(struct loop_inbox *inbox, struct msg *msg)
-{
-    struct h2_server *server =
-        (struct h2_server *)((char *)inbox - offsetof(struct h2_server, inbox));
-    struct h2_msg *m = (struct h2_msg *)msg;
-    struct h2_stream *stream = h2__stream_find(server, msg->session);
-    if (stream != NULL && stream->failed)
-        stream = NULL;
-    if (stream != NULL && msg->kind == MSG_ANSWER) {
-        struct h2_answer answer = {.status = m->status,
-                                   .headers = m->headers,
-                                   .headers_len = m->headers_len,
-                                   .body = m->bytes,
-                                   .body_len = m->body_len,
-                                   .more = !m->last};
-        stream_failed(stream, h2__stream_answer(stream, &answer));
-    } else if (stream != NULL && msg->kind == MSG_WRITE) {
-        stream_failed(stream, h2__stream_write(stream, m->bytes, m->body_len, m->last));
-    } else if (stream != NULL) {
-        h2__stream_reset(stream, m->error_code);
-    }
-    h2_msg_free(msg);
-}
-
-static struct h2_msg *msg_create(uint32_t kind, uint64_t id, size_t bytes)
-{
-    struct h2_msg *m = mem_calloc(1, sizeof *m + bytes);
-    if (m != NULL)
-        m->msg = (struct msg){.kind = kind, .session = id, .free_fn = h2_msg_free};
-    return m;
-}
-
-static int msg_send(struct h2_server *server, struct h2_msg *m)
-{
-    int status = mailbox_send(server->inbox.mailbox, &m->msg);
-    if (status != 0)
-        h2_msg_free(&m->msg);
-    return status;
-}
-
-static const char *put_string(char **at, const char *text)
-{
-    size_t len = strlen(text) + 1;
-    memcpy(*at, text, len);
-    *at += len;
-    return *at - len;
-}
-
-int h2_server_answer(struct h2_server *server, uint64_t id, const struct h2_answer *answer)
-{
-    assert(answer->headers_len <= H2_ANSWER_HEADERS && answer->status >= 200);
-    size_t bytes = answer->body_len;
-    for (size_t i = 0; i < answer->headers_len; i++)
-        bytes += strlen(answer->headers[i].name) + strlen(answer->headers[i].value) + 2;
-    struct h2_msg *m = msg_create(MSG_ANSWER, id, bytes);
-    if (m == NULL)
-        return STATUS_NOMEM;
-    m->status = answer->status;
-    m->last = !answer->more;
-    m->body_len = answer->body_len;
-    if (answer->body_len > 0)
-        memcpy(m->bytes, answer->body, answer->body_len);
-    char *at = m->bytes + answer->body_len;
-    m->headers_len = answer->headers_len;
-    for (size_t i = 0; i < answer->headers_len; i++) {
-        m->headers[i].name = put_string(&at, answer->headers[i].name);
-        m->headers[i].value = put_string(&at, answer->headers[i].value);
-    }
-    return msg_send(server, m);
-}
-
-int h2_server_write(struct h2_server *server, uint64_t id, const void *bytes, size_t len, bool end)
-{
-    struct h2_msg *m = msg_create(MSG_WRITE, id, len);
-    if (m == NULL)
-        return STATUS_NOMEM;
-    m->last = end;
-    m->body_len = len;
-    if (len > 0)
-        memcpy(m->bytes, bytes, len);
-    return msg_send(server, m);
-}
-
-int h2_server_reset(struct h2_server *server, uint64_t id, uint32_t error_code)
-{
-    struct h2_msg *m = msg_create(MSG_RESET, id, 0);
-    if (m == NULL)
-        return STATUS_NOMEM;
-    m->error_code = error_code;
-    return msg_send(server, m);
-}
-
-bool h2_server_alive(const struct h2_server *server, uint64_t id)
-{
-    uint32_t slot = (uint32_t)id;
-    return slot < server->config.streams_max && server->generation[slot] == (uint32_t)(id >> 32);
-}
-
-const char *h2_request_header(const struct h2_request *request, const char *name)
-{
-    for (size_t i = 0; i < request->headers_len; i++) {
-        if (strcmp(request->headers[i].name, name) == 0)
-            return request->headers[i].value;
-    }
-    return NULL;
-}
-
 static void server_flush(struct loop_task *task)
 {
     struct h2_server *server =
         (struct h2_server *)((char *)task - offsetof(struct h2_server, flush));
-    struct h2_conn *next;
-    for (struct h2_conn *conn = server->conns; conn != NULL; conn = next) {
-        next = conn->next;
-        if (conn->dirty)
-            h2__conn_flush(conn);
-    }
+    while (server->dirty != NULL)
+        h2__conn_flush(server->dirty);
     h2__server_maybe_closed(server);
 }
 
@@ -244,6 +103,8 @@ static void server_free(struct h2_server *server)
     if (server->listen_fd >= 0)
         close(server->listen_fd);
     nghttp2_session_callbacks_del(server->callbacks);
+    nghttp2_option_del(server->options);
+    mem_free(server->in);
     SSL_CTX_free(server->tls);
     mem_free(server->slots);
     mem_free((void *)server->generation);
@@ -257,7 +118,9 @@ static int server_slots(struct h2_server *server)
     server->slots = mem_calloc(len, sizeof *server->slots);
     server->generation = mem_calloc(len, sizeof *server->generation);
     server->free_slots = mem_calloc(len, sizeof *server->free_slots);
-    if (server->slots == NULL || server->generation == NULL || server->free_slots == NULL)
+    server->in = mem_alloc(H2_READ_BYTES);
+    if (server->slots == NULL || server->generation == NULL || server->free_slots == NULL ||
+        server->in == NULL)
         return STATUS_NOMEM;
     for (uint32_t i = 0; i < len; i++) {
         server->generation[i] = 1;
@@ -273,6 +136,10 @@ static void config_defaults(struct h2_server_config *config)
         config->connections_max = H2_CONNECTIONS_MAX;
     if (config->streams_max == 0)
         config->streams_max = H2_STREAMS_MAX;
+    if (config->conn_streams == 0)
+        config->conn_streams = H2_CONN_STREAMS;
+    if (config->window_bytes == 0)
+        config->window_bytes = NGHTTP2_INITIAL_WINDOW_SIZE;
     if (config->body_max == 0)
         config->body_max = H2_BODY_MAX;
     if (config->handshake_ms == 0)
@@ -284,6 +151,7 @@ static void config_defaults(struct h2_server_config *config)
 int h2_server_open(struct h2_server **out, struct loop *loop, const struct h2_server_config *config)
 {
     assert(out != NULL && loop != NULL && config->ops.on_request != NULL);
+    assert(config->window_bytes <= NGHTTP2_MAX_WINDOW_SIZE);
     struct h2_server *server = mem_calloc(1, sizeof *server);
     if (server == NULL)
         return STATUS_NOMEM;
@@ -294,14 +162,14 @@ int h2_server_open(struct h2_server **out, struct loop *loop, const struct h2_se
     config_defaults(&server->config);
     int status = server_slots(server);
     if (status == 0)
-        status = h2__callbacks_create(&server->callbacks);
+        status = h2__session_setup(server);
     if (status == 0)
         status = server_listen(server);
-    if (status == 0)
+    if (status == 0 && !config->plaintext)
         status = tls_cert_context(&server->tls, config->cert_dir);
     if (status == 0)
-        status =
-            loop_inbox_open(loop, &server->inbox, 2 * server->config.streams_max, server_on_msg);
+        status = loop_inbox_open(loop, &server->inbox, 2 * server->config.streams_max,
+                                 h2__answer_on_msg);
     if (status != 0) {
         server_free(server);
         return status;

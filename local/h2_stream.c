@@ -100,34 +100,63 @@ void h2__stream_hand_over(struct h2_stream *stream)
     server->config.ops.on_request(server->config.ctx, &request);
 }
 
-static ssize_t out_read(nghttp2_session *session, int32_t stream_id, uint8_t *bytes, size_t len,
-                        uint32_t *flags, nghttp2_data_source *source, void *ctx)
-{
-    struct h2_stream *stream = source->ptr;
-    size_t rest = stream->out.len - stream->out_at;
-    size_t n = rest < len ? rest : len;
-    if (n > 0)
-        memcpy(bytes, stream->out.data + stream->out_at, n);
-    stream->out_at += n;
-    if (n == rest) {
-        buf_reset(&stream->out);
-        stream->out_at = 0;
-        if (stream->ended)
-            *flags |= NGHTTP2_DATA_FLAG_EOF;
-    }
-    if (n == 0 && !stream->ended) {
-        stream->deferred = true;
-        return NGHTTP2_ERR_DEFERRED;
-    }
-    return (ssize_t)n;
-}
-
 static nghttp2_nv field(const char *name, const char *value)
 {
     return (nghttp2_nv){.name = (uint8_t *)name,
                         .value = (uint8_t *)value,
                         .namelen = strlen(name),
                         .valuelen = strlen(value)};
+}
+
+static int trailers_submit(struct h2_stream *stream)
+{
+    nghttp2_nv fields[H2_ANSWER_HEADERS];
+    size_t len = 0;
+    const char *at = stream->head.data, *end = at + stream->head.len;
+    while (at < end && len < H2_ANSWER_HEADERS) {
+        const char *value = at + strlen(at) + 1;
+        fields[len++] = field(at, value);
+        at = value + strlen(value) + 1;
+    }
+    return nghttp2_submit_trailer(stream->conn->session, stream->stream_id, fields, len);
+}
+
+static ssize_t out_read(nghttp2_session *session, int32_t stream_id, uint8_t *bytes, size_t len,
+                        uint32_t *flags, nghttp2_data_source *source, void *ctx)
+{
+    struct h2_stream *stream = source->ptr;
+    size_t rest = stream->out.len - stream->out_at;
+    size_t n = rest < len ? rest : len;
+    if (stream->piece_bytes > 0 && n > stream->piece_bytes)
+        n = stream->piece_bytes;
+    if (n > 0)
+        memcpy(bytes, stream->out.data + stream->out_at, n);
+    stream->out_at += n;
+    if (n == 0 && !stream->ended) {
+        stream->deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    if (n == rest) {
+        buf_reset(&stream->out);
+        stream->out_at = 0;
+        if (stream->ended)
+            *flags |= NGHTTP2_DATA_FLAG_EOF;
+        if (stream->trailers) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            if (trailers_submit(stream) != 0)
+                return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        }
+    }
+    return (ssize_t)n;
+}
+
+static void out_resume(struct h2_stream *stream)
+{
+    if (stream->deferred) {
+        stream->deferred = false;
+        nghttp2_session_resume_data(stream->conn->session, stream->stream_id);
+    }
+    h2__conn_touch(stream->conn);
 }
 
 int h2__stream_answer(struct h2_stream *stream, const struct h2_answer *answer)
@@ -154,6 +183,7 @@ int h2__stream_answer(struct h2_stream *stream, const struct h2_answer *answer)
         return STATUS_INTERNAL;
     stream->answered = true;
     stream->ended = empty || !answer->more;
+    stream->piece_bytes = answer->piece_bytes;
     h2__conn_touch(stream->conn);
     return 0;
 }
@@ -171,11 +201,25 @@ int h2__stream_write(struct h2_stream *stream, const void *bytes, size_t len, bo
     if (len > 0 && buf_append(&stream->out, bytes, len) != 0)
         return STATUS_LIMIT;
     stream->ended = end;
-    if (stream->deferred) {
-        stream->deferred = false;
-        nghttp2_session_resume_data(stream->conn->session, stream->stream_id);
+    out_resume(stream);
+    return 0;
+}
+
+int h2__stream_trailers(struct h2_stream *stream, const struct h2_header *trailers, size_t len)
+{
+    if (!stream->answered || (stream->ended && !stream->head_only))
+        return STATUS_INVALID;
+    if (stream->head_only)
+        return 0;
+    buf_reset(&stream->head);
+    for (size_t i = 0; i < len; i++) {
+        buf_append(&stream->head, trailers[i].name, strlen(trailers[i].name) + 1);
+        buf_append(&stream->head, trailers[i].value, strlen(trailers[i].value) + 1);
     }
-    h2__conn_touch(stream->conn);
+    if (buf_status(&stream->head) != 0)
+        return buf_status(&stream->head);
+    stream->ended = stream->trailers = true;
+    out_resume(stream);
     return 0;
 }
 

@@ -2,20 +2,24 @@
 #pragma once
 
 /* The HTTP/2 server; its configuration can set the first four otherwise. */
-#define H2_CONNECTIONS_MAX 64    /* open at a time; further ones are closed at once */
-#define H2_STREAMS_MAX     2048  /* open at a time over all connections; further ones are refused */
-#define H2_BODY_MAX        65536 /* bytes of a request's body */
-#define H2_HANDSHAKE_MS    5000
-#define H2_IDLE_MS         120000  /* without streams, or with a peer that takes nothing */
-#define H2_CONN_STREAMS    100     /* SETTINGS_MAX_CONCURRENT_STREAMS */
-#define H2_REQUEST_MS      30000   /* from a request's first byte to its last */
-#define H2_HEADERS_MAX     16384   /* bytes of a request's header fields, names and values */
-#define H2_HEADER_FIELDS   64      /* header fields of a request */
-#define H2_ANSWER_HEADERS  16      /* header fields of an answer */
-#define H2_DISCARD_MAX     1048576 /* bytes of a refused body read on before the stream is reset */
-#define H2_UNSENT_MAX      1048576 /* bytes of an answer's body the peer has not taken yet */
-#define H2_SEND_BYTES      16384   /* bytes gathered for one TLS write */
-#define H2_READS_A_TURN    8       /* TLS records of one connection read in one turn */
+#define H2_CONNECTIONS_MAX  64   /* open at a time; further ones are closed at once */
+#define H2_STREAMS_MAX      2048 /* open at a time over all connections; further ones are refused */
+#define H2_BODY_MAX         65536 /* bytes of a request's body */
+#define H2_HANDSHAKE_MS     5000
+#define H2_IDLE_MS          120000  /* without streams, or with a peer that takes nothing */
+#define H2_CONN_STREAMS     100     /* SETTINGS_MAX_CONCURRENT_STREAMS */
+#define H2_REQUEST_MS       30000   /* from a request's first byte to its last */
+#define H2_HEADERS_MAX      16384   /* bytes of a request's header fields, names and values */
+#define H2_HEADER_FIELDS    64      /* header fields of a request */
+#define H2_ANSWER_HEADERS   16      /* header fields of an answer */
+#define H2_DISCARD_MAX      1048576 /* bytes of a refused body read on before the stream is reset */
+#define H2_UNSENT_MAX       1048576 /* bytes of an answer's body the peer has not taken yet */
+#define H2_SEND_BYTES       16384   /* bytes gathered for one TLS write */
+#define H2_SEND_PLAIN_BYTES 65536   /* and for one without TLS */
+#define H2_READ_BYTES       262144  /* the most one read of a plain connection takes */
+#define H2_READS_A_TURN     8       /* reads (TLS: records) of one connection in one turn */
+#define H2_RESETS_BURST     10000   /* streams a peer may reset at once before it is sent away, */
+#define H2_RESETS_S         2000    /* and a second: who cancels much is no attacker on loopback */
 
 #define APERTIUM_PAIRS_MAX   64    /* language pairs; further ones are left out */
 #define APERTIUM_STAGES_MAX  24    /* programs of a pair */
@@ -47,7 +51,7 @@
     (1024 * 1024) /* request message; past it gRPC itself refuses */
 #define LOCAL_SPEECH_RESPONSE_BYTES_MAX (64 * 1024)  /* one response message */
 #define LOCAL_SPEECH_QUEUE_BYTES        (192 * 1024) /* audio of one call waiting for the engine */
-#define LOCAL_SPEECH_AHEAD_BYTES        65536 /* sent ahead of our reading, a stream */
+#define LOCAL_SPEECH_AHEAD_BYTES        65536        /* sent ahead of our reading, a stream */
 #define LOCAL_SPEECH_RESPONSES_SOFT     32    /* responses behind before interim ones are dropped */
 #define LOCAL_SPEECH_RESPONSES_MAX      512   /* responses behind before the call is ended */
 #define LOCAL_SPEECH_CALLS_MAX          4096  /* open calls */
