@@ -5,9 +5,11 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 # Variables of `make run`, described in deploy/run.sh.
 export SPEECH TARGET SOURCE JSON ONCE JOBS FUZZ_SECONDS STAGES
+# Variables of `make bench`, described in deploy/bench.sh.
+export QUICK SESSIONS SPEAKING RUNS WITHOUT OUT
 
 .DEFAULT_GOAL = build
-.PHONY: help deps build run serve check soak quality fuzz install clean
+.PHONY: help deps build run serve check soak bench quality fuzz install clean
 
 help:
 	@echo 'make deps     installs the Debian packages that are missing'
@@ -18,6 +20,8 @@ help:
 	@echo 'make check    all tests: release, address and undefined, thread sanitizer'
 	@echo '              STAGES="release asan tsan" picks some'
 	@echo 'make soak     the tests that take long'
+	@echo 'make bench    latency, CPU and memory from 1 to 2,000 sessions, with plots: half an hour'
+	@echo '              QUICK=1: under 3 minutes; SESSIONS="1 100" SECONDS=30 RUNS=1 OUT=dir'
 	@echo 'make quality  what is heard, translated and corrected of 173 spoken sentences'
 	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS=60 (needs clang)'
 	@echo 'make install  into PREFIX=/usr/local (DESTDIR works)'
@@ -40,6 +44,9 @@ check:
 
 soak:
 	@deploy/check.sh soak
+
+bench:
+	@BENCH_SECONDS='$(SECONDS)' deploy/bench.sh
 
 quality:
 	@deploy/build.sh release >&2

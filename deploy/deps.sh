@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages of packages.txt that are missing.
-#   deps.sh [GROUP…]           installs; groups are build, run, test (the default) and fuzz
+#   deps.sh [GROUP…]           installs; groups are build, run, test (the default), fuzz and bench
 #   deps.sh --check [GROUP…]   names what is missing; exit status 1 when something is
 set -eu
 

@@ -1,0 +1,122 @@
+"""The figures of a run: what tables, plots and comparisons show, taken out of the JSON that sotto-bench writes.
+
+This is the only place that knows that JSON's keys. A figure that the run could not measure is None.
+"""
+
+# name, unit, what it is; the order is the order of columns in results.csv.
+FIGURES = [
+    ("delivery", "%", "finals that came, of those owed"),
+    ("transcript_p50", "ms", "audio sent to final transcript, median"),
+    ("transcript_p99", "ms", "audio sent to final transcript, 99 %"),
+    ("partial_p50", "ms", "audio sent to partial transcript, median"),
+    ("partial_p99", "ms", "audio sent to partial transcript, 99 %"),
+    ("translation_p50", "ms", "audio sent to final translation, median"),
+    ("translation_p99", "ms", "audio sent to final translation, 99 %"),
+    ("server_p50", "ms", "the server's own part, median, of the worst kind of message"),
+    ("server_p99", "ms", "the server's own part, 99 %, of the worst kind of message"),
+    ("server_p999", "ms", "the server's own part, 99.9 %, of the worst kind of message"),
+    ("handover_p99", "ms", "audio received to handed to the speech stream, 99 %"),
+    ("started_p99", "ms", "session.start to session.started, 99 %"),
+    ("lag_p999", "ms", "loop lag, 99.9 %"),
+    ("cpu_percent", "%", "of one core, the server"),
+    ("cpu_ms", "ms", "the server's CPU time a session and second"),
+    ("rss_mb", "MB", "the server's resident memory, peak"),
+    ("rss_session_kb", "KB", "the server's resident memory a session, less the idle server's"),
+    ("lost", "", "words said and in no final transcript"),
+    ("repeated", "", "words in final transcripts twice"),
+    ("requests_minute", "", "chat requests a session and minute"),
+    ("tokens_minute", "", "chat tokens a session and minute, question and answer"),
+    ("handshakes_late", "", "requests that waited for a TLS handshake"),
+    ("loop_busy", "%", "busiest loop, of the window"),
+    ("bench_busy", "%", "the core of bench and simulator"),
+    ("stolen", "%", "CPU time the hypervisor took, worst core"),
+    ("bytes_in", "B/s", "received from a session"),
+    ("bytes_out", "B/s", "sent to a session"),
+    ("descriptors", "", "of the server, peak"),
+    ("jain", "", "fairness of finals over sessions, 1 is even"),
+    ("erasure", "", "words of partial translations taken back, a word of the final"),
+]
+NAMES = [name for name, _, _ in FIGURES]
+LEDGER_KINDS = ("transcript_partial", "transcript_final", "translation_partial", "translation_final", "grammar_final")
+
+
+def at(tree, *path):
+    """The value at a path of keys, or None."""
+    for key in path:
+        if not isinstance(tree, dict) or key not in tree:
+            return None
+        tree = tree[key]
+    return tree
+
+
+def scaled(value, factor):
+    return None if value is None else value * factor
+
+
+def worst_server(result, quantile):
+    values = [at(result, "latency", kind, "server", quantile) for kind in LEDGER_KINDS]
+    return max((v for v in values if v is not None), default=None)
+
+
+def share(part, whole, factor=1.0):
+    return part / whole * factor if part is not None and whole else None
+
+
+def figures(result, idle_rss=0):
+    """All figures of one result, by name. `idle_rss`: the server's bytes before the first session."""
+    def total(kind, quantile):
+        return at(result, "latency", kind, "total", quantile)
+
+    sessions = at(result, "config", "sessions") or 0
+    silent = at(result, "config", "silent") or 0
+    held = sessions + silent
+    seconds = at(result, "load", "seconds")
+    probe = result.get("probe") or {}
+    cpu_s = at(probe, "server", "cpu_s")
+    rss = at(probe, "server", "rss_peak_bytes")
+    tokens = [at(probe, "tokens_in"), at(probe, "tokens_out")]
+    stolen = [v for v in (at(probe, "server_stolen"), at(probe, "bench_stolen")) if v is not None]
+    window = at(probe, "seconds") or seconds
+    session_minutes = sessions * (window or 0) / 60
+    return {
+        "delivery": scaled(at(result, "delivery", "ratio"), 100),
+        "transcript_p50": total("transcript_final", "p50"),
+        "transcript_p99": total("transcript_final", "p99"),
+        "partial_p50": total("transcript_partial", "p50"),
+        "partial_p99": total("transcript_partial", "p99"),
+        "translation_p50": total("translation_final", "p50"),
+        "translation_p99": total("translation_final", "p99"),
+        "server_p50": worst_server(result, "p50"),
+        "server_p99": worst_server(result, "p99"),
+        "server_p999": worst_server(result, "p999"),
+        "handover_p99": at(probe, "handover", "p99"),
+        "started_p99": total("started", "p99"),
+        "lag_p999": at(probe, "loop_lag", "p999"),
+        "cpu_percent": share(cpu_s, window, 100),
+        "cpu_ms": share(share(cpu_s, window, 1000), held),
+        "rss_mb": scaled(rss, 1 / 1e6),
+        "rss_session_kb": None if rss is None else share(max(0, rss - idle_rss), held, 1 / 1e3),
+        "lost": at(result, "words", "lost"),
+        "repeated": at(result, "words", "repeated"),
+        "requests_minute": share(at(probe, "requests"), session_minutes),
+        "tokens_minute": share(None if None in tokens else sum(tokens), session_minutes),
+        "handshakes_late": at(probe, "handshakes_late"),
+        "loop_busy": scaled(at(probe, "loop_busy"), 100),
+        "bench_busy": scaled(at(probe, "bench_core_busy"), 100),
+        "stolen": scaled(max(stolen, default=None), 100),
+        "bytes_in": share(share(at(result, "load", "bytes_sent"), seconds), held),
+        "bytes_out": share(share(at(result, "load", "bytes_received"), seconds), held),
+        "descriptors": at(probe, "server", "descriptors_peak"),
+        "jain": at(result, "jain"),
+        "erasure": at(result, "erasure", "translation"),
+    }
+
+
+def point(run):
+    """What must be equal for two runs to be comparable."""
+    return (run.get("without") or "", run["speaking"], run["sessions"])
+
+
+def chosen(runs):
+    """The runs that count, one a point: those marked as the best of their point and not void."""
+    return {point(run): run for run in runs if run.get("chosen") and not run.get("void") and not run.get("error")}
