@@ -30,6 +30,8 @@ struct sim_stats {
             in_flight_peak;
     } chat;
 };
+/* Appends them as a JSON object: {"speech": {"streams": 12, …}, "chat": {…}}. */
+void sim_stats_write(const struct sim_stats *stats, struct buf *out);
 
 /* -- the speech API -- */
 struct sim_speech;

@@ -13,6 +13,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -267,7 +268,12 @@ static int server_listen(struct local_speech_server *server)
          .value.integer = LOCAL_SPEECH_MESSAGE_BYTES_MAX},
         {.type = GRPC_ARG_INTEGER,
          .key = GRPC_ARG_MAX_CONCURRENT_STREAMS,
-         .value.integer = LOCAL_SPEECH_CALL_STREAMS},
+         .value.integer = (int)server->config.streams_max},
+        {.type = GRPC_ARG_INTEGER,
+         .key = GRPC_ARG_MAX_CONNECTION_AGE_MS,
+         .value.integer = server->config.connection_age_ms > 0
+                              ? (int)server->config.connection_age_ms
+                              : INT_MAX},
         /* What a peer may send ahead of our reading; left to probing, loopback grows it to
            megabytes a stream. */
         {.type = GRPC_ARG_INTEGER, .key = GRPC_ARG_HTTP2_BDP_PROBE, .value.integer = 0},
@@ -333,6 +339,8 @@ static struct local_speech_server *server_create(const struct local_speech_serve
         server->config.stream_limit_ms = (int64_t)LOCAL_SPEECH_STREAM_S * 1000;
     if (server->config.audio_timeout_ms == 0)
         server->config.audio_timeout_ms = LOCAL_SPEECH_AUDIO_TIMEOUT_MS;
+    if (server->config.streams_max == 0)
+        server->config.streams_max = LOCAL_SPEECH_CALL_STREAMS;
     server->wake_tag = (struct call_tag){OP_WAKE, NULL};
     server->shutdown_tag = (struct call_tag){OP_SHUTDOWN, NULL};
     grpc_init();

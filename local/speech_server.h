@@ -46,6 +46,8 @@ struct local_speech_server_config {
     bool (*language_known)(const char *tag);
     int64_t stream_limit_ms;  /* 0: LOCAL_SPEECH_STREAM_S */
     int64_t audio_timeout_ms; /* 0: LOCAL_SPEECH_AUDIO_TIMEOUT_MS */
+    unsigned streams_max;     /* calls a connection; 0: LOCAL_SPEECH_CALL_STREAMS */
+    int64_t connection_age_ms; /* then GOAWAY, while its calls go on; 0: connections do not age */
     const struct local_speech_engine_ops *engine;
     void *engine_ctx;
 };
