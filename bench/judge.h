@@ -15,7 +15,8 @@ struct judge;
 struct judge_session;
 
 /* Every latency that is measured: X(NAME, "name", "what"). Audio latencies run from the time the
- * span's last audio was due to be sent (open loop: a late sender does not shorten them). */
+ * span's last audio was due to be sent (open loop: a late sender does not shorten them), and count
+ * when that was in the window. STARTED counts in the whole run: most sessions start before it. */
 #define JUDGE_KIND_MAP(X)                                                                          \
     X(STARTED, "started", "session.start sent to session.started")                                 \
     X(TRANSCRIPT_PARTIAL, "transcript_partial", "audio sent to partial transcript")                \
@@ -49,25 +50,32 @@ struct judge_latency {
     struct hist server, upstream, queue, hold, audio; /* of `lat`; empty where there is none */
 };
 
+/* About 200 KB. Whole run, but for what is said to be of the window. */
 struct judge_sum {
     struct judge_latency latency[JUDGE_KINDS];
     uint64_t utterances; /* fully spoken in the window, so each is owed a final of every kind */
-    uint64_t finals_owed, finals_got; /* transcripts, translations, corrections together */
+    /* Transcripts, translations, corrections together. An utterance's final transcript is got when
+     * every one of its words stands, in order, in final transcripts; its translation and correction
+     * when those of every segment that holds one of its words are what the script says. */
+    uint64_t finals_owed, finals_got;
     uint64_t kind_owed[JUDGE_KINDS], kind_got[JUDGE_KINDS];
-    uint64_t finals_failed; /* delivered as failed: not counted as got */
+    uint64_t finals_failed; /* of the window, delivered as failed: not counted as got */
     uint64_t words_said, words_lost, words_repeated,
         words_wrong;           /* whole run, all final transcripts */
     uint64_t finals_reordered; /* segments out of order, or a second final of a kind */
     uint64_t translations_wrong, corrections_wrong; /* finals that are not what the script says */
     uint64_t committed_broken; /* committed words taken back within a segment */
     double erasure_transcript, erasure_translation; /* words erased a word of the final text */
-    double jain; /* of finals got a utterance spoken, over sessions that spoke */
+    double jain; /* of finals got a utterance spoken in the window, over sessions that spoke */
     uint64_t events, event_bytes, acks;
-    uint64_t sessions_started, sessions_refused, sessions_lost; /* socket closed before its time */
-    uint64_t errors;                                            /* error messages of the server */
+    uint64_t sessions_started, sessions_refused; /* refused: over_capacity */
+    uint64_t sessions_lost;                      /* socket closed before its time, others */
+    uint64_t errors;                             /* error messages of the server */
     char first_error[200];
+    bool incomplete; /* memory was short: something was not judged */
 };
 
+/* Strings of the configuration are borrowed. STATUS_NOMEM; STATUS_LIMIT: over 15 targets. */
 int judge_create(struct judge **out, const struct judge_config *config);
 void judge_destroy(struct judge *judge);
 /* The window of what counts; may be set while running, before it begins. */
@@ -93,9 +101,11 @@ enum judge_heard {
 };
 enum judge_heard judge_session_heard(struct judge_session *session, const char *text, size_t len,
                                      int64_t now_us);
-/* The socket is gone; `expected`: the client wanted that. */
+/* The socket is gone, and nothing more of this session comes; `expected`: the client wanted that.
+ */
 void judge_session_closed(struct judge_session *session, bool expected);
-/* Not judged by script or delivery (it vanished on purpose, reads too slowly on purpose). */
+/* Not judged by script, delivery or latency, and not by what came before (it vanished on purpose,
+ * reads too slowly on purpose). Only latencies already measured stay. */
 void judge_session_excuse(struct judge_session *session);
 /* Finals this session got, for fairness reports. */
 uint64_t judge_session_finals(const struct judge_session *session);

@@ -1,0 +1,75 @@
+/*
+ * What a judge keeps. Included by judge*.c only.
+ */
+#pragma once
+
+#include "bench/judge.h"
+#include "bench/judge_event.h"
+#include "bench/judge_flicker.h"
+#include "bench/judge_frames.h"
+
+#define JUDGE_TARGETS_MAX 15
+#define JUDGE_VIEWS       4 /* segments of a lane that are shown at a time */
+
+/* Bits of judge_segment.right: the translation into target i, and the correction. */
+#define JUDGE_RIGHT_TARGET(i) (1u << (i))
+#define JUDGE_RIGHT_GRAMMAR   (1u << JUDGE_TARGETS_MAX)
+
+/* A final transcript: its words are words[words_at …] of its session. */
+struct judge_segment {
+    uint32_t number, words_at;
+    int64_t end_ms; /* -1: not told */
+    uint16_t words_len, right;
+};
+
+struct judge_said {
+    uint32_t number; /* of the utterance */
+    uint16_t words;
+    bool counts; /* ended in the window */
+};
+
+/* The transcript, or one target language. */
+struct judge_lane {
+    uint32_t final_segment; /* the newest */
+    struct judge_view views[JUDGE_VIEWS];
+};
+
+struct judge_session {
+    struct judge *judge;
+    uint32_t number;
+    bool asked, started, refused, closed, excused;
+    int64_t asked_us;
+    struct judge_frames frames;
+    struct judge_said *said;
+    struct judge_segment *segments;
+    uint16_t *words; /* got, as numbers of the lexicon */
+    uint32_t said_len, said_cap, segments_len, segments_cap, words_len, words_cap;
+    uint64_t finals;
+    uint32_t grammar_segment;  /* the newest final correction's */
+    struct judge_lane lanes[]; /* the transcript, then each target */
+};
+
+struct judge {
+    struct judge_config config;
+    unsigned targets_len;
+    struct judge_session **sessions;
+    uint32_t sessions_len, sessions_cap;
+    char *scratch; /* of scratch_cap bytes, for texts with escapes */
+    size_t scratch_cap;
+    bool incomplete;                                /* something could not be remembered */
+    uint64_t erased_transcript, erased_translation; /* words */
+    uint64_t shown_transcript, shown_translation;   /* words of the finals they belong to */
+    struct judge_shown shown;
+    struct judge_sum sum; /* what is counted as it comes */
+};
+
+/* Makes room for one more of `bytes` each; false: no memory. */
+bool judge__grow(void **list, uint32_t len, uint32_t *cap, size_t bytes);
+/* Index of a source or target language; lanes[] are numbered by it plus one. -1: none. */
+int judge__target(const struct judge *judge, struct judge_text lang);
+/* The words of a final in any of its forms against those of its transcript. */
+bool judge__translation_right(const struct judge_session *session,
+                              const struct judge_segment *segment, struct judge_text text,
+                              const char *language);
+bool judge__correction_right(const struct judge_session *session,
+                             const struct judge_segment *segment, struct judge_text text);

@@ -1,0 +1,190 @@
+#include "bench/judge_internal.h"
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "bench/judge_words.h"
+#include "bench/script.h"
+#include <assert.h>
+
+/* One session's script as far as it was said, and where each word of it arrived. */
+struct delivery {
+    uint16_t *words;
+    uint32_t *places;
+    size_t said, len;
+};
+
+struct fairness {
+    double sum, sum_of_squares;
+    uint64_t sessions;
+};
+
+static uint32_t next_utterance(const struct judge_session *session)
+{
+    return session->said_len > 0 ? session->said[session->said_len - 1].number + 1 : 1;
+}
+
+static size_t write_utterance(const struct judge_session *session, uint32_t utterance, size_t words,
+                              uint16_t *out)
+{
+    for (size_t i = 0; i < words; i++)
+        out[i] = (uint16_t)script_utterance_word(session->judge->config.seed, session->number,
+                                                 utterance, (unsigned)i);
+    return words;
+}
+
+/* The utterances that were said to their end, and the next one, which may have been begun. */
+static int delivery_init(struct delivery *delivery, const struct judge_session *session)
+{
+    uint64_t seed = session->judge->config.seed;
+    uint32_t next = next_utterance(session);
+    size_t tail = script_utterance_len(seed, session->number, next), words = tail;
+    for (uint32_t i = 0; i < session->said_len; i++)
+        words += session->said[i].words;
+    *delivery = (struct delivery){.words = mem_alloc(words * sizeof *delivery->words),
+                                  .places = mem_alloc(words * sizeof *delivery->places)};
+    if (delivery->words == NULL || delivery->places == NULL)
+        return STATUS_NOMEM;
+    for (uint32_t i = 0; i < session->said_len; i++)
+        delivery->said += write_utterance(session, session->said[i].number, session->said[i].words,
+                                          delivery->words + delivery->said);
+    delivery->len = delivery->said;
+    delivery->len += write_utterance(session, next, tail, delivery->words + delivery->len);
+    return STATUS_OK;
+}
+
+static void delivery_deinit(struct delivery *delivery)
+{
+    mem_free(delivery->words);
+    mem_free(delivery->places);
+}
+
+static int align(const struct judge_session *session, struct delivery *delivery,
+                 struct judge_sum *out)
+{
+    const struct judge_words_script script = {delivery->words, delivery->said, delivery->len};
+    struct judge_words_sum words;
+    int status =
+        judge_words_align(&script, session->words, session->words_len, delivery->places, &words);
+    if (status == STATUS_NOMEM)
+        return status;
+    out->words_said += delivery->said;
+    out->words_lost += words.lost;
+    out->words_repeated += words.repeated;
+    out->words_wrong += words.wrong;
+    return STATUS_OK;
+}
+
+/* The segment that holds the word got at `place`. */
+static const struct judge_segment *segment_of(const struct judge_session *session, uint32_t place)
+{
+    uint32_t low = 0, high = session->segments_len - 1;
+    assert(session->segments_len > 0);
+    while (low < high) {
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (session->segments[middle].words_at <= place)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return &session->segments[low];
+}
+
+/* What of an utterance arrived whole: *transcript, and the bits of what is right in every segment
+ * that holds a word of it. */
+static uint16_t utterance_right(const struct judge_session *session, const uint32_t *places,
+                                size_t words, bool *transcript)
+{
+    uint16_t right = UINT16_MAX;
+    *transcript = words > 0;
+    for (size_t i = 0; i < words; i++) {
+        if (places[i] == JUDGE_WORD_NOWHERE) {
+            *transcript = false;
+            return 0;
+        }
+        right &= segment_of(session, places[i])->right;
+    }
+    return right;
+}
+
+static void count_utterance(const struct judge *judge, bool transcript, uint16_t right,
+                            struct judge_sum *out)
+{
+    out->utterances++;
+    out->kind_owed[JUDGE_TRANSCRIPT_FINAL]++;
+    out->kind_got[JUDGE_TRANSCRIPT_FINAL] += transcript;
+    for (unsigned i = 0; i < judge->targets_len; i++) {
+        out->kind_owed[JUDGE_TRANSLATION_FINAL]++;
+        out->kind_got[JUDGE_TRANSLATION_FINAL] += (right & JUDGE_RIGHT_TARGET(i)) != 0;
+    }
+    if (judge->config.grammar) {
+        out->kind_owed[JUDGE_GRAMMAR_FINAL]++;
+        out->kind_got[JUDGE_GRAMMAR_FINAL] += (right & JUDGE_RIGHT_GRAMMAR) != 0;
+    }
+}
+
+static uint64_t got_of(const struct judge_sum *sum)
+{
+    return sum->kind_got[JUDGE_TRANSCRIPT_FINAL] + sum->kind_got[JUDGE_TRANSLATION_FINAL] +
+           sum->kind_got[JUDGE_GRAMMAR_FINAL];
+}
+
+static void count_delivery(const struct judge_session *session, const struct delivery *delivery,
+                           struct judge_sum *out, struct fairness *fairness)
+{
+    uint64_t got_before = got_of(out), said_before = out->utterances;
+    size_t at = 0;
+    for (uint32_t i = 0; i < session->said_len; at += session->said[i++].words) {
+        bool transcript;
+        if (!session->said[i].counts)
+            continue;
+        uint16_t right =
+            utterance_right(session, delivery->places + at, session->said[i].words, &transcript);
+        count_utterance(session->judge, transcript, right, out);
+    }
+    if (out->utterances == said_before)
+        return;
+    double share = (double)(got_of(out) - got_before) / (double)(out->utterances - said_before);
+    fairness->sum += share;
+    fairness->sum_of_squares += share * share;
+    fairness->sessions++;
+}
+
+static void add_session(const struct judge_session *session, struct judge_sum *out,
+                        struct fairness *fairness)
+{
+    struct delivery delivery;
+    if (delivery_init(&delivery, session) == STATUS_OK &&
+        align(session, &delivery, out) == STATUS_OK)
+        count_delivery(session, &delivery, out, fairness);
+    else
+        out->incomplete = true;
+    delivery_deinit(&delivery);
+}
+
+static double ratio(uint64_t part, uint64_t whole)
+{
+    return whole > 0 ? (double)part / (double)whole : 0;
+}
+
+void judge_sum(struct judge *judge, struct judge_sum *out)
+{
+    struct fairness fairness = {0};
+    *out = judge->sum;
+    out->incomplete = judge->incomplete;
+    for (uint32_t i = 0; i < judge->sessions_len; i++) {
+        const struct judge_session *session = judge->sessions[i];
+        if (!session->excused && (session->said_len > 0 || session->words_len > 0))
+            add_session(session, out, &fairness);
+    }
+    out->finals_got = got_of(out);
+    out->finals_owed = out->kind_owed[JUDGE_TRANSCRIPT_FINAL] +
+                       out->kind_owed[JUDGE_TRANSLATION_FINAL] +
+                       out->kind_owed[JUDGE_GRAMMAR_FINAL];
+    out->erasure_transcript = ratio(judge->erased_transcript, judge->shown_transcript);
+    out->erasure_translation = ratio(judge->erased_translation, judge->shown_translation);
+    /* Nobody got anything, or nobody spoke: all are treated alike. */
+    out->jain =
+        fairness.sum_of_squares > 0
+            ? fairness.sum * fairness.sum / ((double)fairness.sessions * fairness.sum_of_squares)
+            : 1;
+}
