@@ -1,15 +1,17 @@
 /*
- * An HTTP/2 server over TLS for loopback: libnghttp2 and OpenSSL on the project's loop, answers
- * from any thread.
+ * An HTTP/2 server for loopback, over TLS or plain: libnghttp2 and OpenSSL on the project's loop,
+ * answers from any thread.
  *
- * A request is handed to its handler once, whole, with an id (slot + generation). The answer may
- * come later and in pieces; answers to an id that has ended (peer reset the stream, connection
- * gone) are dropped. Everything is bounded by the configuration: connections, streams, body,
- * headers, bytes not yet taken by the peer, waiting times.
+ * A request is handed to its handler once, with an id (slot + generation): whole, or its body in
+ * pieces as they come. The answer may come later and in pieces; answers to an id that has ended
+ * (peer reset the stream, connection gone) are dropped. Everything is bounded by the configuration:
+ * connections, streams, body, headers, bytes not yet taken by the peer, waiting times.
  *
  * Threads: open, close and the callbacks on the loop's thread; h2_server_answer, _write, _reset and
- * _alive any thread, until h2_server_close() is called. The process ignores SIGPIPE. Memory: what a
- * callback gets is borrowed until it returns; what an answer carries is copied.
+ * _alive any thread, until h2_server_close() is called. Callbacks may call everything but
+ * h2_server_close(): frames go out, streams and connections end later in the turn. Order is kept
+ * among the calls of one thread. The process ignores SIGPIPE. Memory: what a callback gets is
+ * borrowed until it returns; what an answer carries is copied.
  */
 #pragma once
 
@@ -40,10 +42,11 @@ struct h2_server_ops {
     void (*on_request)(void *ctx, const struct h2_request *request);
     /* NULL: bodies are collected. Else a request is handed over at the end of its headers, without
      * a body, and the body follows here in pieces (borrowed); `end` comes once, with the last,
-     * possibly empty one. */
+     * possibly empty one. Nothing comes after the answer's end, a reset or a refusal; body_max does
+     * not apply. */
     void (*on_body)(void *ctx, uint64_t id, const void *bytes, size_t len, bool end);
-    /* The stream ended before its answer did; not called for streams whose answer ended. May be
-     * NULL. */
+    /* The stream ended before its answer did, by the peer's doing or by ours; not called for
+     * streams whose answer ended. May be NULL. */
     void (*on_cancel)(void *ctx, uint64_t id);
 };
 
@@ -53,7 +56,7 @@ struct h2_server_config {
     unsigned port; /* 0: any free one */
     const char *cert_dir;  /* gets cert.pem */
     bool plaintext;        /* HTTP/2 with prior knowledge (RFC 9113 §3.3) instead of TLS */
-    unsigned conn_streams; /* SETTINGS_MAX_CONCURRENT_STREAMS told to peers */
+    unsigned conn_streams; /* SETTINGS_MAX_CONCURRENT_STREAMS told to peers; 0: as limits.h says */
     uint32_t window_bytes; /* receive window of a stream and of a connection; 0: HTTP/2's 64 KiB */
     unsigned connections_max; /* 0 of these and below: the default of local/limits.h */
     unsigned streams_max;     /* of all connections */
@@ -82,9 +85,11 @@ struct h2_answer {
     unsigned piece_bytes; /* the most a DATA frame of this answer carries; 0: no limit */
 };
 
-/* The three take effect at once on the loop's thread, else through its inbox.
+/* Answer, write and reset take effect at once on the loop's thread, else through its inbox.
  *
- * Starts an answer, once a request. STATUS_FULL: the server's inbox is full, nothing was taken. */
+ * Starts an answer, once a request; with `more`, its header fields go out at once. STATUS_FULL: the
+ * server's inbox is full, nothing was taken. Others (STATUS_LIMIT: the peer leaves too much
+ * untaken): the stream has been reset. */
 int h2_server_answer(struct h2_server *server, uint64_t id, const struct h2_answer *answer);
 /* More of a started answer's body; `end` ends it. */
 int h2_server_write(struct h2_server *server, uint64_t id, const void *bytes, size_t len, bool end);
@@ -106,7 +111,8 @@ struct h2_server_stats {
 /* Loop's thread. */
 void h2_server_stats(const struct h2_server *server, struct h2_server_stats *out);
 
-/* -- what a server does to a whole connection; loop's thread. `id` names one of its streams. -- */
+/* -- what a server does to a whole connection; loop's thread. `id` names one of its streams;
+ * STATUS_NOT_FOUND when that has ended. -- */
 
 /* GOAWAY. `refuse`: the last stream id told is the one before this stream, which ends, so the peer
  * may send it again elsewhere; else streams go on and only new ones are refused (RFC 9113 §6.8). */

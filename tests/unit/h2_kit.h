@@ -1,9 +1,10 @@
-/* A blocking HTTP/2 client over TLS for tests of servers: many streams on one connection, resets,
- * raw bytes. */
+/* A blocking HTTP/2 client, over TLS or plain, for tests of servers: many streams on one
+ * connection, bodies in pieces, resets, raw bytes. */
 #pragma once
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -23,10 +24,13 @@ struct h2_kit_stream {
     int status;
     char type[64];
     char retry_after[16];
+    char grpc_status[8];
+    bool content_length;
     char *body;
-    size_t len;
+    size_t len, frames;
     const char *send;
     size_t send_len, sent;
+    bool more, deferred; /* h2_kit_body() follows; the session waits for it */
     bool closed;
     uint32_t error_code;
 };
@@ -40,6 +44,8 @@ struct h2_kit {
     size_t len, open;
     uint32_t peer_streams_max;
     bool goaway, gone;
+    int32_t goaway_last;
+    uint32_t goaway_error;
 };
 
 static inline struct h2_kit_stream *h2_kit_find(nghttp2_session *session, int32_t id)
@@ -58,6 +64,10 @@ static inline int h2_kit_on_header(nghttp2_session *session, const nghttp2_frame
         stream->status = (int)strtol((const char *)value, NULL, 10);
     if (strcmp((const char *)name, "content-type") == 0)
         snprintf(stream->type, sizeof stream->type, "%s", (const char *)value);
+    if (strcmp((const char *)name, "content-length") == 0)
+        stream->content_length = true;
+    if (strcmp((const char *)name, "grpc-status") == 0)
+        snprintf(stream->grpc_status, sizeof stream->grpc_status, "%s", (const char *)value);
     if (strcmp((const char *)name, "retry-after") == 0)
         snprintf(stream->retry_after, sizeof stream->retry_after, "%s", (const char *)value);
     return 0;
@@ -92,8 +102,14 @@ static inline int h2_kit_on_close(nghttp2_session *session, int32_t id, uint32_t
 static inline int h2_kit_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
     struct h2_kit *kit = ctx;
-    if (frame->hd.type == NGHTTP2_GOAWAY)
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
         kit->goaway = true;
+        kit->goaway_last = frame->goaway.last_stream_id;
+        kit->goaway_error = frame->goaway.error_code;
+    }
+    struct h2_kit_stream *stream = h2_kit_find(session, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0 && stream != NULL)
+        stream->frames++;
     if (frame->hd.type == NGHTTP2_SETTINGS && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
         kit->peer_streams_max =
             nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
@@ -106,9 +122,14 @@ static inline ssize_t h2_kit_read(nghttp2_session *session, int32_t id, uint8_t 
     struct h2_kit_stream *stream = source->ptr;
     size_t rest = stream->send_len - stream->sent;
     size_t n = rest < len ? rest : len;
-    memcpy(bytes, stream->send + stream->sent, n);
+    if (n == 0 && stream->more) {
+        stream->deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    if (n > 0)
+        memcpy(bytes, stream->send + stream->sent, n);
     stream->sent += n;
-    if (n == rest)
+    if (n == rest && !stream->more)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)n;
 }
@@ -128,6 +149,29 @@ static inline int h2_kit_connect(unsigned port)
     return fd;
 }
 
+static inline void h2_kit_session(struct h2_kit *kit)
+{
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_session_callbacks_new(&callbacks);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, h2_kit_on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, h2_kit_on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, h2_kit_on_close);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, h2_kit_on_frame);
+    nghttp2_session_client_new(&kit->session, callbacks, kit);
+    nghttp2_session_callbacks_del(callbacks);
+    nghttp2_submit_settings(kit->session, 0, NULL, 0);
+}
+
+static inline struct h2_kit *h2_kit_open_plain(unsigned port)
+{
+    struct h2_kit *kit = calloc(1, sizeof *kit);
+    int on = 1;
+    kit->fd = h2_kit_connect(port);
+    setsockopt(kit->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    h2_kit_session(kit);
+    return kit;
+}
+
 /* Verifies the server's certificate against `ca` for `host`. NULL: refused. */
 static inline struct h2_kit *h2_kit_open(unsigned port, const char *ca, const char *host)
 {
@@ -145,15 +189,7 @@ static inline struct h2_kit *h2_kit_open(unsigned port, const char *ca, const ch
     else
         SSL_set1_host(kit->ssl, host);
     SSL_set_fd(kit->ssl, kit->fd);
-    nghttp2_session_callbacks *callbacks;
-    nghttp2_session_callbacks_new(&callbacks);
-    nghttp2_session_callbacks_set_on_header_callback(callbacks, h2_kit_on_header);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, h2_kit_on_data);
-    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, h2_kit_on_close);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, h2_kit_on_frame);
-    nghttp2_session_client_new(&kit->session, callbacks, kit);
-    nghttp2_session_callbacks_del(callbacks);
-    nghttp2_submit_settings(kit->session, 0, NULL, 0);
+    h2_kit_session(kit);
     int connected;
     do {
         errno = 0;
@@ -202,12 +238,48 @@ static inline struct h2_kit_stream *h2_kit_request(struct h2_kit *kit, const cha
     return stream;
 }
 
+/* A request whose body comes in pieces. */
+static inline struct h2_kit_stream *h2_kit_begin(struct h2_kit *kit, const char *path)
+{
+    struct h2_kit_stream *stream = h2_kit_request(kit, "POST", path, "", 0);
+    stream->more = true;
+    return stream;
+}
+
+/* The next piece, when the last has been sent; `bytes` must live until it is. */
+static inline void h2_kit_body(struct h2_kit *kit, struct h2_kit_stream *stream, const char *bytes,
+                               size_t len, bool end)
+{
+    stream->send = bytes;
+    stream->send_len = len;
+    stream->sent = 0;
+    stream->more = !end;
+    stream->deferred = false;
+    nghttp2_session_resume_data(kit->session, stream->id);
+}
+
+static inline bool h2_kit_write(struct h2_kit *kit, const uint8_t *bytes, size_t len)
+{
+    if (kit->ssl != NULL)
+        return SSL_write(kit->ssl, bytes, (int)len) == (int)len;
+    while (len > 0) {
+        ssize_t n = send(kit->fd, bytes, len, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
 static inline bool h2_kit_send(struct h2_kit *kit)
 {
     const uint8_t *bytes;
     ssize_t n;
     while ((n = nghttp2_session_mem_send(kit->session, &bytes)) > 0) {
-        if (SSL_write(kit->ssl, bytes, (int)n) != (int)n) {
+        if (!h2_kit_write(kit, bytes, (size_t)n)) {
             kit->gone = true;
             return false;
         }
@@ -221,12 +293,13 @@ static inline bool h2_kit_turn(struct h2_kit *kit)
     uint8_t bytes[16384];
     if (!h2_kit_send(kit))
         return false;
-    int n;
+    ssize_t n;
     /* A read with a time limit is not restarted after the kernel's own interruptions. */
     do {
         ERR_clear_error();
         errno = 0;
-        n = SSL_read(kit->ssl, bytes, sizeof bytes);
+        n = kit->ssl != NULL ? SSL_read(kit->ssl, bytes, sizeof bytes)
+                             : recv(kit->fd, bytes, sizeof bytes, 0);
     } while (n <= 0 && errno == EINTR);
     if (n <= 0 || nghttp2_session_mem_recv(kit->session, bytes, (size_t)n) < 0) {
         ERR_clear_error();
