@@ -42,9 +42,11 @@ struct load_config {
 };
 
 struct load_sum {
-    struct hist send_late; /* µs: due to handed to the kernel */
-    struct hist own_lag;   /* µs: how long completions waited for this thread */
+    /* In the window. */
+    struct hist send_late; /* µs: due to handed to the kernel; frames that were blocked left out */
+    struct hist own_lag;   /* µs: how long completions and timers waited for this thread */
     uint64_t frames_sent, frames_blocked, bytes_sent, bytes_received;
+    /* In the whole run. */
     uint64_t sockets_failed; /* connect or upgrade failed */
     unsigned started;
     double seconds; /* of the window as it was */
