@@ -201,11 +201,11 @@ static bool letter_is_large(const char *text, size_t letter)
     return letter_small((unsigned char)text[letter - 1], letter) != (unsigned char)text[letter - 1];
 }
 
-/* Appends a lexicon word, its first letter large when asked. */
-static void word_write(const char *text, bool large, struct buf *out)
+void script_word_write(const char *text, bool large, struct buf *out)
 {
     size_t len = strlen(text);
     size_t letter = letter_len(text, len);
+    assert(letter > 0);
     unsigned char last = (unsigned char)text[letter - 1];
     if (large && last != 0x9f && last != 0xbf)
         last -= 0x20;
@@ -225,7 +225,7 @@ int script_span_write(const struct script_span *span, const char *language, stru
             script_utterance_word(span->seed, span->session, span->utterance, span->first + i);
         if (i > 0)
             buf_putc(out, ' ');
-        word_write(script_lexicon[word].text[index], span->sentence && i == 0, out);
+        script_word_write(script_lexicon[word].text[index], span->sentence && i == 0, out);
     }
     if (span->sentence && span->len > 0)
         buf_putc(out, '.');
@@ -253,8 +253,8 @@ int script_translate(const char *text, const char *source, const char *target, s
         if (word == UNKNOWN)
             buf_append(out, text + at, inner);
         else
-            word_write(script_lexicon[word].text[to],
-                       letter_is_large(text + at, letter_len(text + at, inner)), out);
+            script_word_write(script_lexicon[word].text[to],
+                              letter_is_large(text + at, letter_len(text + at, inner)), out);
         at += inner;
         for (; is_space(text[len]); len++)
             ;

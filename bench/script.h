@@ -23,6 +23,8 @@ unsigned script_lexicon_len(void);
 /* `language` is a tag whose primary subtag counts ("es-MX" is es). NULL: not a scripted language.
  */
 const char *script_word_text(unsigned word, const char *language);
+/* Appends such a text, its first letter large when asked; errors stick to the buffer. */
+void script_word_write(const char *text, bool large, struct buf *out);
 /* Index of a word written in any case, punctuation around it ignored; -1: not in the lexicon. */
 int script_word_find(const char *text, size_t len, const char *language);
 /* A learner's mistake: some words of the lexicon are wrong forms ("goed"); what they should be, or

@@ -13,10 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct rng;
 struct sim_audit;
 struct sim_ear;
 struct sim_latency;
+
+#define SIM_EAR_QUEUE_MAX 64 /* results that wait; past it interim ones are dropped, finals never  \
+                              */
 
 struct sim_ear_config {
     uint64_t seed;             /* the script's */
@@ -31,7 +33,8 @@ struct sim_ear_config {
 };
 
 /* `request` is the stream's own configuration: rate, language, interim, word times, punctuation
- * (copied); `stream_seed` makes its randomness. STATUS_NOMEM. */
+ * (copied; the rate is one the bench's audio has, bench/audio.h); `stream_seed` makes its
+ * randomness. STATUS_NOMEM. */
 int sim_ear_create(struct sim_ear **out, const struct sim_ear_config *config,
                    const struct local_speech_config *request, uint64_t stream_seed);
 void sim_ear_destroy(struct sim_ear *ear);
@@ -57,6 +60,10 @@ struct sim_audit_sum {
     uint64_t skipped_bytes; /* audio that was not the bench's */
     uint64_t strangers;     /* blocks of another script: --seed differs */
 };
+/* Blocks of session numbers or positions past these are strangers. */
+#define SIM_AUDIT_SESSIONS_MAX (1 << 17)
+#define SIM_AUDIT_BLOCKS_MAX   (24 * 3600 * 100) /* of a session: a day */
+/* NULL: no memory. */
 struct sim_audit *sim_audit_create(uint64_t seed);
 void sim_audit_destroy(struct sim_audit *audit);
 void sim_audit_sum(const struct sim_audit *audit, struct sim_audit_sum *out);
