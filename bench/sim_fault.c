@@ -194,6 +194,16 @@ static bool argument_read(const char *text, struct entry *entry)
     return false;
 }
 
+/* A number that no wire carries would only be found out when it strikes. */
+static bool argument_fits(const struct entry *entry)
+{
+    if (entry->fault == SIM_FAULT_ERROR)
+        return entry->argument >= 400 && entry->argument <= 599;
+    if (entry->fault == SIM_FAULT_STATUS)
+        return entry->argument >= 1 && entry->argument <= 16;
+    return true;
+}
+
 static bool name_find(const char *name, enum sim_fault *out)
 {
     for (int i = 0; i < SIM_FAULTS; i++) {
@@ -234,6 +244,10 @@ static int entry_read(const char *text, enum sim_fault_side side, struct entry *
                                            : "only the chat API has it");
     if (!argument_read(argument, &entry))
         return argument_wrong(error, size, text, entry.fault);
+    if (!argument_fits(&entry))
+        return wrong(error, size, text,
+                     entry.fault == SIM_FAULT_ERROR ? "an error's status is 400 to 599"
+                                                    : "a gRPC status is 1 to 16");
     if (when != NULL && !when_read(when, &entry))
         return wrong(error, size, text,
                      "behind @ comes a chance of 0 to 1, every:N, first:N, at:S or from:S:for:S");

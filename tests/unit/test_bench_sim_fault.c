@@ -153,6 +153,8 @@ static void test_refused(void)
     refused("stall:5", SIM_SIDE_CHAT, "no argument");
     refused("error:often", SIM_SIDE_CHAT, "status=500");
     refused("error:99999999999", SIM_SIDE_CHAT, "status=500");
+    refused("error:200", SIM_SIDE_CHAT, "400 to 599");
+    refused("status:0", SIM_SIDE_SPEECH, "1 to 16");
     refused("status", SIM_SIDE_SPEECH, "'code'");
     refused("streams:", SIM_SIDE_CHAT, "'count'");
     refused("rst:never", SIM_SIDE_CHAT, "refused|cancel|internal");
