@@ -69,16 +69,15 @@ static void respond(struct sim_stream *stream, const struct local_speech_respons
     int status = buf_append(&server->out, "\0\0\0\0", PREFIX_BYTES);
     if (status == 0)
         status = local_speech_response_write(response, &server->out);
-    if (status == 0) {
-        size_t len = server->out.len - PREFIX_BYTES;
-        for (int i = 0; i < 4; i++)
-            server->out.data[1 + i] = (char)(len >> (24 - 8 * i));
-        status =
-            h2_server_write(server->server, call->id, server->out.data, server->out.len, false);
-    }
-    /* A peer that reads nothing: the stream's end comes back by on_cancel(). */
-    if (status != 0)
+    if (status != 0) {
         h2_server_reset(server->server, call->id, NGHTTP2_INTERNAL_ERROR);
+        return;
+    }
+    size_t len = server->out.len - PREFIX_BYTES;
+    for (int i = 0; i < 4; i++)
+        server->out.data[1 + i] = (char)(len >> (24 - 8 * i));
+    /* Of a peer that reads nothing the server resets the stream; it comes back by on_cancel(). */
+    h2_server_write(server->server, call->id, server->out.data, server->out.len, false);
 }
 
 /* gRPC's encoding of grpc-message. */
@@ -105,8 +104,7 @@ static void end(struct sim_stream *stream, int code, const char *text)
     percent_encode(text, message);
     struct h2_header trailers[] = {{"grpc-status", number}, {"grpc-message", message}};
     call_free(call);
-    if (h2_server_trailers(server, id, trailers, message[0] != '\0' ? 2 : 1) != 0)
-        h2_server_reset(server, id, NGHTTP2_INTERNAL_ERROR);
+    h2_server_trailers(server, id, trailers, message[0] != '\0' ? 2 : 1);
 }
 
 static void strike(struct sim_stream *stream, enum sim_fault fault, int64_t how)
@@ -238,8 +236,10 @@ static void on_request(void *ctx, const struct h2_request *request)
     static const struct h2_header headers[] = {{"content-type", "application/grpc"}};
     struct h2_answer answer = {.status = 200, .headers = headers, .headers_len = 1, .more = true};
     const char *type = h2_request_header(request, "content-type");
-    if (type == NULL || strncmp(type, "application/grpc", 16) != 0) {
-        h2_server_answer(server_of(speech), request->id, &(struct h2_answer){.status = 415});
+    if (request->refused != 0 || type == NULL || strncmp(type, "application/grpc", 16) != 0) {
+        answer.status = request->refused != 0 ? request->refused : 415;
+        answer.more = false;
+        h2_server_answer(server_of(speech), request->id, &answer);
         return;
     }
     struct h2_call *call = mem_calloc(1, sizeof *call);
