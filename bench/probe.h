@@ -22,7 +22,8 @@ struct probe_config {
 struct probe_process {
     double cpu_s; /* user + system in the window */
     double user_s, system_s;
-    uint64_t rss_start, rss_end, rss_peak; /* bytes */
+    uint64_t rss_idle;                     /* bytes when the probe was opened */
+    uint64_t rss_start, rss_end, rss_peak; /* bytes, of the window */
     uint64_t switches_voluntary, switches_forced;
     uint64_t descriptors_peak, threads;
 };
@@ -37,7 +38,7 @@ struct probe_hist {
 struct probe_sum {
     double seconds; /* of the window */
     struct probe_process server, sim, bench;
-    double server_stolen, bench_stolen; /* share of the window, worst core */
+    double server_stolen, bench_stolen; /* shares of the window; with cpu -1 of the worst core */
     double bench_core_busy;             /* share of bench_cpu (or of sim + bench) that was busy */
     struct probe_hist loop_lag,
         handover; /* sotto_loop_lag_seconds (all loops), sotto_audio_handover_seconds */
@@ -47,11 +48,14 @@ struct probe_sum {
     bool io_uring;
 };
 
-/* STATUS_NOMEM, STATUS_IO when the server's /metrics cannot be read. */
+/* Before the load begins. `host` is borrowed. STATUS_NOMEM, STATUS_IO when the server's /metrics
+ * cannot be read. */
 int probe_open(struct probe **out, const struct probe_config *config);
-/* The window begins or ends now. */
+/* The window begins or ends now, once. /proc is read at once, /metrics by the probe's thread. */
 void probe_begin(struct probe *probe);
 void probe_end(struct probe *probe);
+/* Ends a window that is open. Without one all is 0 but the samples. Waits for an answer of
+ * /metrics, at most 2 s. */
 void probe_close(struct probe *probe, struct probe_sum *out);
 
 /* -- parts with tests of their own -- */
@@ -60,6 +64,8 @@ void probe_close(struct probe *probe, struct probe_sum *out);
 bool probe_metric(const char *text, const char *name, double *value);
 /* Sum of all samples of a metric, whatever their labels. */
 double probe_metric_total(const char *text, const char *metric);
+/* The most that one sample of a metric has grown between two scrapes. */
+double probe_metric_label_max(const char *before, const char *after, const char *metric);
 /* Difference of two scrapes of a histogram (sum over its label sets). */
 void probe_metric_hist(const char *before, const char *after, const char *metric,
                        struct probe_hist *out);
