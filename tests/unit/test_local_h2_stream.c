@@ -331,7 +331,8 @@ static void test_goaway_refuses(void)
     CHECK(h2_kit_finish(kit));
     CHECK_STR(before->body, "still here");
     CHECK_STR(before->grpc_status, "0");
-    CHECK_EQ(f->cancels, 2);
+    /* The third may have come too late to be handed over at all. */
+    CHECK_EQ(f->cancels, f->requests - 1);
     /* Nothing is left to do for it. */
     while (h2_kit_turn(kit))
         continue;
