@@ -7,8 +7,9 @@
 #define LOG_REPEAT_PER_S  10   /* lines a second from one call site */
 #define ARENA_BLOCK_BYTES 1024 /* first block of an arena; each live session keeps one */
 
-#define TURNS_SEGMENTS_MAX  32 /* segments of a lane whose final is still owed */
-#define TURNS_TRIES_MAX     2  /* requests for one final */
-#define TURNS_RETRY_PERCENT 25 /* least share of a final's deadline left for another try */
-#define RECYCLE_SIZES     8         /* sizes of which a thread keeps freed objects */
-#define RECYCLE_BYTES     (2 << 20) /* kept of each size, a thread */
+#define TURNS_SEGMENTS_MAX  32        /* segments of a lane whose final is still owed */
+#define TURNS_TRIES_MAX     2         /* requests for one final */
+#define TURNS_EAGER_MAX     32        /* partial requests in flight where none is replaced */
+#define TURNS_RETRY_PERCENT 25        /* least share of a final's deadline left for another try */
+#define RECYCLE_SIZES       8         /* sizes of which a thread keeps freed objects */
+#define RECYCLE_BYTES       (2 << 20) /* kept of each size, a thread */

@@ -91,6 +91,12 @@ int turns_init(struct turns *turns, const struct turns_kind *kind,
     assert(kind->turn_bytes >= sizeof(struct turn));
     *turns =
         (struct turns){.kind = kind, .config = *config, .ctx = ctx, .partial_at_us = INT64_MIN};
+    if (config->eager) {
+        turns->config.partial_gap_ms = turns->config.partial_words = 0;
+        turns->older = mem_calloc(TURNS_EAGER_MAX, sizeof *turns->older);
+        if (turns->older == NULL)
+            return STATUS_NOMEM;
+    }
     return list_room(turns) ? STATUS_OK : STATUS_NOMEM;
 }
 
@@ -99,12 +105,16 @@ void turns_deinit(struct turns *turns)
     assert(!turns->settling);
     if (turns->partial.ask != 0)
         turns->kind->cancel(turns->ctx, turns->partial.ask);
+    for (int i = 0; turns->older != NULL && i < TURNS_EAGER_MAX; i++)
+        if (turns->older[i].ask != 0)
+            turns->kind->cancel(turns->ctx, turns->older[i].ask);
     for (struct turn *turn = turns->head; turn != NULL; turn = turn->next) {
         if (turn->ask != 0)
             turns->kind->cancel(turns->ctx, turn->ask);
     }
     list_free(turns, turns->head);
     list_free(turns, turns->spare);
+    mem_free(turns->older);
     *turns = (struct turns){0};
 }
 
@@ -118,9 +128,45 @@ static void partial_cancel(struct turns *turns)
         turns->kind->cancel(turns->ctx, ask);
 }
 
+/* Eager: requests up to `last` of that segment, of any for 0, run on, but nobody waits for them. */
+static void older_forget(struct turns *turns, uint32_t segment, uint32_t last)
+{
+    for (int i = 0; turns->older != NULL && i < TURNS_EAGER_MAX; i++)
+        if ((segment == 0 || turns->older[i].segment == segment) && turns->older[i].ask <= last)
+            turns->older[i].ask = 0;
+}
+
+/* Eager: makes `partial` free for the next request. */
+static void older_put(struct turns *turns)
+{
+    struct turns_partial *oldest = &turns->older[0];
+    for (int i = 1; i < TURNS_EAGER_MAX; i++)
+        if (turns->older[i].ask < oldest->ask)
+            oldest = &turns->older[i];
+    *oldest = turns->partial;
+    turns->partial.ask = 0;
+}
+
+/* Eager: makes `ask` the partial that is looked at, if it is one. */
+static void older_find(struct turns *turns, uint32_t ask)
+{
+    for (int i = 0; turns->older != NULL && i < TURNS_EAGER_MAX; i++) {
+        if (turns->older[i].ask != ask)
+            continue;
+        struct turns_partial found = turns->older[i];
+        turns->older[i] = turns->partial;
+        turns->partial = found;
+    }
+}
+
 static void partial_cancel_of(struct turns *turns, const struct turn *turn)
 {
-    if (turns->partial.ask != 0 && turns->partial.segment == turn->number)
+    older_forget(turns, turn->number, UINT32_MAX);
+    if (turns->partial.ask == 0 || turns->partial.segment != turn->number)
+        return;
+    if (turns->config.eager)
+        turns->partial.ask = 0;
+    else
         partial_cancel(turns);
 }
 
@@ -290,7 +336,8 @@ static struct turn *turn_new(struct turns *turns, const struct turn_source *sour
 static bool partial_due(const struct turns *turns)
 {
     const struct turn *turn = turns->tail;
-    return turn != NULL && !turn->closed && turn->wanted && turns->partial.ask == 0;
+    return turn != NULL && !turn->closed && turn->wanted &&
+           (turns->partial.ask == 0 || turns->config.eager);
 }
 
 /* Asks for the newest segment's newest revision. */
@@ -299,6 +346,8 @@ static void partial_ask(struct turns *turns, int64_t now_us)
     struct turn *turn = turns->tail;
     if (!partial_due(turns) || now_us < turns->partial_at_us)
         return;
+    if (turns->partial.ask != 0)
+        older_put(turns);
     mem_free(turn->asked);
     turn->asked = mem_strdup(turn->text);
     turn->wanted = false;
@@ -344,7 +393,9 @@ static void source_partial(struct turns *turns, struct turn *turn)
     if (turn->text == NULL)
         return;
     size_t words = turns->kind->word_count(turn->text);
-    if (turn->asked == NULL)
+    if (turns->config.eager)
+        turn->wanted = words > 0;
+    else if (turn->asked == NULL)
         turn->wanted = words >= turns->kind->first_words;
     else
         turn->wanted = words > 0 && turns->kind->words_changed(turn->asked, turn->text) >=
@@ -408,6 +459,7 @@ void turns_source(struct turns *turns, const struct turn_source *source, int64_t
 struct turn *turns_asked(struct turns *turns, uint32_t ask, bool *partial)
 {
     assert(ask != 0);
+    older_find(turns, ask);
     *partial = ask == turns->partial.ask;
     if (*partial) {
         struct turn *turn = list_find(turns, turns->partial.segment);
@@ -424,6 +476,7 @@ struct turn *turns_asked(struct turns *turns, uint32_t ask, bool *partial)
 struct turn_revision turns_partial_end(struct turns *turns)
 {
     assert(turns->partial.ask != 0);
+    older_forget(turns, turns->partial.segment, turns->partial.ask);
     turns->partial.ask = 0;
     return turns->partial.source;
 }
@@ -495,6 +548,7 @@ uint32_t turns_owed(const struct turns *turns)
 void turns_give_up(struct turns *turns, int64_t now_us)
 {
     assert(!turns->settling);
+    older_forget(turns, 0, UINT32_MAX);
     partial_cancel(turns);
     while (turns_owed(turns) != 0) {
         head_evict(turns, now_us);

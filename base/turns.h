@@ -88,9 +88,19 @@ struct turns_kind {
 
 struct turns_config {
     bool partials;
+    /* For measuring: every revision is asked for at once, whatever gap and words say, and nothing
+     * is cancelled by what is newer. */
+    bool eager;
     uint32_t partial_gap_ms; /* least time between two partial requests */
     uint32_t partial_words;  /* a new one when so many words changed since the last asked */
     uint32_t final_deadline_ms, partial_deadline_ms;
+};
+
+/* A partial request in flight; ask 0: none. */
+struct turns_partial {
+    uint32_t ask, segment;
+    struct turn_revision source;
+    int64_t deadline_us;
 };
 
 struct turns {
@@ -103,12 +113,9 @@ struct turns {
     uint32_t floor; /* segments up to here are over */
     bool started, settling, again;
     uint32_t last_ask;
-    struct { /* the one partial request in flight; ask 0 when none */
-        uint32_t ask, segment;
-        struct turn_revision source;
-        int64_t deadline_us;
-    } partial;
-    int64_t partial_at_us; /* earliest time of the next partial request */
+    struct turns_partial partial; /* the one in flight */
+    struct turns_partial *older;  /* eager: TURNS_EAGER_MAX more of them, by ask; else NULL */
+    int64_t partial_at_us;        /* earliest time of the next partial request */
 };
 
 /* STATUS_NOMEM. `kind` is borrowed for the life of the turns. */

@@ -17,7 +17,8 @@ struct job {
 
 struct worker_pool;
 
-/* Starts `threads` threads, each with a mailbox of `capacity` jobs. NULL: no memory, no thread. */
+/* Starts `threads` threads, each with a mailbox of `capacity` jobs. With none, jobs run inside
+ * worker_pool_submit(). NULL: no memory, no thread. */
 struct worker_pool *worker_pool_create(unsigned threads, size_t capacity);
 /* Runs what is queued, then joins. Not from a worker. */
 void worker_pool_destroy(struct worker_pool *pool);

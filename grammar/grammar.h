@@ -84,7 +84,7 @@ struct grammar_ops {
 
 struct grammar_config {
     const char *language; /* copied */
-    bool partials;
+    bool partials, eager; /* eager: as in struct turns_config */
     uint32_t partial_gap_ms, partial_words;
     uint32_t final_deadline_ms, partial_deadline_ms;
 };

@@ -101,8 +101,14 @@ int grammar_lane_create(struct grammar_lane **out, const struct grammar_config *
     struct grammar_lane *lane = mem_calloc(1, sizeof *lane);
     if (lane == NULL)
         return STATUS_NOMEM;
-    struct turns_config turns = {config->partials, config->partial_gap_ms, config->partial_words,
-                                 config->final_deadline_ms, config->partial_deadline_ms};
+    struct turns_config turns = {
+        .partials = config->partials,
+        .eager = config->eager,
+        .partial_gap_ms = config->partial_gap_ms,
+        .partial_words = config->partial_words,
+        .final_deadline_ms = config->final_deadline_ms,
+        .partial_deadline_ms = config->partial_deadline_ms,
+    };
     lane->ops = *ops;
     lane->ctx = ctx;
     lane->language = mem_strdup(config->language);

@@ -13,8 +13,10 @@ static struct pool__conn *conn_of_care(struct loop_timer *timer)
 
 static void conn_set_state(struct pool__conn *conn, enum pool__conn_state state)
 {
-    /* Nothing becomes cold again; only a GET's answer makes a connection warm. */
-    assert(state != CONN_COLD && (state != CONN_WARM || conn->getting));
+    /* Nothing becomes cold again; only a GET's answer makes a connection warm, where there is one.
+     */
+    assert(state != CONN_COLD &&
+           (state != CONN_WARM || conn->getting || conn->pool->config.on_demand));
     LOG_TRACE(LOG_POOL, 0, "connection state", "conn=%u from=%d to=%d", conn->index, conn->state,
               state);
     conn->state = state;
@@ -102,6 +104,14 @@ void pool__conn_warm(struct pool__conn *conn)
     if (conn->getting || conn->pool->closing)
         return;
     loop_timer_stop(&conn->care);
+    if (conn->pool->config.on_demand) {
+        /* libcurl connects when a request comes. */
+        conn->unread = conn->reset_unsent = false;
+        conn_set_state(conn, CONN_WARM);
+        conn->tried = true;
+        pool__ready_check(conn->pool);
+        return;
+    }
     /* After a failure the old connection is not to be trusted, however alive it looks. */
     curl_easy_setopt(conn->own->easy, CURLOPT_FRESH_CONNECT, conn->state == CONN_DOWN ? 1L : 0L);
     conn->getting = true;

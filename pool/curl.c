@@ -99,6 +99,7 @@ static void set_connection(struct pool__slot *slot)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, config->on_demand ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, pool__socket_open);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, slot);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, pool__socket_close);

@@ -283,10 +283,10 @@ static int pool_init(struct pool *pool, const struct pool_config *config)
         slots *= 2;
     pool->table_mask = slots - 1;
     pool->table = mem_calloc(slots, sizeof(struct pool__exchange *));
-    pool->scheduler =
-        scheduler_create(&(struct scheduler_config){config->requests_per_minute,
-                                                    config->tokens_per_minute, config->queue_max},
-                         loop_now_us(pool->loop));
+    pool->scheduler = scheduler_create(
+        &(struct scheduler_config){config->requests_per_minute, config->tokens_per_minute,
+                                   config->queue_max, config->first_come},
+        loop_now_us(pool->loop));
     pool->conns = mem_calloc(config->connections, sizeof *pool->conns);
     if (pool->table == NULL || pool->scheduler == NULL || pool->conns == NULL)
         return STATUS_NOMEM;

@@ -40,6 +40,9 @@ struct pool_config {
     unsigned stall_ms; /* no byte for so long: cancelled; finals are tried once more elsewhere */
     unsigned keepalive_ms; /* an idle connection is used (GET /models) this often; 0: never */
     unsigned queue_max;    /* requests waiting, over all sessions */
+    /* For measuring: connections are opened by the requests that need them and closed when idle;
+     * requests go first come, first served, whatever their session and class. */
+    bool on_demand, first_come;
 };
 
 struct pool_request {

@@ -29,6 +29,7 @@ struct scheduler {
     struct bucket requests, tokens;
     int64_t pause_us, floor_us;
     uint32_t queue_max, queued, sessions, debtors_len;
+    bool first_come;
     struct session_list round, debtors;
     struct item_list classes[POOL_CLASSES]; /* by age, over all sessions */
     struct scheduler_item **heap;           /* by deadline */
@@ -299,6 +300,10 @@ int scheduler_add(struct scheduler *scheduler, struct scheduler_item *item, int6
                   struct scheduler_item **shed)
 {
     assert(scheduler != NULL && item != NULL && shed != NULL);
+    if (scheduler->first_come) {
+        item->session = 0;
+        item->cls = 0;
+    }
     if (item->cost > bucket_size(&scheduler->tokens))
         return STATUS_BUDGET;
     struct scheduler_item *victim = NULL;
@@ -449,6 +454,7 @@ struct scheduler *scheduler_create(const struct scheduler_config *config, int64_
     }
     scheduler->table_mask = slots - 1;
     scheduler->queue_max = config->queue_max;
+    scheduler->first_come = config->first_come;
     scheduler->pause_us = INT64_MIN;
     bucket_init(&scheduler->requests, config->requests_per_minute, 1, now_us);
     bucket_init(&scheduler->tokens, config->tokens_per_minute, SCHEDULER_BURST_TOKENS, now_us);

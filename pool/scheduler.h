@@ -23,6 +23,7 @@ struct scheduler_session;
 struct scheduler_config {
     uint32_t requests_per_minute, tokens_per_minute; /* 0: unlimited */
     uint32_t queue_max;
+    bool first_come; /* one queue, whatever the session and class */
 };
 
 struct scheduler_item {

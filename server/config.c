@@ -49,12 +49,13 @@ struct config_set {
     int line; /* of the file being read */
 };
 
-/* "--stt-block-ms" and "SOTTO_STT_BLOCK_MS"; the section server is left out. */
+/* "--stt-block-ms" and "SOTTO_STT_BLOCK_MS"; the sections server and bench are
+ * left out. */
 static void option_name(const struct option *option, bool flag, char out[NAME_MAX_BYTES])
 {
-    bool server = strcmp(option->section, "server") == 0;
+    bool bare = strcmp(option->section, "server") == 0 || strcmp(option->section, "bench") == 0;
     int len = snprintf(out, NAME_MAX_BYTES, "%s%s%s%s", flag ? "--" : "SOTTO_",
-                       server ? "" : option->section, server ? "" : "_", option->key);
+                       bare ? "" : option->section, bare ? "" : "_", option->key);
     for (int i = flag ? 2 : 0; i < len; i++)
         out[i] = flag ? (out[i] == '_' ? '-' : out[i]) : (char)toupper((unsigned char)out[i]);
 }
@@ -294,6 +295,44 @@ static int find_file(struct config_set *set, int argc, char **argv)
     return STATUS_OK;
 }
 
+/* `len` bytes of `text` name a part: its bit, else 0. */
+static unsigned off_bit(const char *text, size_t len)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } parts[] = {
+#define X(name, bit, text) {text, bit},
+        CONFIG_OFF_MAP(X)
+#undef X
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (strlen(parts[i].name) == len && strncmp(parts[i].name, text, len) == 0)
+            return parts[i].bit;
+    return 0;
+}
+
+static int read_off(struct config_set *set)
+{
+    static const char space[] = ", ";
+    const char *at = set->config.without + strspn(set->config.without, space);
+    while (*at != '\0') {
+        size_t len = strcspn(at, space);
+        unsigned bit = off_bit(at, len);
+        if (bit == 0) {
+            fprintf(set->err,
+                    "sotto: without takes workers, prewarm, fair-share, coalescing and uring, "
+                    "not \"%.*s\"\n",
+                    (int)len, at);
+            return STATUS_INVALID;
+        }
+        set->config.off |= bit;
+        at += len;
+        at += strspn(at, space);
+    }
+    return STATUS_OK;
+}
+
 /* What the table's bounds cannot say. */
 static int check(struct config_set *set)
 {
@@ -311,7 +350,7 @@ static int check(struct config_set *set)
         fprintf(set->err, "sotto: [stt] soft_ms must be below hard_ms\n");
         return STATUS_INVALID;
     }
-    return STATUS_OK;
+    return read_off(set);
 }
 
 int config_load(struct config_set **out, int argc, char **argv, char **environment, FILE *err)

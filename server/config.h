@@ -12,6 +12,20 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Parts that can be switched off to measure what they are worth: X(NAME, bit, "name"). */
+#define CONFIG_OFF_MAP(X)                                                                          \
+    X(WORKERS, 1, "workers")                                                                       \
+    X(PREWARM, 2, "prewarm")                                                                       \
+    X(FAIR_SHARE, 4, "fair-share")                                                                 \
+    X(COALESCING, 8, "coalescing")                                                                 \
+    X(URING, 16, "uring")
+
+enum config_off {
+#define X(name, bit, text) CONFIG_OFF_##name = bit,
+    CONFIG_OFF_MAP(X)
+#undef X
+};
+
 struct config {
     const char *listen;
     uint64_t fronts, workers;
@@ -40,6 +54,9 @@ struct config {
     uint64_t translate_final_deadline_ms, translate_partial_deadline_ms, translate_cache;
     const char *grammar_model;
     uint64_t grammar_cache;
+
+    const char *without;
+    unsigned off; /* what `without` names, bits of enum config_off */
 };
 
 struct config_set;

@@ -89,4 +89,7 @@
     X("translate", "cache", translate_cache, NUMBER, "4096", 1, 1000000,                           \
       "answers kept, all sessions")                                                                \
     X("grammar", "model", grammar_model, TEXT, "gpt-4o-mini", 0, 0, "model asked for corrections") \
-    X("grammar", "cache", grammar_cache, NUMBER, "4096", 1, 1000000, "answers kept, all sessions")
+    X("grammar", "cache", grammar_cache, NUMBER, "4096", 1, 1000000, "answers kept, all sessions") \
+    X("bench", "without", without, TEXT, "", 0, 0,                                                 \
+      "for measuring only, parts to do without, comma separated: workers, prewarm, fair-share, "   \
+      "coalescing, uring")

@@ -527,6 +527,8 @@ void conn_on_body(struct conn *conn, struct conn_body *body)
         lat_mark(&out->lat, LAT_SERVER, clock_mono_us());
     if (out->seq > 0)
         conn_store(conn, out);
+    if (conn->front->server->config->off & CONFIG_OFF_COALESCING)
+        out->replace_key = 0;
     if (out_queue_add(&conn->out, out))
         metrics_add(METRIC_PARTIALS_REPLACED, 1);
     conn_body_free(body);

@@ -152,6 +152,22 @@ static void write_speech(struct server *server, struct buf *out)
                        (unsigned long long)stats.closed_by_status[i]);
 }
 
+static void write_off(unsigned off, struct buf *out)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } parts[] = {
+#define X(name, bit, text) {text, bit},
+        CONFIG_OFF_MAP(X)
+#undef X
+    };
+    metrics_head(out, "sotto_bench_without", "gauge", "1: switched off, for measuring only");
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        buf_printf(out, "sotto_bench_without{what=\"%s\"} %d\n", parts[i].name,
+                   (off & parts[i].bit) != 0);
+}
+
 void report_write(struct front *front, struct buf *out)
 {
     struct server *server = front->server;
@@ -166,6 +182,7 @@ void report_write(struct front *front, struct buf *out)
     metrics_gauge(out, "sotto_rss_bytes", "resident set", (double)mem_rss());
     metrics_gauge(out, "sotto_uptime_seconds", "since the start",
                   (double)(clock_mono_us() - server->started_us) / 1e6);
+    write_off(server->config->off, out);
     metrics_counter(out, "sotto_log_dropped_total", "log lines dropped", log_dropped());
     struct pool_stats pool;
     struct loop_stats loop;

@@ -37,7 +37,10 @@ void server_post(struct server *server, struct msg *msg)
         int status = front_send(server->fronts[front], msg);
         if (status == STATUS_OK)
             return;
-        if (status != STATUS_FULL) {
+        if (status != STATUS_FULL || loop_is_current(server->fronts[front]->loop)) {
+            if (status == STATUS_FULL)
+                LOG_WARN(LOG_FRONT, msg->session, "mailbox full, message lost", "kind=%d",
+                         msg->kind);
             msg->free_fn(msg);
             return;
         }
@@ -66,6 +69,7 @@ static struct session_config session_config_from(const struct config *config)
         .stream_hard_ms = (uint32_t)config->stt_hard_ms,
         .partial_gap_ms = (uint32_t)config->translate_partial_gap_ms,
         .partial_words = (uint32_t)config->translate_partial_words,
+        .eager = (config->off & CONFIG_OFF_COALESCING) != 0,
         .final_deadline_ms = (uint32_t)config->translate_final_deadline_ms,
         .partial_deadline_ms = (uint32_t)config->translate_partial_deadline_ms,
         .ack_ms = ACK_MS,
@@ -77,7 +81,8 @@ static int make_shared(struct server *server)
     const struct config *config = server->config;
     server->directory =
         directory_create((uint32_t)config->connections_max, (uint32_t)config->sessions_max);
-    server->workers = worker_pool_create((unsigned)config->workers, WORKER_QUEUE);
+    unsigned threads = config->off & CONFIG_OFF_WORKERS ? 0 : (unsigned)config->workers;
+    server->workers = worker_pool_create(threads, WORKER_QUEUE);
     server->translate_cache = translate_cache_create(config->translate_cache);
     server->grammar_cache = grammar_cache_create(config->grammar_cache);
     if (server->directory == NULL || server->workers == NULL || server->translate_cache == NULL ||
@@ -107,6 +112,8 @@ int server_loop_create(const struct server *server, struct loop **out)
     enum loop_backend backend = LOOP_AUTO;
     const char *name = server->config->loop;
     loop_backend_parse(name, &backend);
+    if (server->config->off & CONFIG_OFF_URING)
+        backend = LOOP_EPOLL;
     int status = loop_create(out, backend);
     if (status != STATUS_OK)
         LOG_ERROR(LOG_LOOP, 0, "cannot make an event loop", "loop=%s status=%s hint=%s", name,
@@ -146,6 +153,9 @@ int server_start(struct server **out, const struct config *config)
     if (server == NULL)
         return STATUS_NOMEM;
     server->config = config;
+    if (config->off != 0)
+        LOG_WARN(LOG_MAIN, 0, "running without parts of it, for measuring only", "without=%s",
+                 LOG_Q(config->without));
     server->session_config = session_config_from(config);
     server->started_us = clock_mono_us();
     /* The ports first: that they are taken is the likeliest failure, and then nothing else has

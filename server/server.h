@@ -63,6 +63,7 @@ void server_stop(struct server *server);
 
 /*
  * Sends `msg` to the front that holds msg->session; frees it when nobody does. Waits while that
- * front's mailbox is full (back pressure on the caller), so never from a loop thread.
+ * front's mailbox is full (back pressure on the caller), so never from a loop thread. Without
+ * workers fronts post to themselves: then a full mailbox loses the message.
  */
 void server_post(struct server *server, struct msg *msg);

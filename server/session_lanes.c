@@ -170,6 +170,7 @@ static void lane_add(struct session *session, const char *target)
         .source = session->settings.source,
         .target = target,
         .partials = true,
+        .eager = session->config->eager,
         .partial_gap_ms = session->config->partial_gap_ms,
         .partial_words = session->config->partial_words,
         .final_deadline_ms = session->config->final_deadline_ms,
@@ -194,6 +195,7 @@ static void grammar_add(struct session *session)
     struct grammar_config config = {
         .language = session->settings.source,
         .partials = true,
+        .eager = session->config->eager,
         .partial_gap_ms = session->config->partial_gap_ms,
         .partial_words = session->config->partial_words,
         .final_deadline_ms = session->config->final_deadline_ms,

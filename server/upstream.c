@@ -73,6 +73,8 @@ static struct pool_config pool_config_from(const struct config *config)
         .stall_ms = (unsigned)config->chat_stall_ms,
         .keepalive_ms = (unsigned)config->chat_keepalive_ms,
         .queue_max = (unsigned)config->chat_queue_max,
+        .on_demand = (config->off & CONFIG_OFF_PREWARM) != 0,
+        .first_come = (config->off & CONFIG_OFF_FAIR_SHARE) != 0,
     };
 }
 

@@ -128,8 +128,14 @@ int translate_lane_create(struct translate_lane **out, const struct translate_co
     struct translate_lane *lane = mem_calloc(1, sizeof *lane);
     if (lane == NULL)
         return STATUS_NOMEM;
-    struct turns_config turns = {config->partials, config->partial_gap_ms, config->partial_words,
-                                 config->final_deadline_ms, config->partial_deadline_ms};
+    struct turns_config turns = {
+        .partials = config->partials,
+        .eager = config->eager,
+        .partial_gap_ms = config->partial_gap_ms,
+        .partial_words = config->partial_words,
+        .final_deadline_ms = config->final_deadline_ms,
+        .partial_deadline_ms = config->partial_deadline_ms,
+    };
     lane->ops = *ops;
     lane->ctx = ctx;
     lane->source = mem_strdup(config->source);

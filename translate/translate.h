@@ -63,6 +63,7 @@ struct translate_ops {
 struct translate_config {
     const char *source, *target; /* copied */
     bool partials;
+    bool eager;              /* as in struct turns_config */
     uint32_t partial_gap_ms; /* least time between two partial requests */
     uint32_t partial_words;  /* a new one when so many words changed since the last asked */
     uint32_t final_deadline_ms, partial_deadline_ms;

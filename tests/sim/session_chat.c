@@ -77,7 +77,7 @@ static struct chat_ask *ask_new(struct sim *s)
 /* Latest wins: one request for a partial a lane. */
 static void check_single(struct sim *s, uint32_t lane)
 {
-    for (size_t i = 0; i < s->chat.len; i++) {
+    for (size_t i = 0; i < s->chat.len && !s->config.eager; i++) {
         const struct chat_ask *a = &s->chat.asks[i];
         HOLD(s, !a->used || a->final || a->cancelled || a->lane != lane);
     }
@@ -256,7 +256,8 @@ void chat_step(struct sim *s)
 void chat_abandoned(struct sim *s)
 {
     for (size_t i = 0; i < s->chat.len; i++)
-        HOLD(s, !s->chat.asks[i].used || s->chat.asks[i].cancelled);
+        HOLD(s, !s->chat.asks[i].used || s->chat.asks[i].cancelled ||
+                    (s->config.eager && !s->chat.asks[i].final));
 }
 
 void chat_init(struct sim *s)

@@ -430,6 +430,7 @@ static void config_init(struct sim *s)
         .stream_hard_ms = soft + (uint32_t)rng_range(r, 3000, 50000),
         .partial_gap_ms = (uint32_t)rng_range(r, 0, 1500),
         .partial_words = (uint32_t)rng_range(r, 1, 4),
+        .eager = chance(s, 10),
         .final_deadline_ms = (uint32_t)rng_range(r, 1000, 10000),
         .partial_deadline_ms = (uint32_t)rng_range(r, 500, 4000),
         .ack_ms = (uint32_t)rng_range(r, 50, 1000),

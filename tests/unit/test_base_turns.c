@@ -293,8 +293,54 @@ static void test_end_cancels_what_is_asked(void)
     rig.turns.kind = NULL;
 }
 
+/* Every revision is asked for at once and nothing is cancelled; what comes late is not shown. */
+static void test_eager(void)
+{
+    static const struct turns_config config = {.partials = true,
+                                               .eager = true,
+                                               .partial_gap_ms = 100,
+                                               .partial_words = 2,
+                                               .final_deadline_ms = 1000,
+                                               .partial_deadline_ms = 500};
+    begin();
+    turns_deinit(&rig.turns);
+    CHECK_EQ(turns_init(&rig.turns, &kind, &config, &rig), STATUS_OK);
+    source(1, 1, false, "a");
+    source(1, 2, false, "ab");
+    source(1, 3, false, "abc");
+    source(1, 4, false, "abcd");
+    CHECK_EQ(rig.asked_len, 4);
+    answer(1, 22);
+    answer(0, 11);
+    answer(3, 44);
+    answer(2, 33);
+    CHECK_EQ(rig.said_len, 2);
+    CHECK_EQ(rig.said[0].source_rev, 2);
+    CHECK_EQ(rig.said[0].answer, 22);
+    CHECK_EQ(rig.said[1].source_rev, 4);
+    source(1, 5, false, "abcde");
+    source(2, 1, false, "x");
+    source(1, 6, true, "abcdef");
+    answer(4, 55); /* the segment is closed: nobody waits */
+    answer(5, 66); /* waits behind the final */
+    CHECK_EQ(rig.said_len, 2);
+    answer(6, 77);
+    CHECK_EQ(rig.said_len, 4);
+    CHECK(rig.said[2].final && rig.said[2].answer == 77);
+    CHECK_EQ(rig.said[3].segment, 2);
+    CHECK_EQ(rig.cancelled, 0);
+    for (unsigned i = 0; i < 2 * TURNS_EAGER_MAX; i++)
+        source(2, 2 + i, false, "more and more");
+    CHECK_EQ(rig.asked_len, 7 + 2 * TURNS_EAGER_MAX);
+    fail(7, STATUS_TIMEOUT); /* forgotten: too many came after it */
+    fail(rig.asked_len - 1, STATUS_TIMEOUT);
+    CHECK_EQ(turns_tick(&rig.turns, rig.now_us), INT64_MAX);
+    CHECK_EQ(rig.said_len, 4);
+}
+
 int main(void)
 {
+    RUN(test_eager);
     RUN(test_finals_in_order_whatever_comes_first);
     RUN(test_partial_is_one_at_a_time_and_the_newest);
     RUN(test_failure_is_tried_again_or_told);

@@ -117,6 +117,28 @@ static void test_keys_spread_over_workers(void)
 }
 
 /* Whatever part of the start fails, the threads already running end and nothing leaks. */
+static void here_run(struct job *job)
+{
+    CHECK(strncmp(thread_name(), "worker-", 7) != 0);
+    atomic_fetch_add(&ran, 1);
+    mem_free(job);
+}
+
+static void test_without_threads_jobs_run_at_once(void)
+{
+    struct worker_pool *pool = worker_pool_create(0, 1);
+    CHECK_EQ(worker_pool_threads(pool), 0);
+    atomic_store(&ran, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        struct count_job *count = count_new(i, 0);
+        count->job.run = here_run;
+        CHECK_EQ(worker_pool_submit(pool, i, &count->job), STATUS_OK);
+        CHECK_EQ(atomic_load(&ran), i + 1);
+    }
+    CHECK_EQ(worker_pool_len(pool), 0);
+    worker_pool_destroy(pool);
+}
+
 static void test_no_memory(void)
 {
     unsigned nth = 1;
@@ -134,6 +156,7 @@ int main(void)
     RUN(test_order_of_a_key_is_kept);
     RUN(test_full_worker_refuses);
     RUN(test_keys_spread_over_workers);
+    RUN(test_without_threads_jobs_run_at_once);
     RUN(test_no_memory);
     return check_done();
 }

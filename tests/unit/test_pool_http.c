@@ -29,6 +29,33 @@ static void test_warm_before_first_request(void)
     kit_server_stop();
 }
 
+/* Requests at once share a connection, and the next request after them needs a new one. */
+static void test_connections_on_demand(void)
+{
+    kit_server_start((struct chat_server_config){.latency_ms = 20});
+    struct pool_config config = kit_defaults();
+    config.connections = 1;
+    config.on_demand = true;
+    kit_open(config);
+    CHECK(pool_ready(kit_pool));
+    CHECK_EQ(kit_server_stats().handshakes, 0);
+    for (unsigned id = 1; id <= 3; id++)
+        kit_send((struct kit_ask){.id = id, .stream = id == 2});
+    CHECK(kit_wait_finals(3));
+    for (unsigned id = 1; id <= 3; id++)
+        kit_expect_hello(id, id == 2);
+    CHECK_EQ(kit_server_stats().handshakes, 1);
+    kit_send((struct kit_ask){.id = 4});
+    CHECK(kit_wait_finals(4));
+    kit_expect_hello(4, false);
+    CHECK_EQ(kit_server_stats().handshakes, 2);
+    CHECK_EQ(kit_server_stats().models, 0);
+    CHECK_EQ(kit_stats().handshakes_late, 2);
+    CHECK_EQ(kit_stats().failed + kit_stats().retried, 0);
+    kit_close();
+    kit_server_stop();
+}
+
 static void test_ledger(void)
 {
     kit_server_start((struct chat_server_config){.latency_ms = 60});
@@ -406,6 +433,7 @@ static void test_ended_streams_are_not_reset(void)
 static void run_all(void)
 {
     RUN(test_warm_before_first_request);
+    RUN(test_connections_on_demand);
     RUN(test_ledger);
     RUN(test_multiplexes_on_one_connection);
     RUN(test_streams_are_bounded_and_waiting_is_visible);

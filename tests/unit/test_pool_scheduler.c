@@ -399,8 +399,26 @@ static void test_bucket_unlimited(void)
     CHECK_EQ(bucket_size(&bucket), UINT32_MAX);
 }
 
+/* Neither sessions nor classes count, and a full queue refuses the newcomer. */
+static void test_first_come(void)
+{
+    struct scheduler *s = begin((struct scheduler_config){.queue_max = 4, .first_come = true});
+    struct scheduler_item *order[4] = {
+        add(s, 1, POOL_PARTIAL_GRAMMAR, 5000),
+        add(s, 1, POOL_PARTIAL_TRANSLATION, 5000),
+        add(s, 1, POOL_PARTIAL_TRANSLATION, 5000),
+        add(s, 2, POOL_FINAL_TRANSLATION, 1),
+    };
+    struct scheduler_item *shed = NULL;
+    CHECK_EQ(scheduler_add(s, item(3, POOL_FINAL_TRANSLATION, 1), 0, &shed), STATUS_FULL);
+    for (int i = 0; i < 4; i++)
+        CHECK(scheduler_take(s, 0) == order[i]);
+    end(s);
+}
+
 int main(void)
 {
+    RUN(test_first_come);
     RUN(test_classes_within_a_session);
     RUN(test_greedy_session_gets_its_share_only);
     RUN(test_shares_are_in_tokens);

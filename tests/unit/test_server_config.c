@@ -89,6 +89,22 @@ static void expect_error(const char *file, char *flag, char *value, const char *
         fprintf(stderr, "said: %s", message);
 }
 
+/* Named like the server's own: no section in the flag. */
+static void test_without(void)
+{
+    struct config_set *set;
+    char *flags[] = {"--without", " workers, uring,", NULL};
+    CHECK_EQ(load(&set, "[bench]\nwithout = prewarm\n", NULL, flags), STATUS_OK);
+    CHECK_EQ(config_get(set)->off, CONFIG_OFF_WORKERS | CONFIG_OFF_URING);
+    config_free(set);
+    char *environment[] = {"SOTTO_WITHOUT=fair-share,coalescing,prewarm", NULL};
+    CHECK_EQ(load(&set, NULL, environment, NULL), STATUS_OK);
+    CHECK_EQ(config_get(set)->off,
+             CONFIG_OFF_FAIR_SHARE | CONFIG_OFF_COALESCING | CONFIG_OFF_PREWARM);
+    config_free(set);
+    expect_error(NULL, "--without", "workers,fair", "not \"fair\"");
+}
+
 static void test_errors_name_the_place(void)
 {
     expect_error("[server]\nfronts = 1\nlisen = x\n", NULL, NULL, ":3: there is no key \"lisen\"");
@@ -152,6 +168,7 @@ int main(void)
     RUN(test_defaults);
     RUN(test_priority);
     RUN(test_secrets_are_masked);
+    RUN(test_without);
     RUN(test_errors_name_the_place);
     RUN(test_forgotten_values);
     RUN(test_unknown_variables);
