@@ -15,11 +15,11 @@
 #define H2_DISCARD_MAX      1048576 /* bytes of a refused body read on before the stream is reset */
 #define H2_UNSENT_MAX       1048576 /* bytes of an answer's body the peer has not taken yet */
 #define H2_SEND_BYTES       16384   /* bytes gathered for one TLS write */
-#define H2_SEND_PLAIN_BYTES 65536   /* and for one without TLS */
+#define H2_SEND_PLAIN_BYTES 65536   /* bytes gathered for one plaintext write */
 #define H2_READ_BYTES       262144  /* the most one read of a plain connection takes */
 #define H2_READS_A_TURN     8       /* reads (TLS: records) of one connection in one turn */
-#define H2_RESETS_BURST     10000   /* streams a peer may reset at once before it is sent away, */
-#define H2_RESETS_S         2000    /* and a second: who cancels much is no attacker on loopback */
+#define H2_RESETS_BURST     10000   /* streams a peer may reset at once; past it, it is sent away */
+#define H2_RESETS_S         2000 /* and as many a second after that; cancels are no attack here */
 
 #define APERTIUM_PAIRS_MAX   64    /* language pairs; further ones are left out */
 #define APERTIUM_STAGES_MAX  24    /* programs of a pair */
