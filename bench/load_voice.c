@@ -60,6 +60,7 @@ void load_voice_init(struct load_voice *voice, const struct load_voice_config *c
     assert(config->frame_ms > 0 && config->frame_ms % AUDIO_BLOCK_MS == 0);
     assert(config->cycle_ms % AUDIO_BLOCK_MS == 0 && config->pause_ms % AUDIO_BLOCK_MS == 0);
     assert(config->cycle_ms >= config->pause_ms + SCRIPT_SAID_MAX * AUDIO_BLOCK_MS);
+    assert(config->frame_ms <= config->cycle_ms - config->pause_ms);
     assert(config->turn_cycles > 0 && config->speaking >= 0 && config->speaking <= 1);
     *voice = (struct load_voice){.config = config, .session = session, .phase_ms = -1};
     if (config->speaking <= 0)
@@ -115,11 +116,12 @@ void load_voice_frame(struct load_voice *voice, void *out, bool *speaking)
     voice->next_frame++;
 }
 
-/* Does the utterance under way at `at_ms` end within (from, to]? */
-static bool moment_ends(const struct load_voice *voice, int64_t at_ms, int64_t from_ms,
-                        int64_t to_ms, struct load_utterance *out)
+bool load_voice_ended(const struct load_voice *voice, int64_t from_ms, int64_t to_ms,
+                      struct load_utterance *out)
 {
-    struct moment moment = moment_at(voice, at_ms);
+    assert(to_ms >= from_ms && to_ms - from_ms <= speech_ms(voice->config));
+    /* So short a time cannot hold a whole utterance: what ends in it is under way at its start. */
+    struct moment moment = moment_at(voice, from_ms);
     int64_t end_ms = moment.start_ms + speech_ms(voice->config);
     if (moment.utterance == 0 || end_ms <= from_ms || end_ms > to_ms)
         return false;
@@ -130,12 +132,4 @@ static bool moment_ends(const struct load_voice *voice, int64_t at_ms, int64_t f
         .end_ms = end_ms,
     };
     return true;
-}
-
-bool load_voice_ended(const struct load_voice *voice, int64_t from_ms, int64_t to_ms,
-                      struct load_utterance *out)
-{
-    /* Without a pause the next utterance may be under way at the end. */
-    return to_ms > from_ms && (moment_ends(voice, from_ms, from_ms, to_ms, out) ||
-                               moment_ends(voice, to_ms - 1, from_ms, to_ms, out));
 }

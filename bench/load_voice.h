@@ -41,7 +41,7 @@ void load_voice_init(struct load_voice *voice, const struct load_voice_config *c
 size_t load_voice_frame_bytes(const struct load_voice_config *config);
 /* Writes the next frame (s16le); *speaking: somebody speaks in it. */
 void load_voice_frame(struct load_voice *voice, void *out, bool *speaking);
-/* The utterance whose last sample lies in the audio [from_ms, to_ms): true and *out filled. At most
- * one a frame. */
+/* The utterance whose last sample lies in the audio [from_ms, to_ms): true and *out filled. The
+ * time is no longer than an utterance, so there is one at most. */
 bool load_voice_ended(const struct load_voice *voice, int64_t from_ms, int64_t to_ms,
                       struct load_utterance *out);

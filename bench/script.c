@@ -207,8 +207,8 @@ void script_word_write(const char *text, bool large, struct buf *out)
     size_t letter = letter_len(text, len);
     assert(letter > 0);
     unsigned char last = (unsigned char)text[letter - 1];
-    if (large && last != 0x9f && last != 0xbf)
-        last -= 0x20;
+    if (large)
+        last -= 0x20; /* no word begins with ß or ÿ, which have no capital there */
     if (letter == 2)
         buf_putc(out, text[0]);
     buf_putc(out, (char)last);

@@ -24,7 +24,7 @@ struct heard_word {
     uint16_t word;
 };
 
-/* A response that waits for its time; words behind it. */
+/* A response that waits for its time, and for those before it; words behind it. */
 struct waiting {
     struct waiting *next;
     int64_t due_us;
@@ -56,7 +56,6 @@ struct sim_ear {
     bool finished;
     struct waiting *first, **last;
     unsigned waiting;
-    int64_t last_due_us;
     /* What sim_ear_next() lent. */
     struct buf texts[2], word_text;
     struct local_speech_result results[2];
@@ -78,7 +77,6 @@ int sim_ear_create(struct sim_ear **out, const struct sim_ear_config *config,
     rng_init(&ear->error_rng, ~stream_seed);
     audio_reader_init(&ear->reader, (unsigned)request->rate);
     ear->last = &ear->first;
-    ear->last_due_us = INT64_MIN;
     for (int i = 0; i < 2; i++)
         buf_init(&ear->texts[i], TEXT_BYTES_MAX);
     buf_init(&ear->word_text, TEXT_BYTES_MAX);
@@ -128,10 +126,11 @@ static void segment_answer(struct sim_ear *ear, bool final, int64_t now_us)
     struct waiting *waiting = mem_alloc(sizeof *waiting + bytes);
     if (waiting == NULL)
         return;
-    int64_t due_us = now_us + sim_latency_draw_us(ear->config.latency, &ear->latency_rng);
-    if (due_us > ear->last_due_us)
-        ear->last_due_us = due_us;
-    *waiting = (struct waiting){.due_us = ear->last_due_us, .final = final, .len = segment->len};
+    *waiting = (struct waiting){
+        .due_us = now_us + sim_latency_draw_us(ear->config.latency, &ear->latency_rng),
+        .final = final,
+        .len = segment->len,
+    };
     memcpy(waiting->words, segment->words, bytes);
     *ear->last = waiting;
     ear->last = &waiting->next;

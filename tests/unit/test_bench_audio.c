@@ -42,6 +42,7 @@ static unsigned feed(struct audio_reader *reader, const uint8_t *bytes, size_t l
             CHECK(taken > 0 && taken <= end - at);
             CHECK(reader->samples - before <= taken / 2 + 1);
             at += taken;
+            CHECK(!found || !reader->half); /* nothing past the block's end was taken */
             if (found && count < 2 * BLOCKS)
                 out[count++] = block;
         }

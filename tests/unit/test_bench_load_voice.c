@@ -71,6 +71,7 @@ static void follow_frame(struct follower *f)
     frame_read(&f->voice, blocks, &speaking);
     struct load_utterance told;
     bool ended = load_voice_ended(&f->voice, from, to, &told);
+    CHECK(!ended || told.number == f->ended + 1);
     for (unsigned i = 0; i < f->voice.config->frame_ms / AUDIO_BLOCK_MS; i++) {
         heard |= blocks[i].utterance != 0;
         follow_block(f, &blocks[i]);

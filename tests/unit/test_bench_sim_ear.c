@@ -488,6 +488,47 @@ static void last_final_may_be_late_or_lost(void)
     sim_ear_destroy(ear);
 }
 
+/* Says blocks of one utterance's word, the middle in the second of three. */
+static void word_hear(struct stream *stream, uint32_t session, uint32_t number, uint8_t place)
+{
+    for (int i = 0; i < 3; i++) {
+        int16_t block_pcm[BLOCK_SAMPLES];
+        struct audio_block block = {.session = session,
+                                    .seed = (uint16_t)speech.seed,
+                                    .utterance = number,
+                                    .place = place,
+                                    .middle = i == 1};
+        audio_block_write(&block, RATE, block_pcm);
+        sim_ear_hear(stream->ear, block_pcm, sizeof block_pcm, 0);
+    }
+}
+
+/* Without any silence between them: another session's, another utterance's words, and the same
+ * again, are segments of their own. */
+static void what_does_not_follow_is_another_segment(void)
+{
+    struct sim_ear_config config = config_plain();
+    struct local_speech_config request = request_plain();
+    struct stream stream;
+    stream_open(&stream, &config, &request);
+    word_hear(&stream, SESSION, 1, 0);
+    word_hear(&stream, SESSION, 1, 1);
+    word_hear(&stream, SESSION, 1, 4); /* the two between were lost */
+    word_hear(&stream, SESSION, 2, 5);
+    word_hear(&stream, SESSION + 1, 2, 6);
+    word_hear(&stream, SESSION + 1, 2, 6);
+    word_hear(&stream, SESSION + 1, 2, 3);
+    stream_finish(&stream);
+    const int64_t ends_ms[] = {90, 120, 180, 210};
+    CHECK_EQ(stream.final_count, sizeof ends_ms / sizeof *ends_ms);
+    char *line = stream.log.data;
+    for (size_t i = 0; i < stream.final_count; i++) {
+        CHECK_EQ(strtoll(line + strlen("1 0.0 0.9 "), NULL, 10), ends_ms[i] * 1000);
+        line += strcspn(line, "\n") + 1;
+    }
+    stream_close(&stream);
+}
+
 /* Places no script has, words that go back, other sessions amid a stream: nothing breaks. */
 static void nonsense_is_survived(void)
 {
@@ -588,6 +629,7 @@ int main(void)
     RUN(results_keep_their_order);
     RUN(full_queue_keeps_finals);
     RUN(last_final_may_be_late_or_lost);
+    RUN(what_does_not_follow_is_another_segment);
     RUN(nonsense_is_survived);
     RUN(audit_counts_what_was_heard);
     RUN(audit_knows_strangers);
