@@ -151,7 +151,9 @@ static int read_answer(struct load_ws_reader *reader)
     const char *head = reader->in.data + reader->at;
     const char *end = memmem(head, len, "\r\n\r\n", 4);
     if (end == NULL)
-        return len > LOAD_ANSWER_MAX ? STATUS_PROTOCOL : 0;
+        return len >= LOAD_ANSWER_MAX ? STATUS_PROTOCOL : 0;
+    if (end - head > LOAD_ANSWER_MAX - 4)
+        return STATUS_PROTOCOL;
     if (!status_line(head, (size_t)(end - head), &reader->status) || reader->status != 101 ||
         !header_is(head, end, "Sec-WebSocket-Accept", ACCEPT))
         return STATUS_PROTOCOL;
