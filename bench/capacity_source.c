@@ -65,7 +65,9 @@ static void take_run(struct capacity_source *source, const json_t *run, const ch
 {
     const json_t *figures = json_object_get(run, "figures");
     double sessions = number(run, "sessions"), speaking = number(run, "speaking");
-    double idle = number(run, "idle_rss");
+    const json_t *server =
+        json_object_get(json_object_get(json_object_get(run, "result"), "probe"), "server");
+    double idle = number(server, "rss_idle_bytes");
     measured(source, CAPACITY_COST_CPU, number(figures, "cpu_ms"));
     /* Percent of one thread to milliseconds a second. */
     measured(source, CAPACITY_COST_LOOP, number(figures, "loop_busy") * 10 / sessions);

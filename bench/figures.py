@@ -2,6 +2,7 @@
 
 This is the only place that knows that JSON's keys. A figure that the run could not measure is None.
 """
+import math
 
 # name, unit, what it is; the order is the order of columns in results.csv.
 FIGURES = [
@@ -25,6 +26,7 @@ FIGURES = [
     ("lost", "", "words said and in no final transcript"),
     ("repeated", "", "words in final transcripts twice"),
     ("requests_minute", "", "chat requests a session and minute"),
+    ("finals_minute", "", "of the requests, final translations and corrections"),
     ("tokens_minute", "", "chat tokens a session and minute, question and answer"),
     ("handshakes_late", "", "requests that waited for a TLS handshake"),
     ("loop_busy", "%", "busiest loop, of the window"),
@@ -58,12 +60,17 @@ def worst_server(result, quantile):
     return max((v for v in values if v is not None), default=None)
 
 
+def cut(ratio):
+    """Percent, cut and not rounded: 100.00 means all."""
+    return None if ratio is None else math.floor(ratio * 10000) / 100
+
+
 def share(part, whole, factor=1.0):
     return part / whole * factor if part is not None and whole else None
 
 
-def figures(result, idle_rss=0):
-    """All figures of one result, by name. `idle_rss`: the server's bytes before the first session."""
+def figures(result):
+    """All figures of one result, by name."""
     def total(kind, quantile):
         return at(result, "latency", kind, "total", quantile)
 
@@ -74,12 +81,18 @@ def figures(result, idle_rss=0):
     probe = result.get("probe") or {}
     cpu_s = at(probe, "server", "cpu_s")
     rss = at(probe, "server", "rss_peak_bytes")
+    idle_rss = at(probe, "server", "rss_idle_bytes") or 0
+    # Audio flows all the time, speech or not, so what was sent is the clock of what was received.
+    bytes_in = share((at(result, "config", "rate") or 0) * 2 * sessions, held)
+    received = share(at(result, "load", "bytes_received"), at(result, "load", "bytes_sent"))
+    kinds = at(result, "delivery", "kinds") or {}
+    finals = sum(at(kinds, kind, "owed") or 0 for kind in ("translation_final", "grammar_final"))
     tokens = [at(probe, "tokens_in"), at(probe, "tokens_out")]
     stolen = [v for v in (at(probe, "server_stolen"), at(probe, "bench_stolen")) if v is not None]
     window = at(probe, "seconds") or seconds
     session_minutes = sessions * (window or 0) / 60
     return {
-        "delivery": scaled(at(result, "delivery", "ratio"), 100),
+        "delivery": cut(at(result, "delivery", "ratio")),
         "transcript_p50": total("transcript_final", "p50"),
         "transcript_p99": total("transcript_final", "p99"),
         "partial_p50": total("transcript_partial", "p50"),
@@ -99,13 +112,14 @@ def figures(result, idle_rss=0):
         "lost": at(result, "words", "lost"),
         "repeated": at(result, "words", "repeated"),
         "requests_minute": share(at(probe, "requests"), session_minutes),
+        "finals_minute": share(finals, session_minutes),
         "tokens_minute": share(None if None in tokens else sum(tokens), session_minutes),
         "handshakes_late": at(probe, "handshakes_late"),
         "loop_busy": scaled(at(probe, "loop_busy"), 100),
         "bench_busy": scaled(at(probe, "bench_core_busy"), 100),
         "stolen": scaled(max(stolen, default=None), 100),
-        "bytes_in": share(share(at(result, "load", "bytes_sent"), seconds), held),
-        "bytes_out": share(share(at(result, "load", "bytes_received"), seconds), held),
+        "bytes_in": bytes_in,
+        "bytes_out": None if None in (received, bytes_in) else received * bytes_in,
         "descriptors": at(probe, "server", "descriptors_peak"),
         "jain": at(result, "jain"),
         "erasure": at(result, "erasure", "translation"),
@@ -117,6 +131,6 @@ def point(run):
     return (run.get("without") or "", run["speaking"], run["sessions"])
 
 
-def chosen(runs):
-    """The runs that count, one a point: those marked as the best of their point and not void."""
-    return {point(run): run for run in runs if run.get("chosen") and not run.get("void") and not run.get("error")}
+def chosen(runs, void=True):
+    """The runs that count, one a point. `void`: those, too, that run.py was told to count although they are void."""
+    return {point(run): run for run in runs if run.get("chosen") and (void or not run.get("void"))}

@@ -55,6 +55,8 @@ def parse_arguments(argv):
     parser.add_argument("--bin", default=os.path.join(ROOT, "build", "bin"), help="where the programs are")
     parser.add_argument("--out", help="default build/bench/DATE")
     parser.add_argument("--no-plots", action="store_true")
+    parser.add_argument("--count-void", action="store_true",
+                        help="void runs count: for trying things out on a busy machine, never for figures")
     parser.add_argument("--plots", metavar="RESULTS", help="only draws the plots of a results.json, beside it")
     parser.add_argument("--write-docs", metavar="RESULTS",
                         help="only writes tables and plots of a results.json into docs/benchmark.md")
@@ -93,12 +95,6 @@ class Pins:
 
     def command(self, core, command):
         return command if core is None else ["taskset", "-c", str(core), *command]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Child:
@@ -144,11 +140,6 @@ class Child:
         self.log.close()
 
 
-def listens(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
 def is_ready(port):
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as s:
@@ -158,18 +149,12 @@ def is_ready(port):
         return False
 
 
-def rss_bytes(pid):
-    with open("/proc/%d/statm" % pid, encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
-
-
 class Run:
     """One run: three programs, one result."""
 
     def __init__(self, args, pins, spec, log_dir):
         self.args, self.pins, self.spec, self.log_dir = args, pins, spec, log_dir
         self.children = []
-        self.idle_rss = 0  # of the server, before the first session
         os.makedirs(log_dir, exist_ok=True)
 
     def program(self, name):
@@ -181,31 +166,27 @@ class Run:
         return child
 
     def start_simulator(self, sim_dir):
-        speech, chat = free_port(), free_port()
         sim = self.start("sotto-sim", self.pins.bench, [
-            self.program("sotto-sim"), "--dir", sim_dir, "--speech-port", str(speech), "--chat-port", str(chat),
-            *self.args.sim_arg])
-        ca = os.path.join(sim_dir, "cert.pem")
-        sim.wait_for(lambda: os.path.exists(ca) and listens(speech) and listens(chat), "listening ports")
-        return sim, speech, chat, ca
+            self.program("sotto-sim"), "--dir", sim_dir, "--speech-port", "0", "--chat-port", "0", *self.args.sim_arg])
+        ready = sim.wait_for(lambda: sim.said(r"ready speech=(\d+) chat=(\d+) ca=(\S+)"), "line that says ready")
+        return sim, ready.groups()
 
     def start_server(self, speech, chat, ca):
-        command = [self.program("sotto"), "--listen", "127.0.0.1:0", "--stt-target", "127.0.0.1:%d" % speech,
-                   "--stt-plaintext", "--chat-url", "https://127.0.0.1:%d/v1" % chat, "--chat-ca", ca, *SERVER]
+        command = [self.program("sotto"), "--listen", "127.0.0.1:0", "--stt-target", "127.0.0.1:" + speech,
+                   "--stt-plaintext", "--chat-url", "https://127.0.0.1:%s/v1" % chat, "--chat-ca", ca, *SERVER]
         if self.spec["without"]:
             command += ["--without", self.spec["without"]]
         server = self.start("sotto", self.pins.server, command + self.args.server_arg)
         port = int(server.wait_for(lambda: server.said(r'msg="?ready"? .*?port=(\d+)'), "line that says ready")[1])
         server.wait_for(lambda: is_ready(port), "warm connections (GET /readyz)")
-        self.idle_rss = rss_bytes(server.process.pid)
         return server, port
 
     def measure(self, tick):
         """The result of sotto-bench; `tick()` is called about once a second while it runs."""
         with tempfile.TemporaryDirectory(prefix="sotto-bench-") as sim_dir:
             try:
-                sim, speech, chat, ca = self.start_simulator(sim_dir)
-                server, port = self.start_server(speech, chat, ca)
+                sim, upstream = self.start_simulator(sim_dir)
+                server, port = self.start_server(*upstream)
                 return self.load(server, port, sim, tick)
             finally:
                 for child in reversed(self.children):
@@ -300,8 +281,7 @@ class Bench:
         try:
             run["result"] = driver.measure(tick)
             run["void"] = run["result"].get("void")
-            run["idle_rss"] = driver.idle_rss
-            run["figures"] = figures.figures(run["result"], driver.idle_rss)
+            run["figures"] = figures.figures(run["result"])
         except (Failed, OSError, ValueError) as problem:
             run["error"] = str(problem)
         run["commands"] = {child.name: " ".join(child.command) for child in driver.children}
@@ -311,8 +291,8 @@ class Bench:
 
     def point(self, spec):
         """Runs of one point: as many as asked for, void ones again."""
-        good, void, runs = 0, 0, []
-        while good < self.args.runs and void <= self.args.repeats:
+        args, good, void, runs = self.args, 0, 0, []
+        while good < args.runs and void <= args.repeats:
             run = self.once(spec, len(runs) + 1)
             runs.append(run)
             self.runs.append(run)
@@ -320,7 +300,7 @@ class Bench:
                 break
             good, void = (good, void + 1) if run["void"] else (good + 1, void)
             print(report.row(run, self.paint), flush=True)
-        best = min((r for r in runs if not r["void"] and not r["error"]), default=None, key=rank)
+        best = min((r for r in runs if not r["error"] and (args.count_void or not r["void"])), default=None, key=rank)
         if best:
             best["chosen"] = True
         elif runs[-1]["error"]:
@@ -398,7 +378,7 @@ def main(argv):
 
 def rank(run):
     """The best run of a point: everything delivered, then the smallest tail."""
-    return (-(run["figures"]["delivery"] or 0), run["figures"]["server_p99"] or 0)
+    return (bool(run["void"]), -(run["figures"]["delivery"] or 0), run["figures"]["server_p99"] or 0)
 
 
 if __name__ == "__main__":

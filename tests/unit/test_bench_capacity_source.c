@@ -82,7 +82,8 @@ static void test_no_session_is_no_answer(void)
 
 #define RUN_OF(sessions, speaking, more, delivery, cpu)                                            \
     "{\"sessions\": " #sessions ", \"speaking\": " #speaking ", \"chosen\": true, " more           \
-    "\"idle_rss\": 20000000, \"figures\": {\"delivery\": " #delivery ", \"cpu_ms\": " #cpu         \
+    "\"result\": {\"probe\": {\"server\": {\"rss_idle_bytes\": 20000000}}},  \"figures\": "        \
+    "{\"delivery\": " #delivery ", \"cpu_ms\": " #cpu                                              \
     ", \"loop_busy\": 50, \"tokens_minute\": null}}"
 
 static int read_results(const char *text, double sessions, double speaking,
