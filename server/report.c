@@ -16,6 +16,7 @@
 #include "server/upstream.h"
 #include "stt/client.h"
 #include <stdio.h>
+#include <time.h>
 
 #define LOOPS_MAX (FRONTS_MAX + 1)
 
@@ -180,6 +181,11 @@ void report_write(struct front *front, struct buf *out)
                   (double)server->config->sessions_max);
     metrics_gauge(out, "sotto_ready", "1 when /readyz says ready", http_not_ready(server) == NULL);
     metrics_gauge(out, "sotto_rss_bytes", "resident set", (double)mem_rss());
+    struct timespec cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    metrics_head(out, "sotto_cpu_seconds_total", "counter", "CPU time of the process");
+    buf_printf(out, "sotto_cpu_seconds_total %.6f\n",
+               (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
     metrics_gauge(out, "sotto_uptime_seconds", "since the start",
                   (double)(clock_mono_us() - server->started_us) / 1e6);
     write_off(server->config->off, out);
