@@ -405,6 +405,8 @@ int sim_speech_faults(struct sim_speech *speech, const char *list, char *error, 
             speech->struck[fault] += sim_fault_count(speech->faults, (enum sim_fault)fault);
     sim_fault_plan_destroy(speech->faults);
     speech->faults = faults;
+    if (speech->limited_us != 0)
+        speech->limited_us = 1; /* the new list decides at the next tick */
     return 0;
 }
 
