@@ -59,7 +59,7 @@ void sim_chat_fields_init(struct sim_chat_fields *fields, struct sim_chat *chat,
                           int64_t received_us)
 {
     int64_t now_us = loop_now_us(chat->loop);
-    snprintf(fields->request_id, sizeof fields->request_id, "req_sim%016" PRIx64, chat->number);
+    snprintf(fields->request_id, sizeof fields->request_id, "req_sim%016" PRIx64, ++chat->number);
     snprintf(fields->processing_ms, sizeof fields->processing_ms, "%" PRId64,
              (now_us - received_us) / 1000);
     fields->list[0] = (struct h2_header){"content-type", type};

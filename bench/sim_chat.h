@@ -50,7 +50,7 @@ struct sim_chat {
     unsigned streams;            /* SETTINGS_MAX_CONCURRENT_STREAMS told */
     int64_t opened_us;
     struct rng rng;
-    uint64_t number; /* of the newest answer */
+    uint64_t number; /* of the newest id */
     bool closing;
     void (*on_closed)(void *ctx);
     void *closed_ctx;

@@ -60,7 +60,7 @@ static void body_spoil(enum sim_fault fault, struct buf *body)
     static const char garbage[] = "\xff\xfe{{]\"choices\":}\0 upstream connect error";
     static const char page[] = "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head>"
                                "<body>Checking your connection</body></html>\n";
-    if (fault == SIM_FAULT_TRUNCATED && body->data != NULL) {
+    if ((fault == SIM_FAULT_TRUNCATED || fault == SIM_FAULT_STALL) && body->len > 0) {
         body->len /= 2;
         body->data[body->len] = '\0';
     } else if (fault == SIM_FAULT_GARBAGE || fault == SIM_FAULT_HTML) {
@@ -100,13 +100,14 @@ static void task_answer_whole(struct sim_chat_task *task)
     int status = task->strike.fault == SIM_FAULT_RST ? STATUS_CANCELLED
                                                      : sim_answer_write(&task->answer, &body);
     body_spoil(task->strike.fault, &body);
+    bool stall = task->strike.fault == SIM_FAULT_STALL;
     if (status == 0)
-        status = task_start(task, &body, false);
-    if (status == 0)
-        task_answered(task);
-    else
+        status = task_start(task, &body, stall);
+    if (status != 0)
         task_reset(task, task->strike.fault == SIM_FAULT_RST ? sim_chat_rst_code(&task->strike)
                                                              : NGHTTP2_INTERNAL_ERROR);
+    else if (!stall)
+        task_answered(task);
     buf_deinit(&body);
 }
 
@@ -156,7 +157,7 @@ static void stream_broken(struct sim_chat_task *task)
         h2_server_write(task->chat->server, task->id, half, sizeof half - 1, true);
         task_answered(task);
     }
-    /* A stall keeps the task: without a timer, until the peer gives up. */
+    /* A stalled task is kept without a timer until the peer gives up. */
 }
 
 static void task_stream(struct sim_chat_task *task)

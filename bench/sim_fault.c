@@ -237,7 +237,7 @@ static int entry_read(const char *text, enum sim_fault_side side, struct entry *
     if (argument != NULL)
         *argument++ = '\0';
     if (!name_find(part, &entry.fault))
-        return wrong(error, size, text, "there is none of that name; --faults help lists them");
+        return wrong(error, size, text, "there is none of that name; --faults lists them");
     if ((faults[entry.fault].side & side) == 0)
         return wrong(error, size, text,
                      side == SIM_SIDE_CHAT ? "only the speech API has it"

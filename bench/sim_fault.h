@@ -29,7 +29,7 @@ struct rng;
     X(RST, "rst", BOTH, "refused|cancel|internal", "RST_STREAM")                                   \
     X(STREAMS, "streams", BOTH, "count", "SETTINGS_MAX_CONCURRENT_STREAMS")                        \
     X(TCP_RESET, "tcp-reset", BOTH, "", "the TCP connection is reset")                             \
-    X(STALL, "stall", CHAT, "", "the event stream stops half way")                                 \
+    X(STALL, "stall", CHAT, "", "the answer stops half way")                                       \
     X(DRIP, "drip", CHAT, "", "one byte a DATA frame")                                             \
     X(TRUNCATED, "truncated", CHAT, "", "JSON that ends too early")                                \
     X(GARBAGE, "garbage", CHAT, "", "bytes that are not JSON")                                     \

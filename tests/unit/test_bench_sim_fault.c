@@ -147,7 +147,7 @@ static void test_more_than_once(void)
 
 static void test_refused(void)
 {
-    refused("fire", SIM_SIDE_BOTH, "--faults help");
+    refused("fire", SIM_SIDE_BOTH, "--faults lists");
     refused("stall", SIM_SIDE_SPEECH, "only the chat API");
     refused("cut:5", SIM_SIDE_CHAT, "only the speech API");
     refused("stall:5", SIM_SIDE_CHAT, "no argument");
