@@ -127,8 +127,11 @@ void judge_session_said(struct judge_session *session, const struct load_utteran
         session->judge->incomplete = true;
         return;
     }
-    session->said[session->said_len++] = (struct judge_said){
-        utterance->number, (uint16_t)utterance->words, in_window(session->judge, due_us)};
+    session->said[session->said_len++] =
+        (struct judge_said){.number = utterance->number,
+                            .words = (uint16_t)utterance->words,
+                            .counts = in_window(session->judge, due_us),
+                            .start_ms = utterance->start_ms};
 }
 
 /* Books a latency that began at `due_us`. */
@@ -253,6 +256,7 @@ static void keep_transcript(struct judge_session *session, const struct judge_ev
         !judge__grow((void **)&session->segments, session->segments_len, &session->segments_cap,
                      sizeof *session->segments)) {
         session->judge->incomplete = true;
+        session->words_len = words_at;
         return;
     }
     session->segments[session->segments_len++] =

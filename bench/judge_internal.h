@@ -26,6 +26,7 @@ struct judge_said {
     uint32_t number; /* of the utterance */
     uint16_t words;
     bool counts; /* ended in the window */
+    int64_t start_ms;
 };
 
 /* The transcript, or one target language. */

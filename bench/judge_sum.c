@@ -6,9 +6,10 @@
 #include "bench/script.h"
 #include <assert.h>
 
-/* One session's script as far as it was said, and where each word of it arrived. */
+/* One session's script as far as it was said, what was got, and where each word of it arrived. */
 struct delivery {
     uint16_t *words;
+    uint32_t *utterances, *got_utterances; /* indices of session->said */
     uint32_t *places;
     size_t said, len;
 };
@@ -23,48 +24,74 @@ static uint32_t next_utterance(const struct judge_session *session)
     return session->said_len > 0 ? session->said[session->said_len - 1].number + 1 : 1;
 }
 
-static size_t write_utterance(const struct judge_session *session, uint32_t utterance, size_t words,
-                              uint16_t *out)
+/* The index-th utterance said, or the one after the last. */
+static void add_utterance(struct delivery *delivery, const struct judge_session *session,
+                          uint32_t index, unsigned words)
 {
-    for (size_t i = 0; i < words; i++)
-        out[i] = (uint16_t)script_utterance_word(session->judge->config.seed, session->number,
-                                                 utterance, (unsigned)i);
-    return words;
+    uint32_t number =
+        index < session->said_len ? session->said[index].number : next_utterance(session);
+    for (unsigned i = 0; i < words; i++, delivery->len++) {
+        delivery->utterances[delivery->len] = index;
+        delivery->words[delivery->len] = (uint16_t)script_utterance_word(
+            session->judge->config.seed, session->number, number, i);
+    }
+}
+
+/* Every word of a segment came from the utterance during which, or behind which, it ended. */
+static void mark_got(struct delivery *delivery, const struct judge_session *session)
+{
+    uint32_t index = 0;
+    for (uint32_t i = 0; i < session->segments_len; i++) {
+        const struct judge_segment *segment = &session->segments[i];
+        while (index + 1 < session->said_len && session->said[index + 1].start_ms < segment->end_ms)
+            index++;
+        for (uint32_t word = 0; word < segment->words_len; word++)
+            delivery->got_utterances[segment->words_at + word] = index;
+    }
 }
 
 /* The utterances that were said to their end, and the next one, which may have been begun. */
 static int delivery_init(struct delivery *delivery, const struct judge_session *session)
 {
-    uint64_t seed = session->judge->config.seed;
-    uint32_t next = next_utterance(session);
-    size_t tail = script_utterance_len(seed, session->number, next), words = tail;
+    unsigned tail =
+        script_utterance_len(session->judge->config.seed, session->number, next_utterance(session));
+    size_t words = tail;
     for (uint32_t i = 0; i < session->said_len; i++)
         words += session->said[i].words;
-    *delivery = (struct delivery){.words = mem_alloc(words * sizeof *delivery->words),
-                                  .places = mem_alloc(words * sizeof *delivery->places)};
-    if (delivery->words == NULL || delivery->places == NULL)
+    *delivery = (struct delivery){
+        .words = mem_alloc(words * sizeof *delivery->words),
+        .utterances = mem_alloc(words * sizeof *delivery->utterances),
+        .got_utterances = mem_calloc(session->words_len + 1, sizeof *delivery->got_utterances),
+        .places = mem_alloc(words * sizeof *delivery->places),
+    };
+    if (delivery->words == NULL || delivery->utterances == NULL ||
+        delivery->got_utterances == NULL || delivery->places == NULL)
         return STATUS_NOMEM;
     for (uint32_t i = 0; i < session->said_len; i++)
-        delivery->said += write_utterance(session, session->said[i].number, session->said[i].words,
-                                          delivery->words + delivery->said);
-    delivery->len = delivery->said;
-    delivery->len += write_utterance(session, next, tail, delivery->words + delivery->len);
+        add_utterance(delivery, session, i, session->said[i].words);
+    delivery->said = delivery->len;
+    add_utterance(delivery, session, session->said_len, tail);
+    mark_got(delivery, session);
     return STATUS_OK;
 }
 
 static void delivery_deinit(struct delivery *delivery)
 {
     mem_free(delivery->words);
+    mem_free(delivery->utterances);
+    mem_free(delivery->got_utterances);
     mem_free(delivery->places);
 }
 
 static int align(const struct judge_session *session, struct delivery *delivery,
                  struct judge_sum *out)
 {
-    const struct judge_words_script script = {delivery->words, delivery->said, delivery->len};
+    const struct judge_words_script script = {delivery->words, delivery->utterances, delivery->said,
+                                              delivery->len};
+    const struct judge_words_got got = {session->words, delivery->got_utterances,
+                                        session->words_len};
     struct judge_words_sum words;
-    int status =
-        judge_words_align(&script, session->words, session->words_len, delivery->places, &words);
+    int status = judge_words_align(&script, &got, delivery->places, &words);
     if (status == STATUS_NOMEM)
         return status;
     out->words_said += delivery->said;

@@ -11,7 +11,9 @@
 /* An inserted run of n words repeats the script when it stands within n words of them, and so many
  * more: a cut may fall inside a word. */
 #define REPEAT_SLACK 2
-#define COST_NONE    (INT32_MAX / 2)
+#define COST_NONE    (INT64_MAX / 2)
+/* An edit costs so much, a match in another utterance 1: any number of those is less. */
+#define COST_EDIT ((int64_t)1 << 32)
 
 enum move { MOVE_NONE, MOVE_MATCH, MOVE_INSERT, MOVE_DELETE };
 
@@ -19,10 +21,11 @@ enum move { MOVE_NONE, MOVE_MATCH, MOVE_INSERT, MOVE_DELETE };
  * diagonal are kept. */
 struct table {
     const uint16_t *script, *got;
+    const uint32_t *script_utterances, *got_utterances;
     size_t said, script_len, got_len;
     size_t band, width;
     uint8_t *moves;
-    int32_t *row, *above;
+    int64_t *row, *above;
 };
 
 static bool same(uint16_t a, uint16_t b)
@@ -39,21 +42,28 @@ static bool column(const struct table *table, size_t i, size_t k, size_t *j)
     return true;
 }
 
-static int32_t fill_cell(const struct table *table, size_t i, size_t j, size_t k, uint8_t *move)
+static int64_t match_cost(const struct table *table, size_t i, size_t j)
 {
-    int32_t best = COST_NONE;
+    if (!same(table->got[i], table->script[j]))
+        return COST_EDIT;
+    return table->got_utterances[i] != table->script_utterances[j];
+}
+
+static int64_t fill_cell(const struct table *table, size_t i, size_t j, size_t k, uint8_t *move)
+{
+    int64_t best = COST_NONE;
     if (i == 0 && j == 0)
         return 0;
     if (i > 0 && j > 0) {
-        best = table->above[k] + !same(table->got[i - 1], table->script[j - 1]);
+        best = table->above[k] + match_cost(table, i - 1, j - 1);
         *move = MOVE_MATCH;
     }
-    if (i > 0 && k + 1 < table->width && table->above[k + 1] + 1 < best) {
-        best = table->above[k + 1] + 1;
+    if (i > 0 && k + 1 < table->width && table->above[k + 1] + COST_EDIT < best) {
+        best = table->above[k + 1] + COST_EDIT;
         *move = MOVE_INSERT;
     }
-    if (j > 0 && k > 0 && table->row[k - 1] + 1 < best) {
-        best = table->row[k - 1] + 1;
+    if (j > 0 && k > 0 && table->row[k - 1] + COST_EDIT < best) {
+        best = table->row[k - 1] + COST_EDIT;
         *move = MOVE_DELETE;
     }
     return best;
@@ -70,9 +80,9 @@ static void fill_row(struct table *table, size_t i)
 }
 
 /* The cheapest end: all was got, all that was said is behind. The earliest of equals. */
-static int32_t find_end(const struct table *table, size_t *end)
+static int64_t find_end(const struct table *table, size_t *end)
 {
-    int32_t best = COST_NONE;
+    int64_t best = COST_NONE;
     size_t j;
     for (size_t k = 0; k < table->width; k++) {
         if (column(table, table->got_len, k, &j) && j >= table->said && table->row[k] < best) {
@@ -84,10 +94,10 @@ static int32_t find_end(const struct table *table, size_t *end)
 }
 
 /* Cost of the cheapest way within the band; COST_NONE: none. */
-static int32_t fill(struct table *table, size_t *end)
+static int64_t fill(struct table *table, size_t *end)
 {
     for (size_t i = 0; i <= table->got_len; i++) {
-        int32_t *swap = table->above;
+        int64_t *swap = table->above;
         table->above = table->row;
         table->row = swap;
         fill_row(table, i);
@@ -104,10 +114,10 @@ static int table_size(struct table *table, size_t band)
     if (moves == NULL)
         return STATUS_NOMEM;
     table->moves = moves;
-    int32_t *row = mem_realloc(table->row, width * sizeof *row);
+    int64_t *row = mem_realloc(table->row, width * sizeof *row);
     if (row != NULL)
         table->row = row;
-    int32_t *above = mem_realloc(table->above, width * sizeof *above);
+    int64_t *above = mem_realloc(table->above, width * sizeof *above);
     if (above != NULL)
         table->above = above;
     table->band = band;
@@ -135,10 +145,10 @@ static int search(struct table *table, size_t *end)
         }
         if (status != STATUS_OK || table->band < band)
             return status;
-        int32_t cost = fill(table, end);
+        int64_t cost = fill(table, end);
         assert(cost < COST_NONE);
         found = true;
-        if ((size_t)cost <= band)
+        if ((uint64_t)(cost / COST_EDIT) <= band)
             return STATUS_OK;
     }
 }
@@ -197,34 +207,49 @@ static void walk(const struct table *table, size_t end, uint32_t *places,
     count_run(table, 0, 0, run, out);
 }
 
-int judge_words_align(const struct judge_words_script *script, const uint16_t *got, size_t got_len,
+/* The common case: all words are there, in order. */
+static bool all_arrived(const struct judge_words_script *script, const struct judge_words_got *got,
+                        uint32_t *places)
+{
+    if (got->len < script->said || got->len > script->len)
+        return false;
+    for (size_t i = 0; i < got->len; i++) {
+        if (!same(got->words[i], script->words[i]))
+            return false;
+        places[i] = (uint32_t)i;
+    }
+    return true;
+}
+
+static void nowhere(const struct judge_words_script *script, uint32_t *places)
+{
+    for (size_t i = 0; i < script->len; i++)
+        places[i] = JUDGE_WORD_NOWHERE;
+}
+
+int judge_words_align(const struct judge_words_script *script, const struct judge_words_got *got,
                       uint32_t *places, struct judge_words_sum *out)
 {
     assert(script->said <= script->len);
     struct table table = {.script = script->words,
-                          .got = got,
+                          .got = got->words,
+                          .script_utterances = script->utterances,
+                          .got_utterances = got->utterances,
                           .said = script->said,
                           .script_len = script->len,
-                          .got_len = got_len};
-    *out = (struct judge_words_sum){0};
-    for (size_t i = 0; i < script->len; i++)
-        places[i] = JUDGE_WORD_NOWHERE;
-    /* The common case: all words are there, in order. */
-    size_t equal = 0;
-    while (equal < got_len && equal < script->len && same(got[equal], script->words[equal]))
-        equal++;
-    if (equal == got_len && equal >= script->said) {
-        for (size_t i = 0; i < equal; i++)
-            places[i] = (uint32_t)i;
-        out->hits = equal;
-        return STATUS_OK;
-    }
+                          .got_len = got->len};
     size_t end = 0;
+    nowhere(script, places);
+    *out = (struct judge_words_sum){.hits = got->len};
+    if (all_arrived(script, got, places))
+        return STATUS_OK;
+    nowhere(script, places);
     int status = search(&table, &end);
+    *out = (struct judge_words_sum){0};
     if (status == STATUS_OK)
         walk(&table, end, places, out);
     else
-        *out = (struct judge_words_sum){.lost = script->said, .wrong = got_len};
+        *out = (struct judge_words_sum){.lost = script->said, .wrong = got->len};
     mem_free(table.moves);
     mem_free(table.row);
     mem_free(table.above);

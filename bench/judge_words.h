@@ -20,7 +20,16 @@
  * begun when the audio ended, so they may be got and are not missed. */
 struct judge_words_script {
     const uint16_t *words;
+    const uint32_t *utterances; /* that each word belongs to */
     size_t said, len;
+};
+/* What was got, and the utterance that was being said at the time each word came from: of equally
+ * cheap alignments the one is taken that moves the fewest words to another utterance. Without
+ * that, a word that stands in two utterances could be credited to the wrong one. */
+struct judge_words_got {
+    const uint16_t *words;
+    const uint32_t *utterances;
+    size_t len;
 };
 
 struct judge_words_sum {
@@ -31,9 +40,9 @@ struct judge_words_sum {
 };
 
 /* The alignment of least edit distance. places[i] of each script word (`len` of them): index in
- * `got` where it arrived as it is, or JUDGE_WORD_NOWHERE. STATUS_NOMEM; STATUS_LIMIT: too different
+ * got where it arrived as it is, or JUDGE_WORD_NOWHERE. STATUS_NOMEM; STATUS_LIMIT: too different
  * to be searched; `out` and `places` then say that nothing arrived. */
-int judge_words_align(const struct judge_words_script *script, const uint16_t *got, size_t got_len,
+int judge_words_align(const struct judge_words_script *script, const struct judge_words_got *got,
                       uint32_t *places, struct judge_words_sum *out);
 
 /* The next word of `text` from *at on, between white space: its hash, as of judge_words_hash(); 0:

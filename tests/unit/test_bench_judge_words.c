@@ -12,11 +12,15 @@
 static struct judge_words_sum sum;
 static uint32_t places[LONG_WORDS + 64];
 
+/* All of one utterance. */
+static uint32_t marks[LONG_WORDS * 3];
+
 static int align(const uint16_t *script, size_t said, size_t len, const uint16_t *got,
                  size_t got_len)
 {
-    const struct judge_words_script all = {script, said, len};
-    return judge_words_align(&all, got, got_len, places, &sum);
+    const struct judge_words_script all = {script, marks, said, len};
+    const struct judge_words_got what = {got, marks, got_len};
+    return judge_words_align(&all, &what, places, &sum);
 }
 
 #define LEN(list)                (sizeof(list) / sizeof((list)[0]))
@@ -183,15 +187,40 @@ static void cheapest_as_by_brute_force(void)
         size_t len = rng_below(&rng, 32);
         for (size_t i = 0; i < len; i++)
             words[i] = (uint16_t)rng_below(&rng, 6);
-        const struct judge_words_script script = {words, len > 0 ? len - rng_below(&rng, len) : 0,
-                                                  len};
+        /* Marks decide between equals only, so any will do. */
+        uint32_t said_in[32], got_in[40];
+        for (size_t i = 0; i < 32; i++)
+            said_in[i] = (uint32_t)rng_below(&rng, 3);
+        for (size_t i = 0; i < 40; i++)
+            got_in[i] = (uint32_t)rng_below(&rng, 3);
+        const struct judge_words_script script = {words, said_in,
+                                                  len > 0 ? len - rng_below(&rng, len) : 0, len};
         size_t n = round % 4 == 0 ? rng_below(&rng, 34) : damage(&rng, words, len, got);
         for (size_t i = 0; round % 4 == 0 && i < n; i++)
             got[i] = (uint16_t)rng_below(&rng, 6);
-        CHECK_EQ(judge_words_align(&script, got, n, places, &sum), STATUS_OK);
+        CHECK_EQ(
+            judge_words_align(&script, &(struct judge_words_got){got, got_in, n}, places, &sum),
+            STATUS_OK);
         CHECK_EQ(sum.lost + sum.repeated + sum.wrong, brute_distance(&script, got, n));
         check_consistent(&script, got, n);
     }
+}
+
+/* The word 5 closes the first utterance and the second; the second is lost. */
+static void a_tie_is_broken_by_the_utterance(void)
+{
+    static const uint16_t script[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 5}, got[] = {1, 2, 3, 4, 5};
+    static const uint32_t said_in[] = {0, 0, 0, 0, 0, 1, 1, 1, 1, 1}, second[] = {0, 0, 0, 0, 1};
+    const struct judge_words_script all = {script, said_in, 10, 10};
+    struct judge_words_got what = {got, said_in, 5};
+    CHECK_EQ(judge_words_align(&all, &what, places, &sum), STATUS_OK);
+    CHECK_SUM(5, 5, 0, 0);
+    CHECK_EQ(places[4], 4);
+    CHECK_EQ(places[9], JUDGE_WORD_NOWHERE);
+    what.utterances = second;
+    CHECK_EQ(judge_words_align(&all, &what, places, &sum), STATUS_OK);
+    CHECK_EQ(places[4], JUDGE_WORD_NOWHERE);
+    CHECK_EQ(places[9], 4);
 }
 
 /* The band has to widen: a long hole, then a long repetition. */
@@ -215,17 +244,19 @@ static void wide_apart(void)
 /* More than is searched: nothing is claimed to have arrived. */
 static void too_different(void)
 {
-    size_t len = 12000;
+    size_t len = LONG_WORDS * 3;
     uint16_t *script = mem_calloc(len, sizeof *script), *got = mem_calloc(len, sizeof *got);
     uint32_t *where = mem_calloc(len, sizeof *where);
     for (size_t i = 0; i < len; i++)
         script[i] = 1, got[i] = 2;
-    const struct judge_words_script all = {script, len, len};
-    CHECK_EQ(judge_words_align(&all, got, len / 2, where, &sum), STATUS_LIMIT);
+    const struct judge_words_script all = {script, marks, len, len};
+    struct judge_words_got what = {got, marks, len / 2};
+    CHECK_EQ(judge_words_align(&all, &what, where, &sum), STATUS_LIMIT);
     CHECK_SUM(0, len, 0, len / 2);
     CHECK_EQ(where[len - 1], JUDGE_WORD_NOWHERE);
     /* As many words, all others: what the widest band allowed found. */
-    CHECK_EQ(judge_words_align(&all, got, len, where, &sum), STATUS_OK);
+    what.len = len;
+    CHECK_EQ(judge_words_align(&all, &what, where, &sum), STATUS_OK);
     CHECK_SUM(0, 0, 0, len);
     mem_free(script);
     mem_free(got);
@@ -314,6 +345,7 @@ int main(void)
     RUN(a_genuine_repetition_is_none);
     RUN(what_was_begun_may_come);
     RUN(cheapest_as_by_brute_force);
+    RUN(a_tie_is_broken_by_the_utterance);
     RUN(wide_apart);
     RUN(too_different);
     RUN(no_memory);
