@@ -152,7 +152,7 @@ size_t utf8_encode(uint32_t code, char out[4])
     return 4;
 }
 
-static bool is_punctuation(uint32_t code)
+bool utf8_is_punctuation(uint32_t code)
 {
     switch (utf8proc_category((utf8proc_int32_t)code)) {
     case UTF8PROC_CATEGORY_PC:
@@ -177,7 +177,7 @@ static char *clean(const char *text, size_t len, bool drop_punctuation, size_t *
         return NULL;
     for (size_t i = 0; i < len;) {
         i += utf8_decode(text + i, len - i, &code);
-        if (drop_punctuation && is_punctuation(code))
+        if (drop_punctuation && utf8_is_punctuation(code))
             continue;
         used += utf8_encode(code != 0 ? code : REPLACEMENT, out + used);
     }
@@ -239,7 +239,7 @@ static char *fold_ascii(const char *text, size_t len)
         return NULL;
     for (size_t i = 0; i < len; i++) {
         char c = text[i];
-        if (!is_punctuation((unsigned char)c))
+        if (!utf8_is_punctuation((unsigned char)c))
             out[used++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
     out[used] = '\0';

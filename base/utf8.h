@@ -40,3 +40,5 @@ char *utf8_fold_word(const char *text, size_t len);
 /* True for letters, digits, marks, and apostrophe or hyphen: what a word is made of. */
 bool utf8_is_word(uint32_t code);
 bool utf8_is_space(uint32_t code);
+/* What utf8_fold_word() drops. */
+bool utf8_is_punctuation(uint32_t code);

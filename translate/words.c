@@ -54,18 +54,9 @@ static bool is_ascii_punctuation(uint32_t code)
 
 /* What is left of a word when punctuation is removed: letters, digits, marks, and symbols such as
  * the euro's. */
-static bool counts(const char *bytes, size_t len, uint32_t code)
+static bool counts(uint32_t code)
 {
-    if (code < 0x80)
-        return !is_ascii_punctuation(code);
-    if (code >= 0x2010 && code <= 0x2027)
-        return false;
-    if (utf8_is_word(code))
-        return true;
-    char *folded = utf8_fold_word(bytes, len);
-    bool left = folded != NULL && folded[0] != '\0';
-    mem_free(folded);
-    return left;
+    return code < 0x80 ? !is_ascii_punctuation(code) : !utf8_is_punctuation(code);
 }
 
 /* One run that starts at `at`: up to a space, or one letter of an unspaced script with its marks.
@@ -79,7 +70,7 @@ static size_t run_end(const char *text, size_t len, size_t at, size_t *core)
         size_t bytes = utf8_decode(text + at, len - at, &code);
         if (bytes == 0 || utf8_is_space(code))
             break;
-        bool letter = counts(text + at, bytes, code);
+        bool letter = counts(code);
         bool own = letter && translate__is_unspaced(code);
         if (own && at > start)
             break;
