@@ -13,20 +13,28 @@
 #endif
 
 static _Thread_local unsigned fail_in;
+static _Thread_local uint64_t allocations;
 
 bool mem_fails(void)
 {
     return fail_in > 0 && --fail_in == 0;
 }
 
+uint64_t mem_allocations(void)
+{
+    return allocations;
+}
+
 void *mem_alloc(size_t bytes)
 {
+    allocations++;
     /* malloc(0) may answer NULL, which callers would take for lack of memory. */
     return mem_fails() ? NULL : malloc(bytes > 0 ? bytes : 1);
 }
 
 void *mem_calloc(size_t count, size_t bytes)
 {
+    allocations++;
     if (mem_fails())
         return NULL;
     return count > 0 && bytes > 0 ? calloc(count, bytes) : calloc(1, 1);
@@ -34,6 +42,7 @@ void *mem_calloc(size_t count, size_t bytes)
 
 void *mem_realloc(void *block, size_t bytes)
 {
+    allocations++;
     return mem_fails() ? NULL : realloc(block, bytes > 0 ? bytes : 1);
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void *mem_alloc(size_t bytes);
 /* Zeroed; NULL on overflow of count * bytes too. */
@@ -26,6 +27,9 @@ void mem_fail_nth(unsigned nth);
 /* Counts as an allocation and tells whether it must fail; for those who hand out memory of their
  * own. */
 bool mem_fails(void);
+/* How often this thread has asked the allocator through these functions; what libraries allocate is
+ * not in it. */
+uint64_t mem_allocations(void);
 /* Tells which allocator serves this process: "mimalloc 2.0" or "libc". Static string. */
 const char *mem_allocator(void);
 /* Resident set size of this process in bytes, read from /proc/self/statm; 0 when that cannot be

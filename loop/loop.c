@@ -216,6 +216,7 @@ static void stats_publish(struct loop *loop)
     loop->stats.events += loop->turn_events;
     loop->stats.busy_us += now_us - loop->reaped_us + loop->flush_us;
     loop->stats.lag_max_us = loop->lag_max_us;
+    loop->stats.allocations = mem_allocations();
     pthread_mutex_unlock(&loop->stats_lock);
     loop->ended_us = now_us;
 }

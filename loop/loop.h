@@ -140,6 +140,7 @@ struct loop_stats {
     uint64_t events;
     uint64_t cq_overflows; /* io_uring only */
     int64_t busy_us;
+    uint64_t allocations; /* of the loop's thread, see mem_allocations() */
     int64_t lag_max_us;
     struct durations_sum lag;
 };

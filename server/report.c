@@ -51,6 +51,10 @@ static void write_turns(const struct loops *loops, struct buf *out)
     for (unsigned i = 0; i < loops->len; i++)
         buf_printf(out, "sotto_loop_busy_seconds_total{loop=\"%s\"} %.6f\n", loops->names[i],
                    (double)loops->stats[i].busy_us / 1e6);
+    metrics_head(out, "sotto_allocations_total", "counter", "allocations of ours, by thread");
+    for (unsigned i = 0; i < loops->len; i++)
+        buf_printf(out, "sotto_allocations_total{thread=\"%s\"} %llu\n", loops->names[i],
+                   (unsigned long long)loops->stats[i].allocations);
     metrics_head(out, "sotto_loop_cq_overflows_total", "counter",
                  "overflows of an io_uring completion queue");
     for (unsigned i = 0; i < loops->len; i++)

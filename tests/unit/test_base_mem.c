@@ -62,6 +62,19 @@ static void test_nth_allocation_fails_once(void)
     mem_free(block);
 }
 
+static void test_allocations_are_counted(void)
+{
+    uint64_t before = mem_allocations();
+    void *a = mem_alloc(1), *b = mem_calloc(1, 1);
+    char *c = mem_strdup("c");
+    a = mem_realloc(a, 100);
+    CHECK_EQ(mem_allocations() - before, 4);
+    mem_free(a);
+    mem_free(b);
+    mem_free(c);
+    CHECK_EQ(mem_allocations() - before, 4);
+}
+
 static void test_failed_realloc_keeps_the_block(void)
 {
     char *block = mem_strdup("kept");
@@ -100,6 +113,7 @@ int main(void)
     RUN(test_calloc_zeroes_and_refuses_overflow);
     RUN(test_strings);
     RUN(test_nth_allocation_fails_once);
+    RUN(test_allocations_are_counted);
     RUN(test_failed_realloc_keeps_the_block);
     RUN(test_allocator_is_told_truthfully);
     RUN(test_rss_grows_with_use);
