@@ -19,6 +19,8 @@
 #define CLOSED       1u
 #define CACHE_LINE   64
 #define CAPACITY_MAX ((size_t)1 << 30)
+/* Receivers a thread leaves asleep for a while; more are woken at once. */
+#define DEFERRED_MAX 16
 
 struct slot {
     /* Written with release by whoever hands the slot over, read with acquire by whoever takes it.
@@ -70,10 +72,25 @@ struct mailbox *mailbox_create(size_t capacity, mailbox_wake_fn *wake, void *ctx
     return mailbox;
 }
 
+/* Sleeping receivers this thread has sent to and not woken yet. */
+static _Thread_local struct {
+    bool on;
+    unsigned len;
+    struct mailbox *list[DEFERRED_MAX];
+} deferred;
+
+static void deferred_forget(const struct mailbox *mailbox)
+{
+    for (unsigned i = 0; i < deferred.len; i++)
+        if (deferred.list[i] == mailbox)
+            deferred.list[i--] = deferred.list[--deferred.len];
+}
+
 void mailbox_destroy(struct mailbox *mailbox)
 {
     if (mailbox == NULL)
         return;
+    deferred_forget(mailbox);
     struct msg *msg;
     while ((msg = mailbox_recv(mailbox)) != NULL) {
         if (msg->free_fn != NULL)
@@ -93,7 +110,7 @@ static struct slot *slot_at(struct mailbox *mailbox, uint64_t position)
  * All four are sequentially consistent, so at least one of the two sees the other: no message waits
  * beside a sleeping receiver. The exchange picks one of several senders to do the waking.
  */
-static void wake_if_parked(struct mailbox *mailbox)
+static void wake(struct mailbox *mailbox)
 {
     if (atomic_load(&mailbox->parked) == 0 || atomic_exchange(&mailbox->parked, 0) == 0)
         return;
@@ -101,6 +118,37 @@ static void wake_if_parked(struct mailbox *mailbox)
         mailbox->wake(mailbox->ctx);
     else
         syscall(SYS_futex, &mailbox->parked, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static bool defer(struct mailbox *mailbox)
+{
+    for (unsigned i = 0; i < deferred.len; i++)
+        if (deferred.list[i] == mailbox)
+            return true;
+    if (!deferred.on || deferred.len == DEFERRED_MAX)
+        return false;
+    deferred.list[deferred.len++] = mailbox;
+    return true;
+}
+
+static void wake_if_parked(struct mailbox *mailbox)
+{
+    if (atomic_load(&mailbox->parked) != 0 && !defer(mailbox))
+        wake(mailbox);
+}
+
+void mailbox_wake_deferred(void)
+{
+    /* A wake may send: what it adds is behind. */
+    while (deferred.len > 0)
+        wake(deferred.list[--deferred.len]);
+}
+
+void mailbox_defer_wakes(bool on)
+{
+    deferred.on = on;
+    if (!on)
+        mailbox_wake_deferred();
 }
 
 int mailbox_send(struct mailbox *mailbox, struct msg *msg)
@@ -135,7 +183,7 @@ int mailbox_send(struct mailbox *mailbox, struct msg *msg)
 void mailbox_close(struct mailbox *mailbox)
 {
     atomic_fetch_or(&mailbox->tail, CLOSED);
-    wake_if_parked(mailbox);
+    wake(mailbox);
 }
 
 /* Receiver: is the next message there? */
@@ -195,6 +243,7 @@ struct msg *mailbox_wait(struct mailbox *mailbox, int timeout_ms)
         struct msg *msg = mailbox_recv(mailbox);
         if (msg != NULL || timeout_ms == 0)
             return msg;
+        mailbox_wake_deferred();
         if (!mailbox_park(mailbox))
             continue;
         if (at_end(mailbox))

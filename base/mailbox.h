@@ -34,6 +34,14 @@ void mailbox_destroy(struct mailbox *mailbox);
 
 /* Any thread. Takes `msg` when 0; STATUS_FULL or STATUS_CLOSED: the sender keeps it. */
 int mailbox_send(struct mailbox *mailbox, struct msg *msg);
+/*
+ * A thread that works in turns sends many messages before it sleeps, and a receiver on the same
+ * core would interrupt it for each. With `on`, this thread's sends leave sleeping receivers asleep
+ * until mailbox_wake_deferred(), which the thread calls whenever a stretch of work is done and
+ * always before it sleeps (mailbox_wait() does so itself). Turning it off wakes them too.
+ */
+void mailbox_defer_wakes(bool on);
+void mailbox_wake_deferred(void);
 /* Later sends get STATUS_CLOSED; what is inside can still be received. Any thread. */
 void mailbox_close(struct mailbox *mailbox);
 /* Receiver only: the next message (gives), or NULL when there is none. */

@@ -6,6 +6,12 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#ifdef SOTTO_SANITIZED
+enum { KEEPS = false };
+#else
+enum { KEEPS = true };
+#endif
+
 struct kept {
     struct kept *next;
 };
@@ -71,7 +77,6 @@ static struct shelf *shelf_of(size_t bytes)
 void *recycle_take(size_t bytes)
 {
     assert(bytes >= sizeof(struct kept));
-#ifndef SOTTO_SANITIZED
     struct shelf *shelf = shelf_of(bytes);
     if (shelf != NULL && shelf->first != NULL) {
         if (mem_fails())
@@ -81,7 +86,6 @@ void *recycle_take(size_t bytes)
         shelf->used -= bytes;
         return kept;
     }
-#endif
     return mem_alloc(bytes);
 }
 
@@ -89,15 +93,13 @@ void recycle_give(void *object, size_t bytes)
 {
     if (object == NULL)
         return;
-#ifndef SOTTO_SANITIZED
     struct shelf *shelf = shelf_of(bytes);
-    if (shelf != NULL && shelf->used + bytes <= RECYCLE_BYTES && store_register()) {
+    if (KEEPS && shelf != NULL && shelf->used + bytes <= RECYCLE_BYTES && store_register()) {
         struct kept *kept = object;
         kept->next = shelf->first;
         shelf->first = kept;
         shelf->used += bytes;
         return;
     }
-#endif
     mem_free(object);
 }

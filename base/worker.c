@@ -22,10 +22,12 @@ static void *worker_main(void *ctx)
 {
     struct worker *worker = ctx;
     struct msg *msg;
+    mailbox_defer_wakes(true);
     while ((msg = mailbox_wait(worker->mailbox, -1)) != NULL) {
         struct job *job = (struct job *)msg;
         job->run(job);
     }
+    mailbox_defer_wakes(false);
     return NULL;
 }
 

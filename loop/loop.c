@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mailbox.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include <assert.h>
@@ -262,6 +263,7 @@ static int64_t sleep_us(struct loop *loop, int64_t limit_us)
 
 static void turn_sleep(struct loop *loop, int64_t limit_us)
 {
+    mailbox_wake_deferred();
     for (struct loop__prepare *prepare = loop->prepares; prepare != NULL; prepare = prepare->next)
         prepare->run(prepare);
     if (loop->ops->flush != NULL)
@@ -283,8 +285,10 @@ void loop__turn(struct loop *loop, int64_t limit_us)
 {
     turn_sleep(loop, limit_us);
     ready_run(loop);
+    mailbox_wake_deferred();
     loop__timers_run(loop);
     loop__inboxes_run(loop);
+    mailbox_wake_deferred();
     tasks_run(loop);
     loop__closed_run(loop);
     stats_publish(loop);
@@ -295,12 +299,14 @@ void loop_run(struct loop *loop)
     assert(!loop->running && current == NULL);
     current = loop;
     loop->running = true;
+    mailbox_defer_wakes(true);
     if (loop->ops->enter != NULL)
         loop->ops->enter(loop);
     loop->now_us = loop->reaped_us = loop->ended_us = loop->ops->now_us(loop);
     while (!atomic_load_explicit(&loop->stop, memory_order_relaxed))
         loop__turn(loop, -1);
     atomic_store_explicit(&loop->stop, false, memory_order_relaxed);
+    mailbox_defer_wakes(false);
     if (loop->ops->leave != NULL)
         loop->ops->leave(loop);
     loop->running = false;

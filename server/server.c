@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mailbox.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/worker.h"
@@ -44,6 +45,7 @@ void server_post(struct server *server, struct msg *msg)
             msg->free_fn(msg);
             return;
         }
+        mailbox_wake_deferred();
         nanosleep(&(struct timespec){.tv_nsec = POST_RETRY_NS}, NULL);
     }
 }

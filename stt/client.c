@@ -129,14 +129,21 @@ static int64_t client_wait_us(struct stt_client *client, unsigned taken)
     return due_us == INT64_MAX ? INT64_MAX : due_us - now_us;
 }
 
-/* One turn: commands, what is overdue, one completion. */
+/* One turn: commands, what is overdue, sleep, completions. What they post is told to its receivers
+ * before the next sleep. */
 static void client_turn(struct stt_client *client)
 {
     unsigned taken = client_take_commands(client);
     int64_t wait_us = taken < STT_COMMANDS_PER_TURN ? client_wait_us(client, taken) : 0;
+    if (wait_us > 0)
+        mailbox_wake_deferred();
     grpc_event event = grpc_completion_queue_next(client->queue, deadline_in(wait_us), NULL);
-    if (event.type == GRPC_OP_COMPLETE)
+    for (unsigned i = 1; event.type == GRPC_OP_COMPLETE; i++) {
         client_on_event(client, &event);
+        if (i == STT_EVENTS_PER_TURN)
+            break;
+        event = grpc_completion_queue_next(client->queue, gpr_inf_past(GPR_CLOCK_MONOTONIC), NULL);
+    }
 }
 
 /* Watches and late wakes are still in the queue. */
@@ -155,6 +162,7 @@ static void client_drain(struct stt_client *client)
 static void *client_run(void *ctx)
 {
     struct stt_client *client = ctx;
+    mailbox_defer_wakes(true);
     while (!client->stopped || client->calls.len > 0 || mailbox_len(client->mailbox) > 0) {
         client_turn(client);
         if (!client->stopped && atomic_load_explicit(&client->stopping, memory_order_acquire)) {
@@ -162,6 +170,7 @@ static void *client_run(void *ctx)
             stt_calls_cancel_all(&client->calls);
         }
     }
+    mailbox_defer_wakes(false);
     client_drain(client);
     return NULL;
 }

@@ -7,6 +7,8 @@
 #define STT_COMMANDS_MAX 65536
 /* Commands the stt thread takes before it looks at the completion queue again. */
 #define STT_COMMANDS_PER_TURN 256
+/* Completions it takes before it looks for commands again. */
+#define STT_EVENTS_PER_TURN 64
 /* When so many commands come in so long, the thread looks for more by itself instead of being woken
  * for each. */
 #define STT_LINGER_COMMANDS 4

@@ -5,6 +5,7 @@
 #include "base/thread.h"
 #include "tests/check.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -157,6 +158,73 @@ static void test_wakes_only_a_parked_receiver_and_once(void)
     mailbox_close(mailbox);
     CHECK_EQ(wakes, 2);
     mailbox_destroy(mailbox);
+}
+
+static void test_deferred_wakes(void)
+{
+    enum { BOXES = 40 };
+    int wakes[BOXES] = {0};
+    struct mailbox *boxes[BOXES];
+    struct msg messages[2 * BOXES + 2] = {{0}};
+    for (int i = 0; i < BOXES; i++) {
+        boxes[i] = mailbox_create(4, count_wake, &wakes[i]);
+        CHECK(mailbox_park(boxes[i]));
+    }
+    mailbox_defer_wakes(true);
+    mailbox_send(boxes[0], &messages[0]);
+    mailbox_send(boxes[0], &messages[1]);
+    CHECK_EQ(wakes[0], 0);
+    mailbox_wake_deferred();
+    mailbox_wake_deferred();
+    CHECK_EQ(wakes[0], 1);
+
+    /* More than can be put off are woken at once, and each exactly once in all. */
+    CHECK(mailbox_recv(boxes[0]) == &messages[0]);
+    CHECK(mailbox_recv(boxes[0]) == &messages[1]);
+    CHECK(mailbox_park(boxes[0]));
+    wakes[0] = 0;
+    for (int i = 0; i < BOXES; i++)
+        mailbox_send(boxes[i], &messages[i]);
+    CHECK_EQ(wakes[0], 0);
+    CHECK_EQ(wakes[BOXES - 1], 1);
+
+    /* A receiver that has looked by itself, or is gone, is not woken. */
+    CHECK(mailbox_recv(boxes[1]) == &messages[1]);
+    mailbox_destroy(boxes[2]);
+    mailbox_defer_wakes(false);
+    CHECK_EQ(wakes[1], 0);
+    CHECK_EQ(wakes[2], 0);
+    for (int i = 0; i < BOXES; i++) {
+        CHECK_EQ(wakes[i], i == 1 || i == 2 ? 0 : 1);
+        if (i != 2)
+            mailbox_destroy(boxes[i]);
+    }
+}
+
+/* A thread that puts wakes off and then waits does not wait for an answer to what nobody heard. */
+static void *answer(void *ctx)
+{
+    struct mailbox **boxes = ctx;
+    struct msg *msg = mailbox_wait(boxes[0], -1);
+    CHECK_EQ(mailbox_send(boxes[1], msg), 0);
+    return NULL;
+}
+
+static void test_wait_wakes_deferred(void)
+{
+    struct mailbox *boxes[] = {mailbox_create(4, NULL, NULL), mailbox_create(4, NULL, NULL)};
+    pthread_t thread;
+    struct msg msg = {0};
+    CHECK_EQ(thread_start(&thread, "answer", answer, boxes), 0);
+    mailbox_defer_wakes(true);
+    for (int i = 0; i < 100; i++) /* lets the other side fall asleep, most of the time */
+        sched_yield();
+    mailbox_send(boxes[0], &msg);
+    CHECK(mailbox_wait(boxes[1], 30000) == &msg);
+    mailbox_defer_wakes(false);
+    pthread_join(thread, NULL);
+    mailbox_destroy(boxes[0]);
+    mailbox_destroy(boxes[1]);
 }
 
 static void test_wait_times_out(void)
@@ -318,6 +386,8 @@ int main(void)
     RUN(test_destroy_frees_what_is_inside);
     RUN(test_no_memory);
     RUN(test_wakes_only_a_parked_receiver_and_once);
+    RUN(test_deferred_wakes);
+    RUN(test_wait_wakes_deferred);
     RUN(test_wait_times_out);
     RUN(test_many_senders_keep_order);
     RUN(test_close_races_with_senders);
