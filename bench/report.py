@@ -20,12 +20,13 @@ COLUMNS = [
     ("server p50", 11, ("server_p50", "%.2f")), ("p99", 7, ("server_p99", "%.2f")), ("p99.9", 8, ("server_p999", "%.2f")),
     ("hand p99", 9, ("handover_p99", "%.2f")), ("start p99", 10, ("started_p99", "%.1f")),
     ("lag p99.9", 10, ("lag_p999", "%.2f")), ("CPU %", 7, ("cpu_percent", "%.1f")),
-    ("ms/s", 7, ("cpu_ms", "%.3f")), ("RSS MB", 7, ("rss_mb", "%.1f")), ("KB/s.", 7, ("rss_session_kb", "%.0f")),
+    ("ms/sess", 8, ("cpu_ms", "%.3f")), ("RSS MB", 7, ("rss_mb", "%.1f")), ("KB/sess", 8, ("rss_session_kb", "%.0f")),
     ("lost/rep", 9, None),
 ]
-LEGEND = ("Milliseconds. text, transl: audio sent to final transcript and translation; server: its own part of that, worst "
-          "kind of message;\nhand: audio received to handed to the speech stream; start: session.start to started; lag: of "
-          "the loops; ms/s, KB/s.: CPU and memory a session.")
+LEGEND = ("Times in ms. text, transl: audio sent to final transcript and translation; server: its own part, worst kind of "
+          "message;\nhand: audio handed to the speech stream; start: session.start to started; lag: of the loops; ms/sess: CPU "
+          "time a session\nand second; KB/sess: memory a session, less the idle server's; lost/rep: words. "
+          "docs/benchmark.md has the rest.")
 
 
 class Paint:

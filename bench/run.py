@@ -265,6 +265,7 @@ class Bench:
             print(self.paint.warn("Not pinned: " + self.pins.why + "."))
         else:
             print("Server on core %d, sotto-bench and sotto-sim on core %d." % (self.pins.server, self.pins.bench))
+        print(report.LEGEND)
 
     def once(self, spec, attempt):
         began = time.monotonic()
