@@ -147,6 +147,8 @@ static void write_speech(struct server *server, struct buf *out)
     metrics_gauge(out, "sotto_stt_channels", "gRPC channels", (double)stats.channels);
     metrics_gauge(out, "sotto_stt_waiting", "speech streams waiting for a channel",
                   (double)stats.waiting);
+    metrics_gauge(out, "sotto_audio_held_bytes", "audio kept until its finals have come",
+                  (double)stt_blocks_held_bytes());
     metrics_counter(out, "sotto_stt_calls_total", "speech streams opened", stats.calls_total);
     metrics_counter(out, "sotto_stt_sent_bytes_total", "audio sent to the speech API",
                     stats.bytes_sent);

@@ -11,12 +11,21 @@ _Static_assert(STT_BLOCK_HEAD >= STT_AUDIO_HEAD_MAX, "the header must fit before
 _Static_assert(offsetof(struct stt_block, pcm) == offsetof(struct stt_block, head) + STT_BLOCK_HEAD,
                "header and PCM must be one run of bytes");
 
+/* Relaxed: a gauge. */
+static _Atomic uint64_t held_bytes;
+
+uint64_t stt_blocks_held_bytes(void)
+{
+    return atomic_load_explicit(&held_bytes, memory_order_relaxed);
+}
+
 struct stt_block *stt_block_begin(uint32_t room, uint64_t first_sample)
 {
     assert(room > 0 && room % 2 == 0 && room <= STT_BLOCK_BYTES_MAX);
     struct stt_block *block = recycle_take(sizeof *block + room);
     if (block == NULL)
         return NULL;
+    atomic_fetch_add_explicit(&held_bytes, sizeof *block + room, memory_order_relaxed);
     atomic_init(&block->refs, 1);
     block->bytes = 0;
     block->room = room;
@@ -71,6 +80,9 @@ void stt_block_unref(struct stt_block *block)
      */
     uint32_t before = atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel);
     assert(before > 0);
-    if (before == 1)
-        recycle_give(block, sizeof *block + block->room);
+    if (before > 1)
+        return;
+    size_t bytes = sizeof *block + block->room;
+    atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
+    recycle_give(block, bytes);
 }

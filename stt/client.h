@@ -57,6 +57,8 @@ void stt_block_seal(struct stt_block *block, uint32_t bytes);
 struct stt_block *stt_block_create(const void *pcm, uint32_t bytes, uint64_t first_sample);
 struct stt_block *stt_block_ref(struct stt_block *block);
 void stt_block_unref(struct stt_block *block);
+/* Memory of all blocks there are: audio that may still be asked for. */
+uint64_t stt_blocks_held_bytes(void);
 
 enum stt_event_kind {
     STT_EVENT_SENT,     /* a block was handed to gRPC and accepted: credit comes back */
