@@ -18,12 +18,6 @@ struct value {
     struct judge_text text;
 };
 
-bool judge_text_is(struct judge_text text, const char *other)
-{
-    size_t len = strlen(other);
-    return text.len == len && memcmp(text.data, other, len) == 0;
-}
-
 static void skip_space(struct scan *scan)
 {
     while (scan->at < scan->end &&

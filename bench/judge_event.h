@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define JUDGE_EVENT_DEPTH_MAX 32 /* of nested values */
 
@@ -46,4 +47,8 @@ struct judge_event {
  * undefined. Text is not checked for being UTF-8. */
 int judge_event_parse(const char *text, size_t len, char *scratch, struct judge_event *out);
 
-bool judge_text_is(struct judge_text text, const char *other);
+static inline bool judge_text_is(struct judge_text text, const char *other)
+{
+    size_t len = strlen(other);
+    return text.len == len && memcmp(text.data, other, len) == 0;
+}

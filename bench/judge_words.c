@@ -256,10 +256,11 @@ int judge_words_align(const struct judge_words_script *script, const struct judg
     return status;
 }
 
-/* Case is gone, and what Unicode calls punctuation; the ASCII part of utf8_fold_word(). */
+/* What Unicode calls punctuation: the ASCII part of utf8_fold_word(). A bit each, from 0 on. */
 static bool ascii_punctuation(char c)
 {
-    return c != '\0' && strchr("!\"#%&'()*,-./:;?@[\\]_{}", c) != NULL;
+    static const uint64_t low = 0x8C00F7EE00000000, high = 0x28000000B8000001;
+    return ((c < 64 ? low >> c : high >> (c - 64)) & 1) != 0;
 }
 
 static uint32_t hash_byte(uint32_t hash, char c)

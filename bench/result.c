@@ -45,10 +45,10 @@ static double quantile_ms(const struct hist *hist, double q)
 }
 
 /* Shares are cut, not rounded: 100.00 % means all. */
-static void print_delivery(const struct style *style, uint64_t got, uint64_t owed)
+static void print_delivery(const struct style *style, int width, uint64_t got, uint64_t owed)
 {
     double percent = (double)(uint64_t)(share(got, owed) * 10000) / 100;
-    fprintf(style->out, "%s%9.2f %%%s", got == owed ? style->good : style->bad, percent,
+    fprintf(style->out, "%s%*.2f %%%s", got == owed ? style->good : style->bad, width, percent,
             style->plain);
 }
 
@@ -68,14 +68,14 @@ static void print_kind(const struct style *style, const struct judge_sum *judge,
     else
         fprintf(style->out, "%8s%8s", "-", "-");
     if (judge->kind_owed[kind] > 0)
-        print_delivery(style, judge->kind_got[kind], judge->kind_owed[kind]);
+        print_delivery(style, 9, judge->kind_got[kind], judge->kind_owed[kind]);
     fputc('\n', style->out);
 }
 
 static void print_latencies(const struct style *style, const struct judge_sum *judge)
 {
-    fprintf(style->out, "%s%-20s%9s%8s%8s%8s%8s%9s%16s%11s%s\n", style->strong, "ms", "count",
-            "p50", "p90", "p99", "p99.9", "max", "server p50  p99", "delivered", style->plain);
+    fprintf(style->out, "%s%-20s%9s%8s%8s%8s%8s%9s%8s%8s%11s%s\n", style->strong, "ms", "count",
+            "p50", "p90", "p99", "p99.9", "max", "srv p50", "srv p99", "delivered", style->plain);
     for (int i = 0; i < JUDGE_KINDS; i++)
         print_kind(style, judge, (enum judge_kind)i);
 }
@@ -89,10 +89,10 @@ static void print_fault(const struct style *style, const char *name, uint64_t co
 
 static void print_judged(const struct style *style, const struct judge_sum *judge)
 {
-    fprintf(style->out, "finals     %llu of %llu,", (unsigned long long)judge->finals_got,
+    fprintf(style->out, "finals     %llu of %llu, ", (unsigned long long)judge->finals_got,
             (unsigned long long)judge->finals_owed);
-    print_delivery(style, judge->finals_got, judge->finals_owed);
-    print_fault(style, " failed", judge->finals_failed);
+    print_delivery(style, 0, judge->finals_got, judge->finals_owed);
+    print_fault(style, "failed", judge->finals_failed);
     print_fault(style, "out of order", judge->finals_reordered);
     print_fault(style, "wrong", judge->translations_wrong + judge->corrections_wrong);
     fprintf(style->out, "\nwords      said %llu", (unsigned long long)judge->words_said);
@@ -157,7 +157,7 @@ static void print_probe(const struct style *style, const struct result *result)
         fprintf(style->out, "chat       %.1f requests and %.0f tokens a session and minute",
                 (double)probe->requests / minutes,
                 (double)(probe->tokens_in + probe->tokens_out) / minutes);
-    print_fault(style, " late handshakes", probe->handshakes_late);
+    print_fault(style, "late handshakes", probe->handshakes_late);
     fprintf(style->out,
             "\nbench      core %.1f %% busy, stolen %.2f %% (server's core %.2f %%), frames late "
             "p99 %.2f ms, own lag p99 %.2f ms\n",
