@@ -11,15 +11,15 @@
 #include <stdbool.h>
 
 /* What one session costs: X(NAME, "key", default, "unit", "help"); flags are --cost-KEY. The
- * defaults are those of a session that always speaks, docs/benchmark.md, 1,000 sessions. */
+ * defaults were measured by `make bench` at 500 sessions that all speak. */
 #define CAPACITY_COST_MAP(X)                                                                       \
-    X(CPU, "cpu", 0.45, "ms/s", "the server's CPU time a second")                                  \
-    X(LOOP, "loop", 0.25, "ms/s", "time of the busiest loop a second")                             \
-    X(RSS, "rss", 64, "KB", "resident memory, the idle server's not counted")                      \
+    X(CPU, "cpu", 1.8, "ms/s", "the server's CPU time a second")                                   \
+    X(LOOP, "loop", 1.3, "ms/s", "time of the busiest loop a second")                              \
+    X(RSS, "rss", 310, "KB", "resident memory, the idle server's not counted")                     \
     X(AUDIO, "audio", 48000, "B/s", "audio received, and sent on to the speech API")               \
-    X(EVENTS, "events", 6000, "B/s", "messages sent to the client")                                \
-    X(REQUESTS, "requests", 90, "1/min", "requests to the chat API")                               \
-    X(TOKENS, "tokens", 30000, "1/min", "tokens of them, questions and answers")                   \
+    X(EVENTS, "events", 1900, "B/s", "messages sent to the client")                                \
+    X(REQUESTS, "requests", 157, "1/min", "requests to the chat API")                              \
+    X(TOKENS, "tokens", 35000, "1/min", "tokens of them, questions and answers")                   \
     X(FINALS, "finals", 20, "1/min", "of the requests, those for finals")                          \
     X(STREAMS, "streams", 1, "", "streams of the speech API")                                      \
     X(DESCRIPTORS, "descriptors", 1, "", "sockets")
@@ -36,7 +36,7 @@
     X(STREAMS, "speech-streams", 300, "streams at once the speech API allows")                     \
     X(CHAT_STREAMS, "chat-streams", 400, "chat connections x streams of the server")               \
     X(HEADROOM, "headroom", 0.7, "share of a limit to live with")                                  \
-    X(IDLE, "idle-mb", 30, "memory of the server without sessions")                                \
+    X(IDLE, "idle-mb", 34, "memory of the server without sessions")                                \
     X(ANSWER, "answer-ms", 1000, "the chat API takes for an answer")                               \
     X(END, "end-s", 10, "a lesson's sessions all end within")                                      \
     X(DEADLINE, "final-deadline-ms", 10000, "the server's, for a final")

@@ -14,6 +14,7 @@
 #define SCRAPE_BYTES_MAX (4 << 20)
 #define SCRAPE_S         10
 #define LOOPS_MAX        64
+#define IDLE_MB          34 /* resident without sessions, when nobody says otherwise */
 
 /* Two scrapes and the time between them. */
 struct scrapes {
@@ -70,7 +71,7 @@ int capacity_source_scrapes(struct capacity_source *source, const char *before, 
     double sessions = level(&scrapes, "sotto_sessions");
     if (!(sessions > 0) || !(seconds > 0))
         return STATUS_NOT_FOUND;
-    double idle = (source->idle_mb > 0 ? source->idle_mb : 30) * 1e6;
+    double idle = (source->idle_mb > 0 ? source->idle_mb : IDLE_MB) * 1e6;
     double finals = rate(&scrapes, "sotto_pool_requests_total{class=\"final_translation\"}") +
                     rate(&scrapes, "sotto_pool_requests_total{class=\"final_grammar\"}");
     double tokens = rate(&scrapes, "sotto_pool_tokens_in_total") +

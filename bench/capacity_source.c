@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DELIVERY_MIN 99.9 /* percent: a run that lost more did not carry its sessions */
+/* A run that lost more, percent, or that added more, ms, did not carry its sessions: it is
+ * overloaded and its costs are too small. */
+#define DELIVERY_MIN   99.9
+#define SERVER_P99_MAX 20
 
 void capacity_source_init(struct capacity_source *source)
 {
@@ -34,11 +37,13 @@ static void measured(struct capacity_source *source, enum capacity_cost cost, do
 
 static bool carried(const json_t *run)
 {
+    const json_t *figures = json_object_get(run, "figures");
     return json_is_true(json_object_get(run, "chosen")) &&
            !json_is_string(json_object_get(run, "void")) &&
            !json_is_string(json_object_get(run, "error")) &&
            !json_is_string(json_object_get(run, "without")) &&
-           number(json_object_get(run, "figures"), "delivery") >= DELIVERY_MIN;
+           number(figures, "delivery") >= DELIVERY_MIN &&
+           !(number(figures, "server_p99") > SERVER_P99_MAX);
 }
 
 /* Whether `run` answers the question better than `best`. */
@@ -100,8 +105,9 @@ int capacity_source_file(struct capacity_source *source, const char *path,
         snprintf(error, CAPACITY_ERROR_BYTES, "%s: not a results.json of make bench", path);
         status = STATUS_INVALID;
     } else if (best == NULL) {
-        snprintf(error, CAPACITY_ERROR_BYTES, "%s: no run that is not void and delivered %g %%",
-                 path, DELIVERY_MIN);
+        snprintf(error, CAPACITY_ERROR_BYTES,
+                 "%s: no run that is not void, delivered %g %% and added at most %d ms", path,
+                 DELIVERY_MIN, SERVER_P99_MAX);
         status = STATUS_NOT_FOUND;
     } else {
         take_run(source, best, path);

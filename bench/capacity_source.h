@@ -24,9 +24,9 @@ struct capacity_source {
 void capacity_source_init(struct capacity_source *source);
 
 /*
- * The run of a results.json with all parts on, not void, everything delivered, that is nearest to
- * `sessions` (0: the largest) at that share of `speaking` (negative: the largest). Costs that it
- * lacks stay. STATUS_IO, STATUS_INVALID, STATUS_NOT_FOUND with a sentence in error.
+ * The run of a results.json with all parts on, not void, everything delivered within bounds,
+ * nearest to `sessions` (0: the largest) at that share of `speaking` (negative: the largest). Costs
+ * that it lacks stay. STATUS_IO, STATUS_INVALID, STATUS_NOT_FOUND with a sentence in error.
  */
 struct capacity_pick {
     double sessions, speaking;

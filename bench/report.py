@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 import figures
 
@@ -74,7 +75,9 @@ def header(paint):
 
 def shown(values, name, form):
     value = values.get(name)
-    return "–" if value is None else form % value
+    if value is None:
+        return "–"
+    return ("%.0f" if value >= 1000 else form) % value
 
 
 def cells(run):
@@ -289,13 +292,13 @@ def doc_section(results, pictures):
     void = sum(1 for run in results["runs"] if run["void"])
     steal = max((run["figures"].get("stolen") or 0 for run in results["runs"] if run["chosen"]), default=0)
     mitigated = [name for name, text in facts["mitigations"].items() if text.startswith("Mitigation")]
-    lines = [
+    lines = textwrap.wrap(
         "Commit %s, %s; %s, %d cores%s, %s MB; %s. Mitigations on for: %s. %s. Windows of %d s, %s; %d void runs; at most "
         "%.1f %% of a core stolen in the runs shown." % (
             facts["commit"], results["date"][:10], facts["cpu"] or "unknown CPU", facts["cores"],
             " of a virtual machine" if facts["virtual"] else "", facts["memory_mb"], facts["kernel"],
             ", ".join(mitigated) or "nothing", "Pinned" if results["pinned"] else "Not pinned: " + results["why_not_pinned"],
-            results["options"]["seconds"], "best of %d" % results["options"]["runs"], void, steal), ""]
+            results["options"]["seconds"], "best of %d" % results["options"]["runs"], void, steal), 120) + [""]
     for share in shares(results):
         lines += ["### %d %% of the sessions speaking" % round(share * 100), ""]
         lines += doc_table("sessions", [(str(n), values) for n, values in series(results, share)]) + [""]
@@ -305,7 +308,7 @@ def doc_section(results, pictures):
     if len(rows) > 1:
         lines += ["### With parts switched off, %d sessions" % sessions, ""] + doc_table("", rows) + [""]
     rest = [name for name in pictures if "latency-" not in name]
-    return "\n".join(lines + ["![%s](%s)" % (os.path.basename(name).split(".")[0], name) for name in rest])
+    return "\n".join(lines + ["![%s](%s)\n" % (os.path.basename(name).split(".")[0], name) for name in rest])
 
 
 def write_docs(root, path):

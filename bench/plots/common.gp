@@ -24,4 +24,4 @@ set datafile missing "NaN"
 # Sessions stand on a logarithmic axis that ends with the data (x_max); narrow panels have fewer numbers.
 sessions_axis = "set logscale x; set xlabel 'sessions at once'; set xrange [x_min/1.1:x_max*1.1]; "
 wide_axis = sessions_axis."set xtics (1,2,5,10,20,50,100,200,500,1000,2000,5000,10000)"
-narrow_axis = sessions_axis."set xtics (1,'' 2 1,5,'' 10 1,20,'' 50 1,100,'' 200 1,500,'' 1000 1,2000,'' 5000 1,10000)"
+narrow_axis = sessions_axis."set xtics (1,'' 2 1,'' 5 1,10,'' 20 1,'' 50 1,100,'' 200 1,'' 500 1,1000,'' 2000 1,'' 5000 1,10000)"

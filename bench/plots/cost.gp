@@ -16,6 +16,6 @@ plot for [i=1:words(files)] word(files, i) using 1:c_rss_mb with linespoints ls 
 set xlabel "sessions at once"
 set title "CPU a session, ms a second"
 plot for [i=1:words(files)] word(files, i) using 1:c_cpu_ms with linespoints ls i notitle
-set title "memory a session, KB, less the idle server's"
+set title "resident memory a session, KB"
 plot for [i=1:words(files)] word(files, i) using 1:c_rss_session_kb with linespoints ls i notitle
 unset multiplot

@@ -80,10 +80,10 @@ static void test_no_session_is_no_answer(void)
 
 /* -- results.json -- */
 
-#define RUN_OF(sessions, speaking, more, delivery, cpu)                                            \
+#define RUN_OF(sessions, speaking, more, delivery, p99, cpu)                                       \
     "{\"sessions\": " #sessions ", \"speaking\": " #speaking ", \"chosen\": true, " more           \
-    "\"result\": {\"probe\": {\"server\": {\"rss_idle_bytes\": 20000000}}},  \"figures\": "        \
-    "{\"delivery\": " #delivery ", \"cpu_ms\": " #cpu                                              \
+    "\"result\": {\"probe\": {\"server\": {\"rss_idle_bytes\": 20000000}}}, "                      \
+    "\"figures\": {\"delivery\": " #delivery ", \"server_p99\": " #p99 ", \"cpu_ms\": " #cpu       \
     ", \"loop_busy\": 50, \"tokens_minute\": null}}"
 
 static int read_results(const char *text, double sessions, double speaking,
@@ -100,12 +100,13 @@ static int read_results(const char *text, double sessions, double speaking,
     return status;
 }
 
-static const char results[] = "{\"runs\": [" RUN_OF(100, 1.0, "", 100.0, 0.5) "," /* */
-    RUN_OF(1000, 1.0, "", 100.0, 0.4) ","                                         /* */
-    RUN_OF(2000, 1.0, "", 90.0, 0.3) ","                          /* lost too much */
-    RUN_OF(3000, 1.0, "\"void\": \"stolen\", ", 100.0, 0.2) ","   /* */
-    RUN_OF(4000, 1.0, "\"without\": \"uring\", ", 100.0, 0.1) "," /* */
-    RUN_OF(5000, 0.6, "\"void\": null, \"without\": null, ", 100.0, 0.05) "]}";
+static const char results[] = "{\"runs\": [" RUN_OF(100, 1.0, "", 100.0, 5, 0.5) "," /* */
+    RUN_OF(1000, 1.0, "", 100.0, 20, 0.4) ","                                        /* */
+    RUN_OF(1500, 1.0, "", 100.0, 900, 0.3) ","                                       /* late */
+    RUN_OF(2000, 1.0, "", 90.0, 5, 0.3) ","                                          /* lost */
+    RUN_OF(3000, 1.0, "\"void\": \"stolen\", ", 100.0, 5, 0.2) ","                   /* */
+    RUN_OF(4000, 1.0, "\"without\": \"uring\", ", 100.0, 5, 0.1) ","                 /* */
+    RUN_OF(5000, 0.6, "\"void\": null, \"without\": null, ", 100.0, 5, 0.05) "]}";
 
 static void test_largest_run_that_carried_its_sessions_counts(void)
 {
