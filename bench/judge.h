@@ -62,6 +62,7 @@ struct judge_sum {
     uint64_t finals_failed; /* of the window, delivered as failed: not counted as got */
     uint64_t words_said, words_lost, words_repeated,
         words_wrong;           /* whole run, all final transcripts */
+    char first_lost[100];      /* the first word lost, or wrong in its place: where to look */
     uint64_t finals_reordered; /* segments out of order, or a second final of a kind */
     uint64_t translations_wrong, corrections_wrong; /* finals that are not what the script says */
     uint64_t committed_broken; /* committed words taken back within a segment */

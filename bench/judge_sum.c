@@ -5,6 +5,7 @@
 #include "bench/judge_words.h"
 #include "bench/script.h"
 #include <assert.h>
+#include <stdio.h>
 
 /* One session's script as far as it was said, what was got, and where each word of it arrived. */
 struct delivery {
@@ -83,6 +84,22 @@ static void delivery_deinit(struct delivery *delivery)
     mem_free(delivery->places);
 }
 
+static void note_lost(const struct judge_session *session, const struct delivery *delivery,
+                      struct judge_sum *out)
+{
+    size_t lost = 0, first = 0;
+    while (lost < delivery->said && delivery->places[lost] != JUDGE_WORD_NOWHERE)
+        lost++;
+    if (lost == delivery->said || out->first_lost[0] != '\0')
+        return;
+    uint32_t utterance = delivery->utterances[lost];
+    while (delivery->utterances[first] != utterance)
+        first++;
+    snprintf(out->first_lost, sizeof out->first_lost, "session %u, utterance %u, word %zu: %s",
+             session->number, session->said[utterance].number, lost - first + 1,
+             script_word_text(delivery->words[lost], session->judge->config.source));
+}
+
 static int align(const struct judge_session *session, struct delivery *delivery,
                  struct judge_sum *out)
 {
@@ -98,6 +115,7 @@ static int align(const struct judge_session *session, struct delivery *delivery,
     out->words_lost += words.lost;
     out->words_repeated += words.repeated;
     out->words_wrong += words.wrong;
+    note_lost(session, delivery, out);
     return STATUS_OK;
 }
 

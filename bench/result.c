@@ -100,6 +100,8 @@ static void print_judged(const struct style *style, const struct judge_sum *judg
     print_fault(style, "repeated", judge->words_repeated);
     print_fault(style, "wrong", judge->words_wrong);
     print_fault(style, "committed taken back", judge->committed_broken);
+    if (judge->first_lost[0] != '\0')
+        fprintf(style->out, "\n           lost or wrong first: %s", judge->first_lost);
     fprintf(style->out,
             "\nflicker    %.3f words taken back a word of a transcript, %.3f of a translation; "
             "fairness %.4f\n",

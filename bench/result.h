@@ -16,7 +16,7 @@
  *               hold: quantiles; a part that no message had is null
  *   delivery    utterances, owed, got, failed, ratio (null when nothing was owed), kinds {kind:
  *               {owed, got}}
- *   words       said, lost, repeated, wrong
+ *   words       said, lost, repeated, wrong, first_lost (which word, or null)
  *   finals      reordered, translations_wrong, corrections_wrong, committed_broken
  *   erasure     transcript, translation
  *   jain

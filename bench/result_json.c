@@ -162,10 +162,10 @@ static void put_judge(json_t *object, const struct judge_sum *judge)
     json_object_set_new(object, "latency", latency_json(judge));
     json_object_set_new(object, "delivery", delivery_json(judge));
     json_object_set_new(object, "words",
-                        json_pack("{s:o,s:o,s:o,s:o}", "said", count(judge->words_said), "lost",
+                        json_pack("{s:o,s:o,s:o,s:o,s:o}", "said", count(judge->words_said), "lost",
                                   count(judge->words_lost), "repeated",
-                                  count(judge->words_repeated), "wrong",
-                                  count(judge->words_wrong)));
+                                  count(judge->words_repeated), "wrong", count(judge->words_wrong),
+                                  "first_lost", text_or_null(judge->first_lost)));
     json_object_set_new(object, "finals",
                         json_pack("{s:o,s:o,s:o,s:o}", "reordered", count(judge->finals_reordered),
                                   "translations_wrong", count(judge->translations_wrong),

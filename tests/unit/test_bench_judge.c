@@ -304,6 +304,10 @@ static void a_word_missing_is_no_delivery(void)
     transcribe(answer);
     translate(answer, "es");
     end();
+    char expected[100];
+    snprintf(expected, sizeof expected, "session 3, utterance 1, word %u: %s", len,
+             script_word_text(script_utterance_word(SEED, number, 1, len - 1), "en"));
+    CHECK_STR(sum.first_lost, expected);
     CHECK_EQ(sum.words_lost, 1);
     CHECK_EQ(sum.finals_got, 0);
     /* Although the translation is that of its transcript. */
