@@ -13,10 +13,12 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #define SECOND_US     1000000
+#define TURN_GAP_US   250             /* from one wake-up to the next, at least */
 #define TURN_DUES     256             /* handled before the kernel is asked again */
 #define END_SPREAD_US (5 * SECOND_US) /* sessions end over so long, unless all at once */
 #define JOIN_US       SECOND_US       /* for sockets to close at the very end */
@@ -401,21 +403,38 @@ static void do_done(struct load *load, int64_t since_us)
     }
 }
 
+/*
+ * Sleeps until something is due or done, but not for less than TURN_GAP_US after the last wake-up:
+ * a context switch for each of ten thousand frames a second would cost more than the frames. What
+ * waits meanwhile is counted as late.
+ */
+static int sleep_until(struct load *load, int64_t until_us, int64_t now_us)
+{
+    struct load_ring *ring = &load->field.ring;
+    int64_t gap_us = load->woke_us + TURN_GAP_US - now_us;
+    if (gap_us > 0) {
+        int status = load_ring_wait(ring, LOAD_REAP_MAX, gap_us);
+        now_us = clock_mono_us();
+        if (status != STATUS_OK || load_ring_pending(ring) || now_us >= until_us)
+            return status;
+    }
+    return load_ring_wait(ring, 1, until_us > now_us ? until_us - now_us : 0);
+}
+
 static int turn(struct load *load)
 {
     struct load_field *field = &load->field;
     int64_t until_us = next_us(load), now_us = clock_mono_us();
     note_late(field, now_us);
-    bool pending = load_ring_pending(&field->ring);
-    int64_t wait_us = until_us > now_us ? until_us - now_us : 0;
-    int status = load_ring_wait(&field->ring, wait_us);
+    int status = sleep_until(load, until_us, now_us);
     if (status != STATUS_OK)
         return status;
-    int64_t before_us = load->woke_us;
-    field->now_us = load->woke_us = clock_mono_us();
-    if (wait_us > 0 && field->now_us >= until_us)
+    field->now_us = clock_mono_us();
+    bool slept = field->now_us - load->woke_us > TURN_GAP_US;
+    if (until_us > now_us && field->now_us >= until_us)
         note_lag(field, field->now_us - until_us);
-    do_done(load, pending ? before_us : load->woke_us);
+    do_done(load, slept ? field->now_us : load->woke_us);
+    load->woke_us = field->now_us;
     field->now_us = clock_mono_us();
     do_due(load);
     return STATUS_OK;

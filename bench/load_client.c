@@ -347,8 +347,9 @@ static int make_socket(const struct load_field *field, const struct load_client 
     int fd = socket(field->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int on = 1, small = LOAD_SLOW_RCVBUF;
+    int on = 1, send = LOAD_SNDBUF, small = LOAD_SLOW_RCVBUF;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
     if (client->role == LOAD_SLOW)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     return fd;

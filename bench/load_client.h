@@ -15,9 +15,10 @@
 #include "bench/load_ws.h"
 #include <netinet/in.h>
 
-#define LOAD_BACKLOG_MS   10000 /* of built audio that waits for one socket */
-#define LOAD_TURN_FRAMES  64    /* built before the kernel gets them */
-#define LOAD_SLOW_BYTES   1024  /* what a slow reader takes a second */
+#define LOAD_BACKLOG_MS   10000  /* of built audio that waits for one socket */
+#define LOAD_TURN_FRAMES  64     /* built before the kernel gets them */
+#define LOAD_SLOW_BYTES   1024   /* what a slow reader takes a second */
+#define LOAD_SNDBUF       131072 /* else loopback takes a minute of audio before it blocks */
 #define LOAD_SLOW_RCVBUF  4096
 #define LOAD_DUE_A_CLIENT 8 /* entries in the schedule at a time, stale ones included */
 

@@ -335,8 +335,11 @@ int load_options_parse(struct load_options *out, int argc, char **argv, char err
         table[OTHERS + i] =
             (struct option){numbers[i].name, required_argument, NULL, OPT_NUMBERS + (int)i};
     set_defaults(out);
-    optind = 0;
+    optind = opterr = 0;
     for (int id; (id = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
+        if (id == '?')
+            return fail(error, "%.60s: no such option, or its value is missing; try --help",
+                        argv[optind - 1]);
         int status = id == 'h' ? take_other(out, OPT_HELP, NULL, error)
                      : id >= OPT_NUMBERS
                          ? take_number(out, &numbers[id - OPT_NUMBERS], optarg, error)

@@ -166,12 +166,12 @@ bool load_ring_pending(const struct load_ring *ring)
                                                   (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
-int load_ring_wait(struct load_ring *ring, int64_t wait_us)
+int load_ring_wait(struct load_ring *ring, unsigned count, int64_t wait_us)
 {
     struct __kernel_timespec wait = {.tv_sec = wait_us / 1000000,
                                      .tv_nsec = wait_us % 1000000 * 1000};
     struct io_uring_cqe *cqe;
-    int res = io_uring_submit_and_wait_timeout(&ring->ring, &cqe, 1, &wait, NULL);
+    int res = io_uring_submit_and_wait_timeout(&ring->ring, &cqe, count, &wait, NULL);
     /* EBUSY and EAGAIN: the kernel wants its completions taken first. */
     if (res >= 0 || res == -ETIME || res == -EINTR || res == -EBUSY || res == -EAGAIN)
         return STATUS_OK;

@@ -52,9 +52,9 @@ void load_ring_cancel(struct load_ring *ring, uint32_t client, int fd);
 
 /* Completions have come that nobody has looked at. */
 bool load_ring_pending(const struct load_ring *ring);
-/* Gives the kernel what was asked and sleeps until something is done, at most `wait_us`. A signal
- * ends the sleep. STATUS_IO. */
-int load_ring_wait(struct load_ring *ring, int64_t wait_us);
+/* Gives the kernel what was asked and sleeps until `count` operations are done, at most `wait_us`.
+ * A signal ends the sleep. STATUS_IO. */
+int load_ring_wait(struct load_ring *ring, unsigned count, int64_t wait_us);
 /* Takes at most LOAD_REAP_MAX of what is done; returns how many. */
 unsigned load_ring_reap(struct load_ring *ring, struct load_done out[LOAD_REAP_MAX]);
 void load_ring_give_back(struct load_ring *ring, const struct load_done *done);
