@@ -314,6 +314,9 @@ def doc_section(results, pictures):
 def write_docs(root, path):
     """Fills the part of docs/benchmark.md between its markers, and copies the pictures there."""
     results = read(path)
+    if any(run["chosen"] and run["void"] for run in results["runs"]):
+        print("%s was made with --count-void: void runs do not go into documents" % path, file=sys.stderr)
+        return 1
     source = os.path.dirname(os.path.abspath(path))
     folder = os.path.join(root, "docs", "benchmark")
     os.makedirs(folder, exist_ok=True)

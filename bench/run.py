@@ -245,6 +245,8 @@ class Bench:
         self.args = args
         self.pins = Pins()
         self.specs = plan(args)
+        self.machine = report.machine(ROOT)
+        os.environ["SOTTO_COMMIT"] = self.machine["commit"]  # sotto-bench writes it into its result
         self.runs = []
         self.began = time.monotonic()
         self.paint = report.Paint(sys.stdout)
@@ -335,7 +337,7 @@ class Bench:
     def save(self, complete):
         report.write(self.args.out, {
             "format": "sotto-bench-1", "complete": complete, "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "seconds": round(time.monotonic() - self.began, 1), "machine": report.machine(ROOT),
+            "seconds": round(time.monotonic() - self.began, 1), "machine": self.machine,
             "pinned": self.pins.server is not None, "why_not_pinned": self.pins.why,
             "options": {key: value for key, value in vars(self.args).items()
                         if key not in ("plots", "write_docs", "bin", "out", "no_plots")},
