@@ -211,7 +211,9 @@ def plot_jobs(results, folder):
     """(template, output name, gnuplot variables) of everything there is data for."""
     jobs = []
     paths = {}
-    swept = {share: series(results, share) for share in shares(results)}
+    # A point at which no utterance ended has no latencies to draw.
+    swept = {share: [(n, f) for n, f in series(results, share) if f["server_p99"] is not None]
+             for share in shares(results)}
     numbers = [n for points in swept.values() for n, _ in points]
     ends = {"x_min": min(numbers, default=1), "x_max": max(numbers, default=1)}
     for share, points in swept.items():
