@@ -174,6 +174,8 @@ static void server_post(struct local_speech_server *server, struct news *news)
     atomic_fetch_add_explicit(&server->posting, 1, memory_order_relaxed);
     while (mailbox_send(server->news, &news->msg) != 0)
         sched_yield();
+    /* A loop's thread may owe the wake still; afterwards the server may be gone. */
+    mailbox_wake_deferred();
     atomic_fetch_sub_explicit(&server->posting, 1, memory_order_release);
 }
 

@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import threading
 import time
 import unittest
 
@@ -157,6 +158,22 @@ class Grpc(unittest.TestCase):
             each = self.rig.session(utterances=1)
             self.assertEqual((each.code, each.errors), (code, [error]))
         self.rig.faults()
+
+
+class Stop(unittest.TestCase):
+    def test_with_streams_open(self):
+        """SIGTERM in the middle of speech: the simulator ends cleanly, and the server after it."""
+        for wire in ("h2", "grpc"):
+            with self.subTest(wire=wire):
+                rig = sim_kit.Rig(sim=["--speech-server", wire], sotto=["--drain-ms", "1500"])
+                speaking = threading.Thread(target=rig.sessions, args=(4,))
+                speaking.start()
+                time.sleep(1.2)
+                self.assertEqual(rig.sim.stop(), 0, rig.sim.text())
+                report = json.loads(rig.sim.text(rig.sim.out).splitlines()[-1])
+                self.assertEqual(report["stats"]["speech"]["streams_open"], 4)
+                speaking.join()
+                self.assertEqual(rig.sotto.stop(), 0)
 
 
 class CommandLine(unittest.TestCase):
