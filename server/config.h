@@ -53,7 +53,7 @@ struct config {
     uint64_t translate_partial_gap_ms, translate_partial_words;
     uint64_t translate_final_deadline_ms, translate_partial_deadline_ms, translate_cache;
     const char *grammar_model;
-    uint64_t grammar_cache;
+    uint64_t grammar_partial_gap_ms, grammar_cache;
 
     const char *without;
     unsigned off; /* what `without` names, bits of enum config_off */

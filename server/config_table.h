@@ -78,7 +78,7 @@
       "name of the field that bounds an answer (older APIs: max_tokens)")                          \
     X("translate", "model", translate_model, TEXT, "gpt-4o-mini", 0, 0,                            \
       "model asked for translations")                                                              \
-    X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "700", 0, 60000,            \
+    X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "1500", 0, 60000,            \
       "least time between two partial requests of a session and language")                         \
     X("translate", "partial_words", translate_partial_words, NUMBER, "2", 1, 100,                  \
       "changed words that are worth a new partial request")                                        \
@@ -89,6 +89,8 @@
     X("translate", "cache", translate_cache, NUMBER, "4096", 1, 1000000,                           \
       "answers kept, all sessions")                                                                \
     X("grammar", "model", grammar_model, TEXT, "gpt-4o-mini", 0, 0, "model asked for corrections") \
+    X("grammar", "partial_gap_ms", grammar_partial_gap_ms, NUMBER, "3000", 0, 60000,               \
+      "least time between two partial requests of a session")                                      \
     X("grammar", "cache", grammar_cache, NUMBER, "4096", 1, 1000000, "answers kept, all sessions") \
     X("bench", "without", without, TEXT, "", 0, 0,                                                 \
       "for measuring only, parts to do without, comma separated: workers, prewarm, fair-share, "   \

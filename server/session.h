@@ -43,7 +43,8 @@ struct session_config {
     unsigned
         agreement; /* hypotheses that must agree before a word is committed, medium stability */
     uint32_t block_ms, idle_close_ms, ring_ms, stream_soft_ms, stream_hard_ms;
-    uint32_t partial_gap_ms, partial_words;
+    uint32_t translate_gap_ms, grammar_gap_ms; /* between partial requests of a lane */
+    uint32_t partial_words;
     bool eager; /* as in struct turns_config */
     uint32_t final_deadline_ms, partial_deadline_ms;
     uint32_t ack_ms; /* least time between two audio.ack */
