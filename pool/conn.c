@@ -303,6 +303,8 @@ void pool__conn_deinit(struct pool__conn *conn)
     if (conn->multi != NULL)
         curl_multi_cleanup(conn->multi);
     conn->multi = NULL;
+    /* A socket that libcurl forgot to report must not be waited for. */
+    pool__sockets_drop(conn);
     loop_timer_stop(&conn->clock);
 }
 

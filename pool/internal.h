@@ -65,6 +65,7 @@ struct pool__socket {
     struct loop_poll poll;
     struct pool__conn *conn;
     struct pool__socket *next;
+    uint64_t cookie; /* the kernel's name for it */
     bool started;
     bool ours; /* a connection's, made by our open callback; else the resolver's */
     bool idle; /* no transfer: watched for the peer's end */
@@ -162,6 +163,8 @@ struct pool__conn *pool__conn_choose(struct pool *pool, const struct pool__conn 
 int pool__socket_watch(CURL *easy, curl_socket_t fd, int what, void *ctx, void *assigned);
 curl_socket_t pool__socket_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address);
 int pool__socket_close(void *ctx, curl_socket_t fd);
+/* After its multi handle is gone: forgets what libcurl closed without a word. */
+void pool__sockets_drop(struct pool__conn *conn);
 /* True when the connection's socket has seen the peer's end. */
 bool pool__sockets_dead(const struct pool__conn *conn);
 void pool__conn_ready(struct pool__conn *conn, curl_socket_t fd, int events);

@@ -11,6 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Unlike the descriptor's number it is never given again; 0: not a socket. */
+static uint64_t cookie_of(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t len = sizeof cookie;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
 static struct pool__socket *socket_create(struct pool__conn *conn, int fd, bool ours)
 {
     struct pool__socket *socket = mem_calloc(1, sizeof *socket);
@@ -19,6 +27,7 @@ static struct pool__socket *socket_create(struct pool__conn *conn, int fd, bool 
     socket->conn = conn;
     socket->poll.fd = fd;
     socket->ours = ours;
+    socket->cookie = cookie_of(fd);
     socket->next = conn->sockets;
     conn->sockets = socket;
     conn->pool->sockets_open++;
@@ -91,7 +100,9 @@ int pool__socket_watch(CURL *easy, curl_socket_t fd, int what, void *ctx, void *
         if (socket == NULL)
             return 0;
         socket->idle = true;
-        if (!socket->ours)
+        /* libcurl 7.88 to 8.1 closes a socket that was still connecting without our callback, and
+         * only then says that it need not be watched. */
+        if (!socket->ours || cookie_of(fd) != socket->cookie)
             socket_drop(socket);
         else if (socket->started)
             socket_set(socket, LOOP_IN);
@@ -133,6 +144,12 @@ int pool__socket_close(void *ctx, curl_socket_t fd)
         }
     }
     return close(fd);
+}
+
+void pool__sockets_drop(struct pool__conn *conn)
+{
+    while (conn->sockets != NULL)
+        socket_drop(conn->sockets);
 }
 
 bool pool__sockets_dead(const struct pool__conn *conn)

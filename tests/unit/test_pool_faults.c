@@ -1,5 +1,8 @@
 /* The pool against an upstream that misbehaves: TLS and HTTP/2 on loopback, faults on demand. */
+#include "pool/internal.h"
 #include "tests/unit/pool_kit.h"
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 static void test_stall_is_tried_elsewhere(void)
 {
@@ -320,6 +323,69 @@ static void test_many_threads_and_faults(void)
     kit_server_stop();
 }
 
+/* A listener whose queue is full: whoever connects gets no answer, neither yes nor no. */
+struct silent {
+    int fds[4]; /* the listener, then what fills its queue */
+};
+
+static void silent_open(struct silent *silent)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    for (unsigned i = 0; i < 4; i++)
+        silent->fds[i] =
+            socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | (i > 0 ? SOCK_NONBLOCK : 0), 0);
+    CHECK_EQ(bind(silent->fds[0], (struct sockaddr *)&address, len), 0);
+    CHECK_EQ(listen(silent->fds[0], 0), 0);
+    CHECK_EQ(getsockname(silent->fds[0], (struct sockaddr *)&address, &len), 0);
+    for (unsigned i = 1; i < 4; i++)
+        (void)connect(silent->fds[i], (struct sockaddr *)&address, len);
+    snprintf(kit_url, sizeof kit_url, "https://127.0.0.1:%u/v1", ntohs(address.sin_port));
+}
+
+static void silent_close(struct silent *silent)
+{
+    for (unsigned i = 0; i < 4; i++)
+        close(silent->fds[i]);
+}
+
+static bool both_connect(void *ctx)
+{
+    return kit_pool->sockets_open == 2;
+}
+
+/* An upstream that dies makes the pool connect anew, and a stop may come in that moment. */
+static void test_close_while_connecting(void)
+{
+    struct silent silent;
+    silent_open(&silent);
+    kit_open(kit_defaults());
+    kit_send((struct kit_ask){.id = 1});
+    CHECK(kit_wait(both_connect, NULL, 1000));
+    kit_close();
+    kit_expect_failed(1, STATUS_CLOSED);
+    silent_close(&silent);
+}
+
+static bool both_gave_up_twice(void *ctx)
+{
+    return kit_pool->conns[0].failures >= 2 && kit_pool->conns[1].failures >= 2 &&
+           kit_pool->sockets_open == 0;
+}
+
+static void test_attempts_that_time_out_leave_no_socket(void)
+{
+    struct silent silent;
+    struct pool_config config;
+    silent_open(&silent);
+    config = kit_defaults();
+    config.connect_timeout_ms = 50;
+    kit_open(config);
+    CHECK(kit_wait(both_gave_up_twice, NULL, 3000));
+    kit_close();
+    silent_close(&silent);
+}
+
 static void run_all(void)
 {
     RUN(test_stall_is_tried_elsewhere);
@@ -336,6 +402,8 @@ static void run_all(void)
     RUN(test_bad_answers_are_the_readers);
     RUN(test_answer_without_a_byte_is_none);
     RUN(test_credentials);
+    RUN(test_close_while_connecting);
+    RUN(test_attempts_that_time_out_leave_no_socket);
     RUN(test_many_threads_and_faults);
 }
 
