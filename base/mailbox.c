@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include <assert.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -47,6 +48,13 @@ struct mailbox {
 
     char pad_parked[CACHE_LINE];
     _Atomic uint32_t parked; /* 1: the receiver sleeps or is about to; also the futex word */
+
+    /* A wake that is owed may come after the mailbox has ended: its memory stays until then, and
+     * `gone` and `waking` keep the wake's ctx from being used past mailbox_destroy(). Both
+     * sequentially consistent: either the waker sees `gone`, or the end waits for the waker. */
+    _Atomic uint32_t refs; /* the owner, and each thread that owes a wake; released on dropping */
+    _Atomic uint32_t waking;
+    _Atomic bool gone;
 };
 
 struct mailbox *mailbox_create(size_t capacity, mailbox_wake_fn *wake, void *ctx)
@@ -69,6 +77,7 @@ struct mailbox *mailbox_create(size_t capacity, mailbox_wake_fn *wake, void *ctx
     mailbox->lap = slots * 2;
     mailbox->wake = wake;
     mailbox->ctx = ctx;
+    atomic_init(&mailbox->refs, 1);
     return mailbox;
 }
 
@@ -79,25 +88,27 @@ static _Thread_local struct {
     struct mailbox *list[DEFERRED_MAX];
 } deferred;
 
-static void deferred_forget(const struct mailbox *mailbox)
+/* The slots go with the owner: who owes a wake looks at nothing else. */
+static void mailbox_unref(struct mailbox *mailbox)
 {
-    for (unsigned i = 0; i < deferred.len; i++)
-        if (deferred.list[i] == mailbox)
-            deferred.list[i--] = deferred.list[--deferred.len];
+    if (atomic_fetch_sub_explicit(&mailbox->refs, 1, memory_order_acq_rel) == 1)
+        mem_free(mailbox);
 }
 
 void mailbox_destroy(struct mailbox *mailbox)
 {
     if (mailbox == NULL)
         return;
-    deferred_forget(mailbox);
+    atomic_store(&mailbox->gone, true);
+    while (atomic_load(&mailbox->waking) > 0)
+        sched_yield();
     struct msg *msg;
     while ((msg = mailbox_recv(mailbox)) != NULL) {
         if (msg->free_fn != NULL)
             msg->free_fn(msg);
     }
     mem_free(mailbox->slots);
-    mem_free(mailbox);
+    mailbox_unref(mailbox);
 }
 
 static struct slot *slot_at(struct mailbox *mailbox, uint64_t position)
@@ -127,6 +138,8 @@ static bool defer(struct mailbox *mailbox)
             return true;
     if (!deferred.on || deferred.len == DEFERRED_MAX)
         return false;
+    /* Relaxed: the sender has the mailbox anyway. */
+    atomic_fetch_add_explicit(&mailbox->refs, 1, memory_order_relaxed);
     deferred.list[deferred.len++] = mailbox;
     return true;
 }
@@ -137,11 +150,20 @@ static void wake_if_parked(struct mailbox *mailbox)
         wake(mailbox);
 }
 
+static void wake_owed(struct mailbox *mailbox)
+{
+    atomic_fetch_add(&mailbox->waking, 1);
+    if (!atomic_load(&mailbox->gone))
+        wake(mailbox);
+    atomic_fetch_sub(&mailbox->waking, 1);
+    mailbox_unref(mailbox);
+}
+
 void mailbox_wake_deferred(void)
 {
     /* A wake may send: what it adds is behind. */
     while (deferred.len > 0)
-        wake(deferred.list[--deferred.len]);
+        wake_owed(deferred.list[--deferred.len]);
 }
 
 void mailbox_defer_wakes(bool on)

@@ -29,7 +29,7 @@ typedef void mailbox_wake_fn(void *ctx);
  * NULL: out of memory.
  */
 struct mailbox *mailbox_create(size_t capacity, mailbox_wake_fn *wake, void *ctx);
-/* Receiver's thread, after every sender has stopped. */
+/* Receiver's thread, after every sender has stopped; wakes they still owe are let go. */
 void mailbox_destroy(struct mailbox *mailbox);
 
 /* Any thread. Takes `msg` when 0; STATUS_FULL or STATUS_CLOSED: the sender keeps it. */

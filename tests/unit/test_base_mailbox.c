@@ -227,6 +227,41 @@ static void test_wait_wakes_deferred(void)
     mailbox_destroy(boxes[1]);
 }
 
+/* A receiver may end a mailbox as soon as the last send has returned, while the wake is still owed.
+ */
+struct ending {
+    struct mailbox *mailbox;
+    struct msg msg;
+    _Atomic bool sent;
+};
+
+static void *send_then_wake(void *ctx)
+{
+    struct ending *ending = ctx;
+    mailbox_defer_wakes(true);
+    mailbox_send(ending->mailbox, &ending->msg);
+    atomic_store(&ending->sent, true);
+    mailbox_defer_wakes(false);
+    return NULL;
+}
+
+static void test_destroyed_before_the_wake(void)
+{
+    for (int i = 0; i < EACH / 50; i++) {
+        int *wakes = mem_calloc(1, sizeof *wakes);
+        struct ending ending = {.mailbox = mailbox_create(2, count_wake, wakes)};
+        pthread_t thread;
+        CHECK(mailbox_park(ending.mailbox));
+        CHECK_EQ(thread_start(&thread, "sender", send_then_wake, &ending), 0);
+        while (!atomic_load(&ending.sent))
+            sched_yield();
+        mailbox_destroy(ending.mailbox);
+        CHECK(*wakes <= 1);
+        mem_free(wakes); /* nobody looks at it from here on */
+        pthread_join(thread, NULL);
+    }
+}
+
 static void test_wait_times_out(void)
 {
     struct mailbox *mailbox = mailbox_create(2, NULL, NULL);
@@ -388,6 +423,7 @@ int main(void)
     RUN(test_wakes_only_a_parked_receiver_and_once);
     RUN(test_deferred_wakes);
     RUN(test_wait_wakes_deferred);
+    RUN(test_destroyed_before_the_wake);
     RUN(test_wait_times_out);
     RUN(test_many_senders_keep_order);
     RUN(test_close_races_with_senders);
