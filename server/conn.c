@@ -535,7 +535,7 @@ void conn_on_body(struct conn *conn, struct conn_body *body)
     if (conn->out.bytes > OUT_BYTES_MAX)
         conn_kill_slow(conn);
     else
-        ws_want_write(conn);
+        ws_send(conn);
 }
 
 void conn_on_stt(struct conn *conn, struct stt_event *event)

@@ -51,6 +51,7 @@ struct conn {
     struct conn_parsed *parsed_head, **parsed_tail; /* waiting for the audio before them */
     unsigned bad_in_row;
     bool rx_paused;
+    bool peer_closed; /* its Close has come: the library's answer is all that follows */
 
     struct out_queue out;
     unsigned encoding;       /* events at the workers */
@@ -94,6 +95,9 @@ void conn_goaway(struct conn *conn, uint32_t within_ms);
 
 /* ws.c: what a connection asks of its socket. */
 void ws_want_write(struct conn *conn);
+/* Writes what waits as far as the socket takes it, the rest by ws_want_write(). Not within a
+ * callback of the library; the connection stays, whatever happens. */
+void ws_send(struct conn *conn);
 void ws_pause_rx(struct conn *conn, bool pause);
 /* Reading has stopped by our will: the peer's silence is no sign of its death. */
 void ws_alive(struct conn *conn);

@@ -35,6 +35,27 @@ void ws_want_write(struct conn *conn)
     loop_uv_kick(conn->front->uv);
 }
 
+/*
+ * The library's own way, a WRITEABLE callback for each message, costs two epoll_ctl and another
+ * turn of its loop. It lets its thread write at any time when lws_send_pipe_choked() says no: then
+ * nothing of an earlier message is left with it and the kernel has room.
+ */
+void ws_send(struct conn *conn)
+{
+    char *data;
+    size_t len;
+    bool dead = false;
+    while (!dead && conn->state != CONN_CLOSED && !conn->peer_closed &&
+           !lws_send_pipe_choked(conn->wsi) && conn_next(conn, &data, &len)) {
+        dead = lws_write(conn->wsi, (unsigned char *)data, len, LWS_WRITE_TEXT) < 0;
+        conn_sent(conn);
+    }
+    if (dead)
+        ws_kill(conn);
+    else if (conn_has_output(conn))
+        ws_want_write(conn);
+}
+
 void ws_pause_rx(struct conn *conn, bool pause)
 {
     lws_rx_flow_control(conn->wsi, pause ? 0 : 1);
@@ -133,8 +154,10 @@ static void send_rest(struct lws *wsi, struct conn *conn)
  * here. */
 static int on_peer_close(struct lws *wsi, struct ws_user *user, const uint8_t *payload, size_t len)
 {
-    if (user->conn != NULL)
+    if (user->conn != NULL) {
         send_rest(wsi, user->conn);
+        user->conn->peer_closed = true;
+    }
     if (len == 0)
         return 0;
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
