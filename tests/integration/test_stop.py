@@ -117,6 +117,22 @@ class Stop(unittest.TestCase):
         self.assertEqual((events[-1]["type"], code), ("session.ended", 1001))
         self.assertGreaterEqual(len(kit.finals(events, "transcript")), 2)
 
+    def test_chat_upstream_that_does_not_take_connections(self):
+        """The stop comes in the middle of attempts to connect."""
+        upstreams = self.upstream()
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(0)
+            address = silent.getsockname()
+            fillers = [socket.socket() for _ in range(3)]  # the queue holds one
+            for filler in fillers:
+                self.addCleanup(filler.close)
+                filler.setblocking(False)
+                filler.connect_ex(address)
+            sotto = kit.Sotto(upstreams.speech_port, address[1], upstreams.ca)
+            time.sleep(0.2)
+            self.assertLess(self.end(sotto), 2 * kit.SLOW)
+
     def test_session_that_is_ending_already(self):
         """drain_ms is longer than the server has: session.ended still comes, with the client's own reason."""
         upstreams = self.upstream()
