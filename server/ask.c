@@ -35,6 +35,7 @@ struct ask {
     uint64_t session, key, id;
     uint32_t lane, ask;
     bool grammar, final;
+    bool stream; /* the answer comes in pieces; decided by the worker */
     char *source, *target, *text;
     int64_t deadline_us;
     struct lat lat;
@@ -116,7 +117,7 @@ static struct translate_prompt translate_prompt_of(const struct ask *ask)
                                      .source = ask->source,
                                      .target = ask->target,
                                      .text = ask->text,
-                                     .stream = ask->final,
+                                     .stream = ask->stream,
                                      .max_tokens_field = config->chat_max_tokens_field};
 }
 
@@ -195,7 +196,7 @@ static int submit(struct ask *ask, struct buf *body)
     request->cost_tokens = ask->cost;
     request->deadline_us = ask->deadline_us;
     request->retries = ask->final ? FINAL_RETRIES : 0;
-    request->stream = !ask->grammar && ask->final;
+    request->stream = ask->stream;
     request->ctx = ask;
     lat_mark(&ask->lat, LAT_SERVER, clock_mono_us());
     request->lat = ask->lat;
@@ -214,7 +215,9 @@ static void run_build(struct job *job)
     }
     struct buf body;
     buf_init(&body, REQUEST_BYTES_MAX);
-    ask->reader = chat_reader_create(!ask->grammar && ask->final);
+    ask->stream = !ask->grammar && ask->final &&
+                  translate_is_streamed(ask->text, ask->server->config->translate_stream_words);
+    ask->reader = chat_reader_create(ask->stream);
     int status = ask->reader != NULL ? write_body(ask, &body) : STATUS_NOMEM;
     if (status == STATUS_OK)
         status = submit(ask, &body);
@@ -330,7 +333,7 @@ static void run_reply(struct job *job)
     case POOL_DATA:
         /* An error sticks in the reader and is judged at the end. */
         (void)chat_reader_feed(ask->reader, reply->data, reply->len);
-        if (!ask->grammar && ask->final)
+        if (ask->stream)
             post_piece(ask);
         break;
     case POOL_RESTART:

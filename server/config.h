@@ -50,7 +50,7 @@ struct config {
     const char *chat_max_tokens_field;
 
     const char *translate_model;
-    uint64_t translate_partial_gap_ms, translate_partial_words;
+    uint64_t translate_partial_gap_ms, translate_partial_words, translate_stream_words;
     uint64_t translate_final_deadline_ms, translate_partial_deadline_ms, translate_cache;
     const char *grammar_model;
     uint64_t grammar_partial_gap_ms, grammar_cache;

@@ -82,6 +82,8 @@
       "least time between two partial requests of a session and language")                         \
     X("translate", "partial_words", translate_partial_words, NUMBER, "2", 1, 100,                  \
       "changed words that are worth a new partial request")                                        \
+    X("translate", "stream_words", translate_stream_words, NUMBER, "25", 0, 1000,                  \
+      "finals of so many words are streamed, shorter ones asked for whole; 0: all whole")          \
     X("translate", "final_deadline_ms", translate_final_deadline_ms, NUMBER, "10000", 100, 60000,  \
       "a final translation or correction later than this is delivered as failed")                  \
     X("translate", "partial_deadline_ms", translate_partial_deadline_ms, NUMBER, "4000", 100,      \

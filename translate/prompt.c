@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/status.h"
 #include "pool/chat.h"
+#include "translate/internal.h"
 #include "translate/limits.h"
 #include "translate/translate.h"
 #include <assert.h>
@@ -34,6 +35,11 @@ static uint32_t answer_tokens(uint32_t source_tokens)
         return UINT32_MAX;
     uint32_t tokens = source_tokens * TRANSLATE_TOKENS_FACTOR;
     return tokens > TRANSLATE_TOKENS_MIN ? tokens : TRANSLATE_TOKENS_MIN;
+}
+
+bool translate_is_streamed(const char *text, uint64_t stream_words)
+{
+    return stream_words > 0 && translate__word_count(text) >= stream_words;
 }
 
 int translate_request_write(const struct translate_prompt *prompt, struct buf *body, uint32_t *cost)

@@ -106,6 +106,9 @@ struct translate_prompt {
  * "[sotto:translate v1 source=en-US target=es]". `cost` gets the estimate in tokens. */
 int translate_request_write(const struct translate_prompt *prompt, struct buf *body,
                             uint32_t *cost);
+/* True for a final of at least `stream_words` words (0: none): a shorter one's answer is whole
+ * about as soon as a stream would show something worth reading, at a fraction of the cost. */
+bool translate_is_streamed(const char *text, uint64_t stream_words);
 /* Judges a whole answer: 0, or STATUS_FILTERED for an empty one, an echo of the source in another
  * language, or an answer instead of a translation. `out` gets the trimmed text (gives, mem_free).
  */

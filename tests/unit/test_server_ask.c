@@ -82,12 +82,17 @@ static void end(void)
     grammar_cache_destroy(server.grammar_cache);
 }
 
-static void ask(void)
+static void ask_text(const char *text, bool final)
 {
     struct ask_from from = {.server = &server, .session = 7, .key = 7, .serial = 1};
     struct translate_ask question = {
-        .ask = 3, .source = "en-US", .target = "es", .text = "good morning", .segment = 1};
+        .ask = 3, .source = "en-US", .target = "es", .text = text, .segment = 1, .final = final};
     CHECK_EQ(ask_translate(&outbox, &from, 5, &question), STATUS_OK);
+}
+
+static void ask(void)
+{
+    ask_text("good morning", false);
 }
 
 static void wait_submitted(void)
@@ -172,6 +177,45 @@ static void test_answer(void)
     CHECK_EQ(answers_len, 1);
 }
 
+/* A final of `stream_words` words comes in pieces, and each is passed on. */
+static void test_long_final_is_streamed(void)
+{
+    begin();
+    config.translate_stream_words = 2;
+    ask_text("good morning", true);
+    wait_submitted();
+    CHECK(submitted->stream);
+    ask_on_reply(&outbox, reply_make(POOL_DATA, "data: {\"choices\":[{\"delta\":{\"content\":"
+                                                "\"buenos\"}}]}\n\n"));
+    wait_answers(1);
+    CHECK(!answers[0]->answer.done);
+    CHECK_STR(answers[0]->answer.text, "buenos");
+    ask_on_reply(&outbox, reply_make(POOL_DATA, "data: {\"choices\":[{\"delta\":{\"content\":"
+                                                "\" dias\"},\"finish_reason\":\"stop\"}]}\n\n"
+                                                "data: [DONE]\n\n"));
+    ask_on_reply(&outbox, reply_make(POOL_DONE, NULL));
+    wait_answers(3);
+    CHECK(answers[2]->answer.done);
+    CHECK_EQ(answers[2]->answer.status, STATUS_OK);
+    CHECK_STR(answers[2]->answer.text, "buenos dias");
+    end();
+}
+
+static void test_short_final_is_whole(void)
+{
+    begin();
+    config.translate_stream_words = 3;
+    ask_text("good morning", true);
+    wait_submitted();
+    CHECK(!submitted->stream);
+    ask_on_reply(&outbox, reply_make(POOL_DATA, good));
+    ask_on_reply(&outbox, reply_make(POOL_DONE, NULL));
+    wait_answers(1);
+    CHECK(answers[0]->answer.done);
+    CHECK_STR(answers[0]->answer.text, "buenos dias");
+    end();
+}
+
 /* The last reply is lost while an earlier one waits at the worker, which then reads the ask. */
 static void test_last_reply_lost_while_another_waits(void)
 {
@@ -234,6 +278,8 @@ static void test_pool_full_is_out_of_budget(void)
 int main(void)
 {
     RUN(test_answer);
+    RUN(test_long_final_is_streamed);
+    RUN(test_short_final_is_whole);
     RUN(test_last_reply_lost_while_another_waits);
     RUN(test_lost_piece_is_no_answer);
     RUN(test_pool_gone);

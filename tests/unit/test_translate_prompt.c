@@ -58,6 +58,15 @@ static void test_stream_and_field_name(void)
     json_decref(body);
 }
 
+static void test_only_long_finals_are_streamed(void)
+{
+    CHECK(translate_is_streamed("one, two - three", 3));
+    CHECK(!translate_is_streamed("one, two - three", 4));
+    CHECK(translate_is_streamed("\xE4\xBD\xA0\xE5\xA5\xBD", 2)); /* no spaces: by the letter */
+    CHECK(!translate_is_streamed("one two three", 0));
+    CHECK(!translate_is_streamed("", 1));
+}
+
 static void test_allowance_grows_with_the_text(void)
 {
     static char text[1200];
@@ -129,6 +138,7 @@ int main(void)
 {
     RUN(test_request);
     RUN(test_stream_and_field_name);
+    RUN(test_only_long_finals_are_streamed);
     RUN(test_allowance_grows_with_the_text);
     RUN(test_prefix_is_stable);
     RUN(test_what_is_no_tag_is_refused);
