@@ -9,6 +9,28 @@
 /* `need` of a check that has failed: it fails for good. */
 #define BROKEN UINT32_MAX
 
+#define W UTF8_WORD
+#define S UTF8_SPACE
+#define P UTF8_PUNCTUATION
+#define B (UTF8_WORD | UTF8_PUNCTUATION)
+/* clang-format off */
+const uint8_t utf8__ascii[0x80] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, S, S, S, S, S, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+ /*    !  "  #  $  %  &  '  (  )  *  +  ,  -  .  / */
+    S, P, P, P, 0, P, P, B, P, P, P, 0, P, B, P, P,
+    W, W, W, W, W, W, W, W, W, W, P, P, 0, 0, 0, P,
+    P, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W,
+    W, W, W, W, W, W, W, W, W, W, W, P, P, P, 0, P,
+    0, W, W, W, W, W, W, W, W, W, W, W, W, W, W, W,
+    W, W, W, W, W, W, W, W, W, W, W, P, 0, P, 0, 0,
+};
+/* clang-format on */
+#undef W
+#undef S
+#undef P
+#undef B
+
 static bool is_continuation(unsigned char byte)
 {
     return (byte & 0xC0) == 0x80;
@@ -105,7 +127,7 @@ size_t utf8_offset(const char *text, size_t len, size_t index)
 }
 
 /* Also safe on invalid text: a longest piece that began well counts as one U+FFFD. */
-size_t utf8_decode(const char *text, size_t len, uint32_t *code)
+size_t utf8__decode(const char *text, size_t len, uint32_t *code)
 {
     struct utf8_check check = {0};
     const unsigned char *bytes = (const unsigned char *)text;
@@ -152,7 +174,7 @@ size_t utf8_encode(uint32_t code, char out[4])
     return 4;
 }
 
-bool utf8_is_punctuation(uint32_t code)
+bool utf8__is_punctuation(uint32_t code)
 {
     switch (utf8proc_category((utf8proc_int32_t)code)) {
     case UTF8PROC_CATEGORY_PC:
@@ -267,7 +289,7 @@ char *utf8_fold_word(const char *text, size_t len)
     return out;
 }
 
-bool utf8_is_word(uint32_t code)
+bool utf8__is_word(uint32_t code)
 {
     if (code == '\'' || code == 0x2019 || code == '-' || code == 0x2010 || code == 0x2011)
         return true;
@@ -287,7 +309,7 @@ bool utf8_is_word(uint32_t code)
     }
 }
 
-bool utf8_is_space(uint32_t code)
+bool utf8__is_space(uint32_t code)
 {
     if ((code >= '\t' && code <= '\r') || code == 0x85)
         return true;

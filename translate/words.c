@@ -45,18 +45,11 @@ static bool is_mark(uint32_t code)
     return in_ranges(marks, sizeof marks / sizeof marks[0], code);
 }
 
-/* Punctuation of ASCII by Unicode's categories: what else is printable is a letter, a digit or a
- * symbol. */
-static bool is_ascii_punctuation(uint32_t code)
-{
-    return code < 0x80 && code != 0 && strchr("!\"#%&'()*,-./:;?@[\\]_{}", (int)code) != NULL;
-}
-
 /* What is left of a word when punctuation is removed: letters, digits, marks, and symbols such as
  * the euro's. */
 static bool counts(uint32_t code)
 {
-    return code < 0x80 ? !is_ascii_punctuation(code) : !utf8_is_punctuation(code);
+    return !utf8_is_punctuation(code);
 }
 
 /* One run that starts at `at`: up to a space, or one letter of an unspaced script with its marks.
@@ -157,7 +150,7 @@ static int fold_hash(const char *word, size_t len, uint64_t *out)
         unsigned char c = (unsigned char)word[i];
         if (c >= 'A' && c <= 'Z')
             c += 'a' - 'A';
-        if (!is_ascii_punctuation(c))
+        if (!utf8_is_punctuation(c))
             hash = (hash ^ c) * FNV_PRIME;
     }
     if (i < len) {

@@ -256,6 +256,20 @@ static void test_no_memory(void)
     CHECK(count_allocations(utf8_fold_word, "E\xcc\x81") >= 3);
 }
 
+/* The table for ASCII and Unicode's own say the same. */
+static void test_ascii_classes(void)
+{
+    for (uint32_t code = 0; code < 0x80; code++) {
+        CHECK_EQ(utf8_is_word(code), utf8__is_word(code));
+        CHECK_EQ(utf8_is_space(code), utf8__is_space(code));
+        CHECK_EQ(utf8_is_punctuation(code), utf8__is_punctuation(code));
+        char text = (char)code;
+        uint32_t fast = 0, slow = 1;
+        CHECK_EQ(utf8_decode(&text, 1, &fast), utf8__decode(&text, 1, &slow));
+        CHECK_EQ(fast, slow);
+    }
+}
+
 int main(void)
 {
     RUN(test_validity);
@@ -269,5 +283,6 @@ int main(void)
     RUN(test_fold_word);
     RUN(test_classes);
     RUN(test_no_memory);
+    RUN(test_ascii_classes);
     return check_done();
 }
