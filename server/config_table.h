@@ -91,7 +91,7 @@
     X("translate", "cache", translate_cache, NUMBER, "4096", 1, 1000000,                           \
       "answers kept, all sessions")                                                                \
     X("grammar", "model", grammar_model, TEXT, "gpt-4o-mini", 0, 0, "model asked for corrections") \
-    X("grammar", "partial_gap_ms", grammar_partial_gap_ms, NUMBER, "3000", 0, 60000,               \
+    X("grammar", "partial_gap_ms", grammar_partial_gap_ms, NUMBER, "5000", 0, 60000,               \
       "least time between two partial requests of a session")                                      \
     X("grammar", "cache", grammar_cache, NUMBER, "4096", 1, 1000000, "answers kept, all sessions") \
     X("bench", "without", without, TEXT, "", 0, 0,                                                 \
