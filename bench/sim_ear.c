@@ -16,6 +16,7 @@
 #define STABILITY_STABLE  0.9f
 #define STABILITY_UNSURE  0.1f
 #define FINAL_CONFIDENCE  0.9f
+#define NOTHING_MISHEARD  UINT16_MAX
 #define LANGUAGE_FALLBACK "en"
 
 /* A word that was heard, in samples of the stream. */
@@ -42,6 +43,7 @@ struct segment {
     uint64_t word_start; /* of the word under way */
     uint64_t start, end; /* of the first and the last block of speech */
     uint64_t partial_at; /* the next interim result is due when so much was heard */
+    uint16_t misheard;   /* the wrong word that stood last in the newest wrong interim */
     unsigned len;
     struct heard_word words[SCRIPT_WORDS_MAX];
 };
@@ -120,7 +122,7 @@ static int64_t samples_to_us(const struct sim_ear *ear, uint64_t samples)
 static void segment_answer(struct sim_ear *ear, bool final, int64_t now_us)
 {
     const struct segment *segment = &ear->segment;
-    if (segment->len == 0 || (!final && ear->waiting >= SIM_EAR_QUEUE_MAX))
+    if (segment->len == 0)
         return;
     size_t bytes = segment->len * sizeof segment->words[0];
     struct waiting *waiting = mem_alloc(sizeof *waiting + bytes);
@@ -137,19 +139,32 @@ static void segment_answer(struct sim_ear *ear, bool final, int64_t now_us)
     ear->waiting++;
 }
 
+/*
+ * Another word than the right one, and than the one before: an error that is said twice running is
+ * one that a server may commit, and then its final cannot be what was said. Chance would do that
+ * once in some thousand utterances, and a run would count it as the server's loss.
+ */
+static uint16_t mishear(struct sim_ear *ear, uint16_t right)
+{
+    unsigned words = script_lexicon_len();
+    unsigned other = (unsigned)rng_below(&ear->error_rng, words - 1);
+    uint16_t wrong = (uint16_t)((right + 1 + other) % words);
+    if (wrong == ear->segment.misheard)
+        wrong = (uint16_t)((right + 1 + (other + 1) % (words - 1)) % words);
+    ear->segment.misheard = wrong;
+    return wrong;
+}
+
 /* An interim result; its last word is now and then another one. */
 static void segment_partial(struct sim_ear *ear, int64_t now_us)
 {
     struct segment *segment = &ear->segment;
-    if (segment->len == 0)
+    if (segment->len == 0 || ear->waiting >= SIM_EAR_QUEUE_MAX)
         return;
     struct heard_word *tail = &segment->words[segment->len - 1];
     uint16_t right = tail->word;
-    if (rng_unit(&ear->error_rng) < ear->config.tail_error) {
-        unsigned words = script_lexicon_len();
-        unsigned other = 1 + (unsigned)rng_below(&ear->error_rng, words - 1);
-        tail->word = (uint16_t)((right + other) % words);
-    }
+    if (rng_unit(&ear->error_rng) < ear->config.tail_error)
+        tail->word = mishear(ear, right);
     segment_answer(ear, false, now_us);
     tail->word = right;
 }
@@ -170,6 +185,7 @@ static void segment_open(struct sim_ear *ear, const struct audio_block *block, u
     segment->counted = false;
     segment->word_start = segment->start = start;
     segment->partial_at = start + ms_to_samples(ear, ear->config.partial_ms);
+    segment->misheard = NOTHING_MISHEARD;
     segment->len = 0;
 }
 

@@ -26,7 +26,8 @@ struct sim_ear_config {
     uint32_t endpoint_ms;      /* silence that ends an utterance */
     uint32_t utterance_max_ms; /* speech without a pause is cut into finals of this; 0: never */
     uint32_t late_final_ms;    /* added to the latency of the final after half-close */
-    double tail_error;         /* share of interim results whose last word is a wrong one */
+    double tail_error;         /* share of interim results whose last word is a wrong one, never
+                                  the same wrong one twice running in a segment */
     bool lose_last_final;      /* nothing is said after half-close */
     const struct sim_latency *latency; /* audio heard → result; borrowed */
     struct sim_audit *audit;           /* borrowed; NULL: none */
