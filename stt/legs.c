@@ -125,8 +125,9 @@ static enum failure failure_of(const struct stt_stream *stream, const struct stt
         /* A token that worked has expired: a new call reads it again, once. */
         return stream->ever_answered && stream->denied == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
     case CODE_CANCELLED:
-        /* Where credentials or location are wrong, some calls are just cancelled. */
-        return stream->denied == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
+        /* Where credentials or location are wrong, some calls are just cancelled; an answer has
+         * shown that they are right. */
+        return stream->ever_answered || stream->denied == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
     default: return FAILURE_TRANSIENT;
     }
 }
@@ -157,7 +158,8 @@ void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_stat
                    const char *details, int64_t now_us)
 {
     enum failure failure = failure_of(stream, leg, grpc_status, now_us);
-    stream->denied += grpc_status == CODE_CANCELLED || grpc_status == CODE_UNAUTHENTICATED;
+    stream->denied += grpc_status == CODE_UNAUTHENTICATED ||
+                      (grpc_status == CODE_CANCELLED && !stream->ever_answered);
     leg_rewind(stream, leg);
     if (failure == FAILURE_REFUSED) {
         stream_refuse(stream, grpc_status, details, now_us);

@@ -129,6 +129,17 @@ class Limits(unittest.TestCase):
         self.assertEqual(rig.stop()["stats"]["speech"]["streams_peak"], 2)
 
 
+class Cancelled(unittest.TestCase):
+    def test_calls_reset_before_they_answer(self):
+        """Results come so late that calls are cancelled before any: a session that was answered once goes on."""
+        rig = sim_kit.Rig(sim=["--speech-latency", 1500, "--speech-faults", "cut:3@first:1"],
+                          sotto=["--drain-ms", "10000"])
+        heard = rig.session(pause=lambda: rig.faults(speech="rst:cancel@first:4"))
+        self.assertEqual((heard.code, heard.errors, heard.words), (1000, [], heard.said))
+        self.assertEqual(rig.stats()["speech"]["faults"]["rst"], 4)
+        rig.stop()
+
+
 class Grpc(unittest.TestCase):
     """gRPC core on both ends."""
 

@@ -155,7 +155,8 @@ static void test_denied_once_is_retried_twice_is_not(void)
     for (size_t i = 0; i < 2; i++) {
         struct kit *kit = begin();
         kit_speak(kit, 1000);
-        kit_interim(kit, 1, "hello", 900);
+        if (statuses[i] == 16) /* before any answer it is refused at once */
+            kit_interim(kit, 1, "hello", 900);
         kit_closed(kit, 1, statuses[i]);
         CHECK_EQ(kit->health[0], STT_HEALTH_DEGRADED);
         kit_wait(kit, 200);
@@ -164,6 +165,32 @@ static void test_denied_once_is_retried_twice_is_not(void)
         CHECK_EQ(kit->health[1], STT_HEALTH_REFUSED);
         kit_destroy(kit);
     }
+}
+
+/* An answer has shown that credentials and location are right: then it is a lost call like others,
+ * and none that speaks against a token which expires later. */
+static void test_cancelled_after_an_answer_is_retried(void)
+{
+    struct kit *kit = begin();
+    kit_speak(kit, 1000);
+    kit_interim(kit, 1, "hello", 900);
+    for (uint32_t call = 1; call <= 4; call++) {
+        kit_closed(kit, call, 1);
+        kit_wait(kit, 3000);
+        CHECK_EQ(kit->calls_len, call + 2);
+    }
+    CHECK_EQ(kit->health_len, 1);
+    CHECK_EQ(kit->health[0], STT_HEALTH_DEGRADED);
+    CHECK_EQ(kit->calls[5].base, 0);
+    kit_closed(kit, 5, 16);
+    kit_wait(kit, 3000);
+    CHECK_EQ(kit->calls_len, 7);
+    kit_sent(kit, 6);
+    kit_final(kit, 6, "hello there", 1000);
+    CHECK_EQ(kit->settled, 1000 * MS);
+    CHECK_EQ(kit_finals(kit), 1);
+    CHECK_EQ(kit->health[kit->health_len - 1], STT_HEALTH_OK);
+    kit_destroy(kit);
 }
 
 static void test_error_inside_a_response(void)
@@ -403,6 +430,7 @@ int main(void)
     RUN(test_quota_waits_longer);
     RUN(test_refused_is_not_retried);
     RUN(test_denied_once_is_retried_twice_is_not);
+    RUN(test_cancelled_after_an_answer_is_retried);
     RUN(test_error_inside_a_response);
     RUN(test_an_end_without_any_progress_is_a_failure);
     RUN(test_timeout_without_audio_reopens_lazily);
