@@ -2,217 +2,312 @@
 
 #include "base/buf.h"
 #include "base/lat.h"
-#include "base/status.h"
+#include "base/utf8.h"
 #include "server/event.h"
 #include <assert.h>
-#include <jansson.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 
-/* Jansson refuses text that is not UTF-8; what reaches us is NFC already, so "" only hides a bug
- * from the client. */
-static json_t *text_json(const char *text)
+/* --- JSON, without building it first: half of what a worker does is this --- */
+
+#define INT_CHARS_MAX 20
+#define KEY_CHARS_MAX 32
+
+static char *print_unsigned(char *at, uint64_t value)
 {
-    json_t *value = text != NULL ? json_string(text) : NULL;
-    return value != NULL ? value : json_string("");
+    char digits[INT_CHARS_MAX];
+    size_t len = 0;
+    do
+        digits[len++] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    while (len > 0)
+        *at++ = digits[--len];
+    return at;
 }
 
-static void set_int(json_t *object, const char *key, int64_t value)
+static char *print_int(char *at, int64_t value)
 {
-    json_object_set_new(object, key, json_integer((json_int_t)value));
+    if (value < 0)
+        *at++ = '-';
+    return print_unsigned(at, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
-static void set_text(json_t *object, const char *key, const char *text)
+static void put_escape(struct buf *out, unsigned char c)
 {
-    json_object_set_new(object, key, text_json(text));
+    static const char hex[] = "0123456789ABCDEF", named[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+    for (size_t i = 0; i < sizeof named - 1; i += 2) {
+        if (named[i] != (char)c)
+            continue;
+        text[1] = named[i + 1];
+        buf_append(out, text, 2);
+        return;
+    }
+    buf_append(out, text, sizeof text);
 }
 
-static void set_bool(json_t *object, const char *key, bool value)
+/* What reaches us is NFC already: text that is not UTF-8 is our bug, and "" only hides it from the
+ * client. */
+static void put_text(struct buf *out, const char *text)
 {
-    json_object_set_new(object, key, json_boolean(value));
+    text = text != NULL ? text : "";
+    size_t len = strlen(text), plain = 0;
+    if (!utf8_valid(text, len))
+        len = 0;
+    buf_putc(out, '"');
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        buf_append(out, text + plain, i - plain);
+        put_escape(out, c);
+        plain = i + 1;
+    }
+    buf_append(out, text + plain, len - plain);
+    buf_putc(out, '"');
 }
 
-static json_t *texts_json(const char *const *texts, unsigned len)
+/* A value other than the first of its object or list is led by a comma. */
+static bool is_first(const struct buf *out)
 {
-    json_t *list = json_array();
-    for (unsigned i = 0; i < len; i++)
-        json_array_append_new(list, text_json(texts[i]));
-    return list;
+    return out->len > 0 && (out->data[out->len - 1] == '{' || out->data[out->len - 1] == '[');
 }
 
-static void write_settings(json_t *object, const struct client_settings *settings)
+static void put_key(struct buf *out, const char *key)
 {
-    set_text(object, "source", settings->source);
-    json_object_set_new(object, "targets",
-                        texts_json((const char *const *)settings->targets, settings->targets_len));
-    set_int(object, "rate", settings->rate);
-    set_bool(object, "grammar", settings->grammar);
-    set_bool(object, "partials", settings->partials);
-    set_text(object, "stability", stability_name(settings->stability));
+    char text[KEY_CHARS_MAX + 4], *at = text;
+    size_t len = strlen(key);
+    assert(len <= KEY_CHARS_MAX);
+    if (!is_first(out))
+        *at++ = ',';
+    *at++ = '"';
+    memcpy(at, key, len);
+    at += len;
+    *at++ = '"';
+    *at++ = ':';
+    buf_append(out, text, (size_t)(at - text));
+}
+
+static void set_int(struct buf *out, const char *key, int64_t value)
+{
+    char text[INT_CHARS_MAX + 1];
+    put_key(out, key);
+    buf_append(out, text, (size_t)(print_int(text, value) - text));
+}
+
+static void set_text(struct buf *out, const char *key, const char *text)
+{
+    put_key(out, key);
+    put_text(out, text);
+}
+
+static void set_bool(struct buf *out, const char *key, bool value)
+{
+    put_key(out, key);
+    buf_puts(out, value ? "true" : "false");
+}
+
+/* Begins an object or a list under `key`; its closing character ends it. */
+static void set_open(struct buf *out, const char *key, char open)
+{
+    put_key(out, key);
+    buf_putc(out, open);
+}
+
+static void list_object(struct buf *out)
+{
+    buf_puts(out, is_first(out) ? "{" : ",{");
+}
+
+static void set_texts(struct buf *out, const char *key, const char *const *texts, unsigned len)
+{
+    set_open(out, key, '[');
+    for (unsigned i = 0; i < len; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        put_text(out, texts[i]);
+    }
+    buf_putc(out, ']');
+}
+
+/* --- the bodies --- */
+
+static void write_settings(struct buf *out, const struct client_settings *settings)
+{
+    set_text(out, "source", settings->source);
+    set_texts(out, "targets", (const char *const *)settings->targets, settings->targets_len);
+    set_int(out, "rate", settings->rate);
+    set_bool(out, "grammar", settings->grammar);
+    set_bool(out, "partials", settings->partials);
+    set_text(out, "stability", stability_name(settings->stability));
     if (settings->explain_in[0] != '\0')
-        set_text(object, "explain_in", settings->explain_in);
-    set_int(object, "vocabulary", settings->vocabulary_len);
-    set_int(object, "glossary", settings->glossary_len);
+        set_text(out, "explain_in", settings->explain_in);
+    set_int(out, "vocabulary", settings->vocabulary_len);
+    set_int(out, "glossary", settings->glossary_len);
     if (settings->class_name[0] != '\0')
-        set_text(object, "class", settings->class_name);
+        set_text(out, "class", settings->class_name);
     if (settings->name[0] != '\0')
-        set_text(object, "name", settings->name);
+        set_text(out, "name", settings->name);
 }
 
-static void write_started(json_t *object, const struct event *event)
+static void write_started(struct buf *out, const struct event *event)
 {
     const struct event_limits *limits = &event->limits;
-    set_text(object, "session", event->session);
-    set_int(object, "epoch", event->epoch);
-    set_int(object, "open_segment", event->open_segment);
-    json_object_set_new(object, "resume_token", json_null());
-    set_int(object, "audio_samples", (int64_t)event->audio_samples);
-    set_bool(object, "durable", false);
-    set_text(object, "started_at", event->started_at);
-    write_settings(object, &event->settings);
-    json_object_set_new(
-        object, "limits",
-        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "frame_bytes_max",
-                  (json_int_t)limits->frame_bytes_max, "audio_speed_max",
-                  (json_int_t)limits->audio_speed_max, "idle_ms", (json_int_t)limits->idle_ms,
-                  "session_ms", (json_int_t)limits->session_ms, "targets_max",
-                  (json_int_t)limits->targets_max, "resume_ms", (json_int_t)limits->resume_ms,
-                  "flush_ms", (json_int_t)limits->flush_ms, "drain_ms",
-                  (json_int_t)limits->drain_ms));
+    set_text(out, "session", event->session);
+    set_int(out, "epoch", event->epoch);
+    set_int(out, "open_segment", event->open_segment);
+    put_key(out, "resume_token");
+    buf_puts(out, "null");
+    set_int(out, "audio_samples", (int64_t)event->audio_samples);
+    set_bool(out, "durable", false);
+    set_text(out, "started_at", event->started_at);
+    write_settings(out, &event->settings);
+    set_open(out, "limits", '{');
+    set_int(out, "frame_bytes_max", limits->frame_bytes_max);
+    set_int(out, "audio_speed_max", limits->audio_speed_max);
+    set_int(out, "idle_ms", limits->idle_ms);
+    set_int(out, "session_ms", limits->session_ms);
+    set_int(out, "targets_max", limits->targets_max);
+    set_int(out, "resume_ms", limits->resume_ms);
+    set_int(out, "flush_ms", limits->flush_ms);
+    set_int(out, "drain_ms", limits->drain_ms);
+    buf_putc(out, '}');
 }
 
-static void write_updated(json_t *object, const struct event *event)
+static void write_updated(struct buf *out, const struct event *event)
 {
-    write_settings(object, &event->settings);
+    write_settings(out, &event->settings);
 }
 
-static void write_ack(json_t *object, const struct event *event)
+static void write_ack(struct buf *out, const struct event *event)
 {
-    set_int(object, "audio_samples", (int64_t)event->audio_samples);
+    set_int(out, "audio_samples", (int64_t)event->audio_samples);
 }
 
-static json_t *words_json(const struct event *event)
+static void write_words(struct buf *out, const struct event *event)
 {
-    json_t *list = json_array();
+    set_open(out, "words", '[');
     for (size_t i = 0; i < event->words_len; i++) {
-        json_t *word = json_object();
-        set_text(word, "w", event->words[i].text);
-        set_int(word, "start_ms", event->words[i].start_ms);
-        set_int(word, "end_ms", event->words[i].end_ms);
-        json_array_append_new(list, word);
+        list_object(out);
+        set_text(out, "w", event->words[i].text);
+        set_int(out, "start_ms", event->words[i].start_ms);
+        set_int(out, "end_ms", event->words[i].end_ms);
+        buf_putc(out, '}');
     }
-    return list;
+    buf_putc(out, ']');
 }
 
-static void write_span(json_t *object, const struct event *event)
+static void write_span(struct buf *out, const struct event *event)
 {
-    set_bool(object, "final", event->final);
-    set_text(object, "committed", event->committed);
-    set_text(object, "tentative", event->tentative);
-    set_int(object, "start_ms", event->start_ms);
-    set_int(object, "end_ms", event->end_ms);
+    set_bool(out, "final", event->final);
+    set_text(out, "committed", event->committed);
+    set_text(out, "tentative", event->tentative);
+    set_int(out, "start_ms", event->start_ms);
+    set_int(out, "end_ms", event->end_ms);
     if (event->spliced)
-        set_bool(object, "spliced", true);
+        set_bool(out, "spliced", true);
 }
 
-static void write_transcript(json_t *object, const struct event *event)
+static void write_transcript(struct buf *out, const struct event *event)
 {
-    set_int(object, "segment", event->segment);
-    set_int(object, "rev", event->rev);
-    write_span(object, event);
-    set_text(object, "language", event->language);
+    set_int(out, "segment", event->segment);
+    set_int(out, "rev", event->rev);
+    write_span(out, event);
+    set_text(out, "language", event->language);
     if (event->words_len > 0)
-        json_object_set_new(object, "words", words_json(event));
+        write_words(out, event);
 }
 
-static void write_translation(json_t *object, const struct event *event)
+static void write_translation(struct buf *out, const struct event *event)
 {
-    set_int(object, "segment", event->segment);
-    set_int(object, "rev", event->rev);
-    set_int(object, "source_rev", event->source_rev);
-    set_text(object, "lang", event->language);
-    write_span(object, event);
+    set_int(out, "segment", event->segment);
+    set_int(out, "rev", event->rev);
+    set_int(out, "source_rev", event->source_rev);
+    set_text(out, "lang", event->language);
+    write_span(out, event);
     if (event->failed != NULL)
-        set_text(object, "failed", event->failed);
+        set_text(out, "failed", event->failed);
 }
 
-static json_t *edits_json(const struct event *event)
+static void write_edits(struct buf *out, const struct event *event)
 {
-    json_t *list = json_array();
+    set_open(out, "edits", '[');
     for (size_t i = 0; i < event->edits_len; i++) {
         const struct event_edit *edit = &event->edits[i];
-        json_t *item = json_object();
-        set_int(item, "start", edit->start);
-        set_int(item, "end", edit->end);
-        set_text(item, "from", edit->from);
-        set_text(item, "to", edit->to);
-        set_text(item, "kind", edit->kind);
-        set_text(item, "message", edit->message);
-        json_array_append_new(list, item);
+        list_object(out);
+        set_int(out, "start", edit->start);
+        set_int(out, "end", edit->end);
+        set_text(out, "from", edit->from);
+        set_text(out, "to", edit->to);
+        set_text(out, "kind", edit->kind);
+        set_text(out, "message", edit->message);
+        buf_putc(out, '}');
     }
-    return list;
+    buf_putc(out, ']');
 }
 
-static void write_grammar(json_t *object, const struct event *event)
+static void write_grammar(struct buf *out, const struct event *event)
 {
-    set_int(object, "segment", event->segment);
-    set_int(object, "rev", event->rev);
-    set_int(object, "source_rev", event->source_rev);
-    set_bool(object, "final", event->final);
-    set_text(object, "corrected", event->corrected);
-    json_object_set_new(object, "edits", edits_json(event));
+    set_int(out, "segment", event->segment);
+    set_int(out, "rev", event->rev);
+    set_int(out, "source_rev", event->source_rev);
+    set_bool(out, "final", event->final);
+    set_text(out, "corrected", event->corrected);
+    write_edits(out, event);
     if (event->failed != NULL)
-        set_text(object, "failed", event->failed);
+        set_text(out, "failed", event->failed);
 }
 
-static void write_flushed(json_t *object, const struct event *event)
+static void write_flushed(struct buf *out, const struct event *event)
 {
     if (event->id != NULL && event->id[0] != '\0')
-        set_text(object, "id", event->id);
-    set_int(object, "audio_samples", (int64_t)event->audio_samples);
+        set_text(out, "id", event->id);
+    set_int(out, "audio_samples", (int64_t)event->audio_samples);
     if (event->timeout)
-        set_bool(object, "timeout", true);
+        set_bool(out, "timeout", true);
 }
 
-static void write_health(json_t *object, const struct event *event)
+static void write_health(struct buf *out, const struct event *event)
 {
-    json_object_set_new(object, "what", texts_json(event->what, event->what_len));
-    set_text(object, "reason", event->reason);
+    set_texts(out, "what", event->what, event->what_len);
+    set_text(out, "reason", event->reason);
     if (event->retry_after_ms > 0)
-        set_int(object, "retry_after_ms", event->retry_after_ms);
+        set_int(out, "retry_after_ms", event->retry_after_ms);
 }
 
-static void write_goaway(json_t *object, const struct event *event)
+static void write_goaway(struct buf *out, const struct event *event)
 {
-    set_text(object, "reason", event->reason);
-    set_int(object, "within_ms", event->within_ms);
+    set_text(out, "reason", event->reason);
+    set_int(out, "within_ms", event->within_ms);
 }
 
-static void write_ended(json_t *object, const struct event *event)
+static void write_ended(struct buf *out, const struct event *event)
 {
     const struct event_usage *usage = &event->usage;
-    set_text(object, "reason", event->reason);
-    json_object_set_new(
-        object, "usage",
-        json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "audio_ms", (json_int_t)usage->audio_ms, "stt_ms",
-                  (json_int_t)usage->stt_ms, "requests", (json_int_t)usage->requests, "tokens_in",
-                  (json_int_t)usage->tokens_in, "tokens_out", (json_int_t)usage->tokens_out,
-                  "cached", (json_int_t)usage->cached));
+    set_text(out, "reason", event->reason);
+    set_open(out, "usage", '{');
+    set_int(out, "audio_ms", (int64_t)usage->audio_ms);
+    set_int(out, "stt_ms", (int64_t)usage->stt_ms);
+    set_int(out, "requests", (int64_t)usage->requests);
+    set_int(out, "tokens_in", (int64_t)usage->tokens_in);
+    set_int(out, "tokens_out", (int64_t)usage->tokens_out);
+    set_int(out, "cached", (int64_t)usage->cached);
+    buf_putc(out, '}');
 }
 
-static void write_error(json_t *object, const struct event *event)
+static void write_error(struct buf *out, const struct event *event)
 {
-    set_text(object, "code", event->code);
-    set_text(object, "message", event->message);
-    set_bool(object, "retryable", event->retryable);
+    set_text(out, "code", event->code);
+    set_text(out, "message", event->message);
+    set_bool(out, "retryable", event->retryable);
     if (event->retry_after_ms > 0)
-        set_int(object, "retry_after_ms", event->retry_after_ms);
-    set_bool(object, "fatal", event->fatal);
+        set_int(out, "retry_after_ms", event->retry_after_ms);
+    set_bool(out, "fatal", event->fatal);
 }
 
 static const struct {
     const char *type;
-    void (*write)(json_t *object, const struct event *event);
+    void (*write)(struct buf *out, const struct event *event);
 } writers[] = {
     [EVENT_STARTED] = {"session.started", write_started},
     [EVENT_UPDATED] = {"session.updated", write_updated},
@@ -228,54 +323,64 @@ static const struct {
     [EVENT_ERROR] = {"error", write_error},
 };
 
-static int dump_chunk(const char *bytes, size_t len, void *ctx)
-{
-    return buf_append(ctx, bytes, len) == STATUS_OK ? 0 : -1;
-}
-
 int codec_event_write(const struct event *event, struct buf *out)
 {
     assert((size_t)event->kind < sizeof writers / sizeof writers[0]);
-    json_t *object = json_object();
-    if (object == NULL)
-        return STATUS_NOMEM;
-    set_text(object, "type", writers[event->kind].type);
-    writers[event->kind].write(object, event);
-    size_t before = out->len;
-    int failed = json_dump_callback(object, dump_chunk, out, JSON_COMPACT);
-    json_decref(object);
-    if (failed != 0 || buf_status(out) != STATUS_OK)
-        return buf_status(out) != STATUS_OK ? buf_status(out) : STATUS_INTERNAL;
-    /* The opening brace is written anew by codec_splice(), in front of what only the front knows.
-     */
-    assert(out->data[before] == '{');
-    memmove(out->data + before, out->data + before + 1, out->len - before);
-    out->len--;
-    return STATUS_OK;
+    /* The opening brace is codec_splice()'s, in front of what only the front knows. */
+    buf_puts(out, "\"type\":");
+    put_text(out, writers[event->kind].type);
+    writers[event->kind].write(out, event);
+    return buf_puts(out, "}");
 }
 
-static int splice_lat(char *out, size_t room, const struct lat *lat)
+/* --- the head --- */
+
+static char *print_text(char *at, const char *text)
 {
-    const double ms = 1000.0;
-    double audio = (double)(lat->last_us - lat->start_us) / ms;
-    return snprintf(out, room,
-                    "\"lat\":{\"audio\":%.1f,\"upstream\":%.1f,\"queue\":%.1f,\"hold\":%.1f,"
-                    "\"store\":%.1f,\"server\":%.1f},",
-                    audio, (double)lat->part_us[LAT_UPSTREAM] / ms,
-                    (double)lat->part_us[LAT_QUEUE] / ms, (double)lat->part_us[LAT_HOLD] / ms,
-                    (double)lat->part_us[LAT_STORE] / ms, (double)lat->part_us[LAT_SERVER] / ms);
+    size_t len = strlen(text);
+    memcpy(at, text, len);
+    return at + len;
+}
+
+/* Milliseconds with one decimal. */
+static char *print_tenths(char *at, int64_t us)
+{
+    assert(us >= 0);
+    uint64_t tenths = ((uint64_t)us + 50) / 100;
+    at = print_unsigned(at, tenths / 10);
+    *at++ = '.';
+    *at++ = (char)('0' + tenths % 10);
+    return at;
+}
+
+static char *print_lat(char *at, const struct lat *lat)
+{
+    static const struct {
+        const char *key;
+        enum lat_part part;
+    } parts[] = {{",\"upstream\":", LAT_UPSTREAM},
+                 {",\"queue\":", LAT_QUEUE},
+                 {",\"hold\":", LAT_HOLD},
+                 {",\"store\":", LAT_STORE},
+                 {",\"server\":", LAT_SERVER}};
+    at = print_tenths(print_text(at, "\"lat\":{\"audio\":"), lat->last_us - lat->start_us);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        at = print_tenths(print_text(at, parts[i].key), lat->part_us[parts[i].part]);
+    return print_text(at, "},");
 }
 
 char *codec_splice(char *body, uint64_t seq, int64_t t_ms, const struct lat *lat)
 {
-    char head[CODEC_HEAD_MAX];
-    int len = snprintf(head, sizeof head, "{\"t_ms\":%lld,", (long long)t_ms);
-    if (seq > 0)
-        len += snprintf(head + len, sizeof head - (size_t)len, "\"seq\":%llu,",
-                        (unsigned long long)seq);
+    char head[CODEC_HEAD_MAX], *at = print_text(head, "{\"t_ms\":");
+    at = print_int(at, t_ms);
+    *at++ = ',';
+    if (seq > 0) {
+        at = print_unsigned(print_text(at, "\"seq\":"), seq);
+        *at++ = ',';
+    }
     if (lat != NULL)
-        len += splice_lat(head + len, sizeof head - (size_t)len, lat);
-    assert(len > 0 && len < CODEC_HEAD_MAX);
-    memcpy(body - len, head, (size_t)len);
-    return body - len;
+        at = print_lat(at, lat);
+    size_t len = (size_t)(at - head);
+    assert(len < CODEC_HEAD_MAX);
+    return memcpy(body - len, head, len);
 }

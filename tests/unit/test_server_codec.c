@@ -5,6 +5,9 @@
 #include "server/event.h"
 #include "tests/check.h"
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static char *splice(struct buf *bytes, uint64_t seq, const struct lat *lat)
 {
@@ -21,6 +24,11 @@ static json_t *whole(const struct event *event, struct buf *bytes, const struct 
     json_error_t error;
     json_t *object = json_loads(splice(bytes, event->seq, lat), JSON_REJECT_DUPLICATES, &error);
     CHECK(object != NULL);
+    /* Jansson would have written the same, but for the head with its one decimal. */
+    char *again = json_dumps(object, JSON_COMPACT);
+    CHECK(again != NULL && lat == NULL ? strcmp(again, splice(bytes, event->seq, lat)) == 0
+                                       : strstr(again, bytes->data + CODEC_HEAD_MAX) != NULL);
+    free(again);
     return object;
 }
 
@@ -75,6 +83,102 @@ static void test_no_seq_no_lat(void)
     event_free(event);
 }
 
+/* Every character alone and amid others; the check is whole()'s. */
+static void test_escapes(void)
+{
+    struct event *event = event_create(EVENT_ERROR);
+    for (int c = 1; c < 0x80; c++) {
+        char text[] = {(char)c, 'a', (char)c, (char)c, '\xc3', '\xb1', (char)c, '\0'};
+        event->code = text;
+        event->message = text + 6;
+        struct buf bytes;
+        json_t *object = whole(event, &bytes, NULL);
+        CHECK_STR(text_of(object, "code"), text);
+        CHECK_STR(text_of(object, "message"), text + 6);
+        json_decref(object);
+        buf_deinit(&bytes);
+    }
+    event->code = "\xc3("; /* not UTF-8 */
+    event->message = NULL;
+    struct buf bytes;
+    json_t *object = whole(event, &bytes, NULL);
+    CHECK_STR(text_of(object, "code"), "");
+    CHECK_STR(text_of(object, "message"), "");
+    json_decref(object);
+    buf_deinit(&bytes);
+    event_free(event);
+}
+
+static void test_lists(void)
+{
+    struct event_word words[] = {{"one", 0, 90}, {"", -5, 0}, {"{", 1, 2}, {"[", 3, INT64_MAX}};
+    struct event_edit edits[] = {{0, 3, "spelling", "a", "b", "{"}, {4, 5, "case", "[", "", "c"}};
+    for (size_t len = 0; len <= 4; len++) {
+        struct event *event = event_create(EVENT_TRANSCRIPT);
+        event->committed = "[";
+        event->tentative = "{";
+        event->start_ms = INT64_MIN;
+        event->words = words;
+        event->words_len = len;
+        struct buf bytes;
+        json_t *object = whole(event, &bytes, NULL);
+        CHECK_EQ(json_array_size(json_object_get(object, "words")), len);
+        CHECK_EQ(json_integer_value(json_object_get(object, "start_ms")), INT64_MIN);
+        json_decref(object);
+        buf_deinit(&bytes);
+        event->kind = EVENT_GRAMMAR;
+        event->edits = edits;
+        event->edits_len = len / 2;
+        object = whole(event, &bytes, NULL);
+        CHECK_EQ(json_array_size(json_object_get(object, "edits")), len / 2);
+        json_decref(object);
+        buf_deinit(&bytes);
+        event->kind = EVENT_DEGRADED;
+        event->what[0] = event->what[1] = event->what[2] = event->what[3] = "x\n";
+        event->what_len = (unsigned)len;
+        object = whole(event, &bytes, NULL);
+        CHECK_EQ(json_array_size(json_object_get(object, "what")), len);
+        json_decref(object);
+        buf_deinit(&bytes);
+        event_free(event);
+    }
+}
+
+/* As printf has it; of two equally near it may take the other. */
+static void test_head(void)
+{
+    char room[CODEC_HEAD_MAX + 1] = {0}, expected[CODEC_HEAD_MAX];
+    for (int64_t us = 0; us < 2000000; us += us < 3000 ? 1 : 997) {
+        if (us % 100 == 50)
+            continue;
+        struct lat lat = {.start_us = 7, .last_us = 7 + us};
+        lat.part_us[LAT_HOLD] = us;
+        double ms = (double)us / 1000;
+        snprintf(expected, sizeof expected,
+                 "{\"t_ms\":%d,\"lat\":{\"audio\":%.1f,\"upstream\":0.0,\"queue\":0.0,"
+                 "\"hold\":%.1f,\"store\":0.0,\"server\":0.0},",
+                 (int)us - 5, ms, ms);
+        CHECK_STR(codec_splice(room + CODEC_HEAD_MAX, 0, us - 5, &lat), expected);
+    }
+    struct lat most = {.last_us = INT64_MAX};
+    for (int i = 0; i < LAT_PARTS; i++)
+        most.part_us[i] = INT64_MAX;
+    char *head = codec_splice(room + CODEC_HEAD_MAX, UINT64_MAX, INT64_MIN, &most);
+    CHECK(strstr(head, "{\"t_ms\":-9223372036854775808,\"seq\":18446744073709551615,") == head);
+    CHECK(head >= room + 1);
+}
+
+static void test_full(void)
+{
+    struct event *event = event_create(EVENT_TRANSCRIPT);
+    event->committed = "some words that are longer than the room for them";
+    struct buf bytes;
+    buf_init(&bytes, 60);
+    CHECK_EQ(codec_event_write(event, &bytes), STATUS_LIMIT);
+    buf_deinit(&bytes);
+    event_free(event);
+}
+
 static void test_errors(void)
 {
     static const char *const fatal[] = {"start_required", "over_capacity", "frame_too_big",
@@ -121,7 +225,8 @@ static void test_started(void)
     CHECK_STR(text_of(object, "stability"), "low");
     CHECK_STR(text_of(object, "name"), "Ana");
     CHECK(json_is_false(json_object_get(object, "durable")));
-    CHECK_EQ(json_integer_value(json_object_get(json_object_get(object, "limits"), "targets_max")), 8);
+    CHECK_EQ(json_integer_value(json_object_get(json_object_get(object, "limits"), "targets_max")),
+             8);
     json_decref(object);
     buf_deinit(&bytes);
     event_free(event);
@@ -131,6 +236,10 @@ int main(void)
 {
     RUN(test_transcript);
     RUN(test_no_seq_no_lat);
+    RUN(test_escapes);
+    RUN(test_lists);
+    RUN(test_head);
+    RUN(test_full);
     RUN(test_errors);
     RUN(test_started);
     return check_done();
