@@ -45,6 +45,7 @@ struct probe {
     struct snapshot begin, end;
     uint64_t rss_idle[PROCESSES], rss_peak[PROCESSES], descriptors_peak[PROCESSES];
     uint64_t samples, samples_missed;
+    uint64_t audio_peak, own_rss_peak;
     /* The thread's, until it has ended. */
     struct scrape first, last;
 };
@@ -132,6 +133,17 @@ static void keep_first(struct probe *probe, bool begins, bool fresh)
         scrape_copy(&probe->first, &probe->last);
 }
 
+/* Both figures are of one moment: the server writes them into one answer. */
+static void sample_memory(struct probe *probe)
+{
+    double rss = 0, audio = 0;
+    if (!probe_metric(probe->last.text.data, "sotto_rss_bytes", &rss))
+        return;
+    probe_metric(probe->last.text.data, "sotto_audio_held_bytes", &audio);
+    raise_to(&probe->audio_peak, (uint64_t)audio);
+    raise_to(&probe->own_rss_peak, rss > audio ? (uint64_t)(rss - audio) : 0);
+}
+
 /* One look at everything; the lock is free while the server is asked. */
 static void look(struct probe *probe)
 {
@@ -145,6 +157,8 @@ static void look(struct probe *probe)
     pthread_mutex_lock(&probe->lock);
     if (open)
         keep_first(probe, begins, fresh);
+    if (open && fresh)
+        sample_memory(probe);
     probe->samples += fresh;
     probe->samples_missed += !fresh;
 }
@@ -344,7 +358,10 @@ void probe_close(struct probe *probe, struct probe_sum *out)
     pthread_cond_signal(&probe->wake);
     pthread_mutex_unlock(&probe->lock);
     pthread_join(probe->thread, NULL);
-    *out = (struct probe_sum){.samples = probe->samples, .samples_missed = probe->samples_missed};
+    *out = (struct probe_sum){.samples = probe->samples,
+                              .samples_missed = probe->samples_missed,
+                              .audio_peak = probe->audio_peak,
+                              .own_rss_peak = probe->own_rss_peak};
     if (probe->begin.at_us > 0 && probe->end.at_us > probe->begin.at_us) {
         out->seconds = (double)(probe->end.at_us - probe->begin.at_us) / 1e6;
         sum_process(probe, SERVER, &out->server);

@@ -43,6 +43,8 @@ struct probe_sum {
     struct probe_hist loop_lag,
         handover; /* sotto_loop_lag_seconds (all loops), sotto_audio_handover_seconds */
     uint64_t requests, tokens_in, tokens_out, handshakes_late, connects; /* deltas in the window */
+    uint64_t audio_peak;              /* sotto_audio_held_bytes: audio whose finals are to come */
+    uint64_t own_rss_peak;            /* resident memory less that audio, at one moment */
     double loop_busy;                 /* busiest loop, share of the window */
     uint64_t samples, samples_missed; /* of /metrics */
     bool io_uring;

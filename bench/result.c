@@ -123,15 +123,15 @@ static void print_server(const struct style *style, const struct result *result)
     const struct probe_process *server = &probe->server;
     unsigned sessions = result->config->sessions + result->config->silent;
     double seconds = probe->seconds > 0 ? probe->seconds : 1, held = sessions > 0 ? sessions : 1;
-    double grown =
-        server->rss_peak > server->rss_idle ? (double)(server->rss_peak - server->rss_idle) : 0;
+    uint64_t own = probe->own_rss_peak > 0 ? probe->own_rss_peak : server->rss_peak;
+    double grown = own > server->rss_idle ? (double)(own - server->rss_idle) : 0;
     if (server->rss_peak == 0) {
         fprintf(style->out, "server     not looked at: give --server-pid\n");
         return;
     }
     fprintf(style->out,
             "server     %.1f %% of a core, %.2f ms a session and second; %.1f MB at most, "
-            "%.1f KB a session\n",
+            "%.1f KB a session beside its audio\n",
             server->cpu_s / seconds * 100, server->cpu_s * 1e3 / seconds / held,
             (double)server->rss_peak / 1e6, grown / 1e3 / held);
 }
