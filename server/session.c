@@ -196,8 +196,6 @@ void session_waiting(struct session *session, bool waiting, int64_t now_us)
     }
     /* It is we who do not read: the client is not idle. */
     session->idle_due_us = now_us + session->config->limits.idle_ms * MS;
-    /* It is we who do not read: the client is not idle. */
-    session->idle_due_us = now_us + session->config->limits.idle_ms * MS;
     if (session->waiting_since_us == 0)
         session->waiting_since_us = now_us;
     if (session->too_fast_said || now_us - session->waiting_since_us < AUDIO_FAST_MS * MS ||
@@ -345,7 +343,7 @@ static void emit_ack(struct session *session, uint64_t samples)
 static uint64_t ack_point(const struct session *session)
 {
     uint64_t settled = stt_stream_settled(session->speech);
-    uint32_t owed = session__lanes_owed(session);
+    uint32_t owed = settled > session->acked ? session__lanes_owed(session) : 0;
     if (owed == 0)
         return settled;
     if (session->starts[owed % SESSION_STARTS].segment != owed)

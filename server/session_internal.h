@@ -64,6 +64,10 @@ struct session {
     uint32_t grammar_id;
     bool grammar_removed;
     bool translation_degraded, grammar_degraded;
+    /* Lanes are run when they are due or have changed, not at every frame of audio. */
+    bool lanes_changed;   /* settings, a source or an answer came since they ran */
+    uint32_t lanes_owed;  /* as they left it, like the next */
+    int64_t lanes_due_us; /* INT64_MAX: only a change makes them run */
 
     struct session_flush flushes[FLUSHES_MAX];
     unsigned flushes_len;

@@ -210,6 +210,7 @@ static void grammar_add(struct session *session)
 
 void session__lanes_apply(struct session *session)
 {
+    session->lanes_changed = true;
     for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
         struct session_lane *lane = &session->lanes[i];
         if (lane->lane != NULL && !wanted(session, translate_lane_target(lane->lane)))
@@ -241,6 +242,7 @@ void session__lanes_destroy(struct session *session)
 void session__lanes_source(struct session *session, const struct stt_transcript *transcript)
 {
     struct buf text;
+    session->lanes_changed = true;
     buf_init(&text, SEGMENT_TEXT_MAX);
     bool ask = transcript->final;
     if (!ask && session->settings.partials) {
@@ -270,7 +272,20 @@ void session__lanes_source(struct session *session, const struct stt_transcript 
     buf_deinit(&text);
 }
 
-int64_t session__lanes_tick(struct session *session)
+static uint32_t lanes_owed(const struct session *session)
+{
+    uint32_t oldest = session->grammar != NULL ? grammar_lane_owed(session->grammar) : 0;
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
+        if (session->lanes[i].lane == NULL)
+            continue;
+        uint32_t owed = translate_lane_owed(session->lanes[i].lane);
+        if (owed != 0 && (oldest == 0 || owed < oldest))
+            oldest = owed;
+    }
+    return oldest;
+}
+
+static int64_t lanes_run(struct session *session)
 {
     int64_t due = INT64_MAX, next;
     for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
@@ -295,17 +310,19 @@ int64_t session__lanes_tick(struct session *session)
     return next < due ? next : due;
 }
 
+int64_t session__lanes_tick(struct session *session)
+{
+    if (!session->lanes_changed && session->now_us < session->lanes_due_us)
+        return session->lanes_due_us;
+    session->lanes_changed = false; /* an ask that is answered at once sets it again */
+    session->lanes_due_us = lanes_run(session);
+    session->lanes_owed = lanes_owed(session);
+    return session->lanes_due_us;
+}
+
 uint32_t session__lanes_owed(const struct session *session)
 {
-    uint32_t oldest = session->grammar != NULL ? grammar_lane_owed(session->grammar) : 0;
-    for (unsigned i = 0; i < SESSION_LANES_MAX; i++) {
-        if (session->lanes[i].lane == NULL)
-            continue;
-        uint32_t owed = translate_lane_owed(session->lanes[i].lane);
-        if (owed != 0 && (oldest == 0 || owed < oldest))
-            oldest = owed;
-    }
-    return oldest;
+    return session->lanes_changed ? lanes_owed(session) : session->lanes_owed;
 }
 
 bool session__lanes_settled(const struct session *session, uint32_t segment)
@@ -319,6 +336,7 @@ void session_answer(struct session *session, const struct session_answer *answer
     session->now_us = now_us;
     if (session->over)
         return;
+    session->lanes_changed = true;
     session->usage.tokens_in += answer->tokens_in;
     session->usage.tokens_out += answer->tokens_out;
     session->usage.cached += answer->cached ? 1 : 0;

@@ -268,6 +268,9 @@ void stt_stream_end(struct stt_stream *stream, int64_t now_us)
 
 int64_t stt_stream_tick(struct stt_stream *stream, int64_t now_us)
 {
+    /* Audio and events have run what they made possible. */
+    if (now_us < stream->due_us)
+        return stream->due_us;
     int64_t block_us = (int64_t)stream->config.block_ms * 1000;
     if (stream->pending_len > 0 && now_us - stream->pending_us >= block_us)
         pending_flush(stream, now_us);
