@@ -129,6 +129,12 @@ static void print_server(const struct style *style, const struct result *result)
         fprintf(style->out, "server     not looked at: give --server-pid\n");
         return;
     }
+    /* Its CPU time would read as 0, like that of a server that stands still. */
+    if (server->rss_end == 0) {
+        fprintf(style->out, "server     %sended in the middle of the run: see its log%s\n",
+                style->bad, style->plain);
+        return;
+    }
     fprintf(style->out,
             "server     %.1f %% of a core, %.2f ms a session and second; %.1f MB at most, "
             "%.1f KB a session beside its audio\n",

@@ -53,7 +53,7 @@ static void good_run(void)
     load.bytes_sent = 1000;
     probe = (struct probe_sum){
         .seconds = 60,
-        .server = {.cpu_s = 30, .rss_idle = 20000000, .rss_peak = 30000000},
+        .server = {.cpu_s = 30, .rss_idle = 20000000, .rss_peak = 30000000, .rss_end = 1},
         .bench_core_busy = 0.5,
         .loop_lag = {.count = 10, .p50 = 0.0001, .p99 = 0.002, .p999 = 0.0025, .present = true},
         .requests = 900,
@@ -315,6 +315,16 @@ static void text_of_a_bad_run(void)
     free(text);
 }
 
+static void a_server_that_is_gone_is_told(void)
+{
+    good_run();
+    probe.server.rss_end = 0;
+    char *text = printed(false);
+    CHECK(strstr(text, "server     ended in the middle of the run") != NULL);
+    CHECK(strstr(text, "of a core, ") == NULL);
+    free(text);
+}
+
 static void a_full_disk_is_told(void)
 {
     good_run();
@@ -333,6 +343,7 @@ int main(void)
     RUN(the_void_rule);
     RUN(text_of_a_good_run);
     RUN(text_of_a_bad_run);
+    RUN(a_server_that_is_gone_is_told);
     RUN(a_full_disk_is_told);
     return check_done();
 }
