@@ -364,6 +364,22 @@ static void conn_pace(struct conn *conn)
     }
 }
 
+/* Speech puts the next due time off with every frame: the timer is moved only when it would fire
+ * before long, or too late. */
+#define WAKE_NEAR_US 250000
+
+static void conn_wake(struct conn *conn, int64_t due_us, int64_t now_us)
+{
+    struct loop_timer *timer = &conn->timer;
+    if (due_us == INT64_MAX) {
+        loop_timer_stop(timer);
+        return;
+    }
+    bool early = loop_timer_armed(timer) && timer->due_us <= due_us;
+    if (!early || (timer->due_us != due_us && timer->due_us <= now_us + WAKE_NEAR_US))
+        loop_timer_start(conn->front->loop, timer, due_us, on_timer);
+}
+
 static void conn_run(struct conn *conn)
 {
     struct loop *loop = conn->front->loop;
@@ -383,10 +399,7 @@ static void conn_run(struct conn *conn)
         due = INT64_MAX;
         buf_deinit(&conn->audio);
     }
-    if (due == INT64_MAX)
-        loop_timer_stop(&conn->timer);
-    else
-        loop_timer_start(loop, &conn->timer, due, on_timer);
+    conn_wake(conn, due, now_us);
     conn_pace(conn);
 }
 
