@@ -186,6 +186,11 @@ static struct pool__slot *slot_get(struct pool *pool)
     return slot;
 }
 
+static int64_t piece_due_us(const struct pool__exchange *exchange)
+{
+    return exchange->piece_us + POOL_PIECE_GAP_MS * 1000;
+}
+
 static void exchange_arm(struct pool__exchange *exchange)
 {
     const struct pool_config *config = &exchange->pool->config;
@@ -195,6 +200,8 @@ static void exchange_arm(struct pool__exchange *exchange)
     else
         at_us =
             config->stall_ms > 0 ? exchange->byte_us + (int64_t)config->stall_ms * 1000 : INT64_MAX;
+    if (exchange->held && piece_due_us(exchange) < at_us)
+        at_us = piece_due_us(exchange);
     loop_timer_start(exchange->pool->loop, &exchange->timer, at_us < due_us ? at_us : due_us,
                      exchange_on_timer);
 }
@@ -233,6 +240,7 @@ void pool__exchange_send(struct pool__exchange *exchange, struct pool__conn *con
     exchange->state = EXCHANGE_SENT;
     exchange->tries++;
     exchange->received = 0;
+    exchange->held = false;
     pthread_mutex_lock(&pool->stats_lock);
     pool->stats.sent++;
     pool->stats.sent_by_class[exchange->request.cls]++;
@@ -242,6 +250,27 @@ void pool__exchange_send(struct pool__exchange *exchange, struct pool__conn *con
 }
 
 /* Answers. */
+
+static void exchange_dirty(struct pool__exchange *exchange)
+{
+    if (exchange->dirty)
+        return;
+    exchange->held = false;
+    exchange->dirty = true;
+    exchange->dirty_next = exchange->pool->dirty;
+    exchange->pool->dirty = exchange;
+}
+
+/* A reader sees no more than a few pieces a second, and each costs a worker and a front. */
+static void exchange_pass_on(struct pool__exchange *exchange)
+{
+    if (!exchange->delivered || exchange->byte_us >= piece_due_us(exchange)) {
+        exchange_dirty(exchange);
+    } else if (!exchange->held) {
+        exchange->held = true;
+        exchange_arm(exchange);
+    }
+}
 
 size_t pool__exchange_bytes(struct pool__exchange *exchange, const char *bytes, size_t len)
 {
@@ -257,25 +286,27 @@ size_t pool__exchange_bytes(struct pool__exchange *exchange, const char *bytes, 
     }
     if (exchange->received > POOL_REPLY_MAX || buf_append(&exchange->body, bytes, len) != 0)
         return 0;
-    if (exchange->request.stream && !exchange->dirty) {
-        exchange->dirty = true;
-        exchange->dirty_next = pool->dirty;
-        pool->dirty = exchange;
-    }
+    if (exchange->request.stream)
+        exchange_pass_on(exchange);
     return len;
 }
 
-/* False: out of memory, the bytes stay. */
+/* False: out of memory, the bytes stay. The hold is this piece's alone: what comes last has waited
+ * for the provider only. */
 static bool exchange_flush(struct pool__exchange *exchange)
 {
     struct pool_reply *reply = reply_create();
     if (reply == NULL)
         return false;
-    exchange_mark(exchange, LAT_UPSTREAM);
+    struct lat so_far = exchange->request.lat;
+    exchange->piece_us = loop_now_us(exchange->pool->loop);
+    lat_mark(&exchange->request.lat, LAT_UPSTREAM, exchange->byte_us);
+    lat_mark(&exchange->request.lat, LAT_HOLD, exchange->piece_us);
     reply->http_status = 200;
     reply->data = buf_take(&exchange->body, &reply->len);
     exchange->delivered = true;
     reply_send(exchange, reply, POOL_DATA);
+    exchange->request.lat = so_far;
     return true;
 }
 
@@ -308,16 +339,13 @@ static void exchange_whole(struct pool__exchange *exchange, int http_status)
 {
     struct pool *pool = exchange->pool;
     int64_t took_us = loop_now_us(pool->loop) - exchange->sent_us;
-    if (exchange->body.len > 0 && !exchange_flush(exchange)) {
-        pool__exchange_fail(exchange, STATUS_NOMEM);
-        return;
-    }
     floor_learn(pool, took_us);
     pthread_mutex_lock(&pool->stats_lock);
     pool->stats.done++;
     hist_add(&pool->upstream_hist, took_us);
     pthread_mutex_unlock(&pool->stats_lock);
     exchange->last->http_status = http_status;
+    exchange->last->data = buf_take(&exchange->body, &exchange->last->len);
     exchange_end(exchange, POOL_DONE);
 }
 
@@ -526,6 +554,10 @@ static void exchange_on_timer(struct loop_timer *timer)
         pool__exchange_fail(exchange, STATUS_TIMEOUT);
     } else if (exchange->slot->streams == 0) {
         exchange_move(exchange);
+    } else if (exchange->held && now_us >= piece_due_us(exchange)) {
+        exchange_dirty(exchange);
+        exchange_arm(exchange);
+        pool__dirty_flush(pool);
     } else if (now_us - exchange->byte_us >= (int64_t)pool->config.stall_ms * 1000) {
         LOG_WARN(LOG_POOL, exchange->request.msg.session, "answer stalled", "conn=%u received=%zu",
                  exchange->slot->conn->index, exchange->received);

@@ -36,7 +36,7 @@ struct pool__exchange {
     struct pool_reply *last;     /* DONE or FAILED, taken with the request so that it cannot fail */
     struct pool *pool;
     struct scheduler_item item;
-    struct loop_timer timer;      /* SENT: deadline, stall or stream wait; BACKOFF: its end */
+    struct loop_timer timer; /* SENT: deadline, stall, stream wait or piece; BACKOFF: its end */
     struct pool__exchange *chain; /* table by id */
     struct pool__exchange *dirty_next;
     struct pool__slot *slot;  /* SENT */
@@ -44,9 +44,11 @@ struct pool__exchange {
     struct buf body;          /* received and not passed on */
     size_t received;
     int64_t queued_us, sent_us, byte_us;
+    int64_t piece_us; /* the last piece was passed on, when `delivered` */
     unsigned tries;
     enum pool__state state;
     bool dirty, delivered, stalled;
+    bool held; /* bytes of a stream wait for their turn: the timer knows */
 };
 
 /* An easy handle and whose transfer it carries. */

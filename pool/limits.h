@@ -27,11 +27,12 @@
          */
 #define POOL_REWARM_MAX_MS    30000 /* … up to this, */
 #define POOL_REWARM_WANTED_MS 1000  /* or this while requests wait */
-#define POOL_IDLE_READ_MS     1000 /* bytes on an idle connection are read within this */
-#define POOL_RESET_WAIT_MS    20   /* a cancelled request's RST_STREAM waits so long for company */
+#define POOL_IDLE_READ_MS     1000  /* bytes on an idle connection are read within this */
+#define POOL_RESET_WAIT_MS    20    /* a cancelled request's RST_STREAM waits so long for company */
 #define POOL_STREAM_WAIT_MS                                                                        \
     250 /* a request without a stream for so long moves to another connection */
-#define POOL_AT_ONCE_ROUNDS     4 /* times libcurl is called again for a timeout of 0 */
+#define POOL_PIECE_GAP_MS       60 /* least time between two pieces of a streamed answer */
+#define POOL_AT_ONCE_ROUNDS     4  /* times libcurl is called again for a timeout of 0 */
 #define POOL_BACKOFF_MAX_MS     8000
 #define POOL_RETRY_AFTER_MAX_MS 60000  /* a longer Retry-After is ignored in favour of backoff */
 #define POOL_FLOOR_MAX_US       500000 /* the most that may be assumed of the fastest answer */

@@ -54,18 +54,18 @@ struct pool_request {
     int64_t deadline_us;  /* CLOCK_MONOTONIC; what would arrive later is dropped unsent, answered by
                              STATUS_TIMEOUT */
     unsigned retries;     /* how often it may be sent again */
-    bool stream; /* SSE: DATA replies as bytes arrive; else one DATA with the whole body before DONE
-                  */
-    char *body;  /* JSON; owned */
+    bool stream;          /* SSE: DATA replies as bytes arrive, the first at once and then one every
+                             POOL_PIECE_GAP_MS at most; else none before DONE */
+    char *body;           /* JSON; owned */
     size_t body_len;
     void *ctx;      /* comes back with every reply */
     struct lat lat; /* the ledger so far */
 };
 
 enum pool_reply_kind {
-    POOL_DATA,    /* bytes of a 2xx body */
+    POOL_DATA,    /* bytes of a 2xx body, more to come */
     POOL_RESTART, /* the request is sent again: forget the bytes so far */
-    POOL_DONE,    /* the body has ended; completeness is the reader's to judge */
+    POOL_DONE,    /* the body's last bytes; completeness is the reader's to judge */
     POOL_FAILED,  /* status, http_status and, when there was one, the error's body in data */
 };
 

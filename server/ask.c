@@ -340,7 +340,10 @@ static void run_reply(struct job *job)
         chat_reader_reset(ask->reader);
         ask->shown = 0;
         break;
-    case POOL_DONE: post_done(ask); break;
+    case POOL_DONE:
+        (void)chat_reader_feed(ask->reader, reply->data, reply->len);
+        post_done(ask);
+        break;
     case POOL_FAILED: post_failure(ask, reply->status); break;
     }
     reply_drop(reply);

@@ -20,6 +20,8 @@
 /* What came back for one request; ids are 1 … KIT_REQUESTS_MAX. */
 struct kit_result {
     unsigned finals, restarts, pieces;
+    int64_t piece_us,
+        gap_min_us; /* the last piece; the least time between two; by the loop's clock */
     enum pool_reply_kind kind;
     int status, http_status;
     uint32_t retry_after_ms;
@@ -88,9 +90,12 @@ static void kit_on_reply(void *ctx, struct pool_reply *reply)
     CHECK_EQ(result->finals, 0);
     CHECK_EQ(reply->msg.session, 1000 + reply->id % 7);
     CHECK(reply->ctx == result);
+    int64_t now_us = loop_now_us(kit_loop);
     if (reply->kind == POOL_DATA) {
         buf_append(&result->body, reply->data, reply->len);
-        result->pieces++;
+        if (result->pieces++ > 0 && now_us - result->piece_us < result->gap_min_us)
+            result->gap_min_us = now_us - result->piece_us;
+        result->piece_us = now_us;
     } else if (reply->kind == POOL_RESTART) {
         buf_reset(&result->body);
         result->restarts++;
@@ -100,7 +105,8 @@ static void kit_on_reply(void *ctx, struct pool_reply *reply)
         result->status = reply->status;
         result->http_status = reply->http_status;
         result->retry_after_ms = reply->retry_after_ms;
-        buf_append(&result->error, reply->data != NULL ? reply->data : "", reply->len);
+        buf_append(reply->kind == POOL_DONE ? &result->body : &result->error,
+                   reply->data != NULL ? reply->data : "", reply->len);
         kit_finals++;
     }
     result->lat = reply->lat;
@@ -174,7 +180,7 @@ static inline void kit_open(struct pool_config config)
     for (unsigned i = 0; i <= KIT_REQUESTS_MAX; i++) {
         buf_deinit(&kit_results[i].body);
         buf_deinit(&kit_results[i].error);
-        kit_results[i] = (struct kit_result){0};
+        kit_results[i] = (struct kit_result){.gap_min_us = INT64_MAX};
         buf_init(&kit_results[i].body, 1 << 20);
         buf_init(&kit_results[i].error, 1 << 20);
     }

@@ -1,5 +1,6 @@
 /* The pool when all goes well: warm connections, streams, pieces, cancel, budgets, queue. Real
  * sockets on loopback. */
+#include "pool/limits.h"
 #include "tests/unit/pool_kit.h"
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -16,7 +17,7 @@ static void test_warm_before_first_request(void)
     CHECK(kit_wait_finals(2));
     kit_expect_hello(1, false);
     kit_expect_hello(2, true);
-    CHECK_EQ(kit_results[1].pieces, 1);
+    CHECK_EQ(kit_results[1].pieces, 0); /* the whole body comes with the end */
     CHECK_EQ(kit_server_stats().handshakes, 2);
     struct pool_stats stats = kit_stats();
     CHECK_EQ(stats.handshakes_late, 0);
@@ -170,7 +171,7 @@ static void test_deadline(void)
     kit_send((struct kit_ask){.id = 1, .deadline_ms = 150, .retries = 2, .stream = true});
     CHECK(kit_wait_finals(1));
     kit_expect_failed(1, STATUS_TIMEOUT);
-    CHECK(kit_results[1].pieces >= 3);
+    CHECK(kit_results[1].pieces >= 2);
     int64_t took_us = kit_results[1].at_us - begin_us;
     CHECK(took_us >= 150000 && took_us < 400000);
     CHECK(kit_wait(server_saw_resets, &one, 2000));
@@ -216,11 +217,37 @@ static void test_streams_arrive_in_pieces(void)
 {
     kit_server_start((struct chat_server_config){.token_ms = 15});
     kit_open_warm(kit_defaults());
-    kit_send((struct kit_ask){.id = 1, .stream = true, .text = "one two three four five six"});
-    kit_send((struct kit_ask){.id = 2, .text = "one two three four five six"});
+    const char *text = "one two three four five six seven eight nine ten eleven twelve";
+    kit_send((struct kit_ask){.id = 1, .stream = true, .text = text});
+    kit_send((struct kit_ask){.id = 2, .text = text});
     CHECK(kit_wait_finals(2));
-    CHECK(kit_results[1].pieces >= 6);
-    CHECK_EQ(kit_results[2].pieces, 1);
+    /* 180 ms of tokens at the least. */
+    CHECK(kit_results[1].pieces >= 3);
+    CHECK(kit_results[1].gap_min_us >= POOL_PIECE_GAP_MS * 1000);
+    CHECK_EQ(kit_results[2].pieces, 0);
+    char streamed[256], whole[256];
+    CHECK_EQ(kit_read(1, true, streamed, sizeof streamed), 0);
+    CHECK_EQ(kit_read(2, false, whole, sizeof whole), 0);
+    CHECK_STR(streamed, whole);
+    kit_close();
+    kit_server_stop();
+}
+
+static bool has_two_pieces(void *ctx)
+{
+    return kit_results[1].pieces >= 2;
+}
+
+/* What follows the first piece at once is passed on though nothing comes after it. */
+static void test_held_piece_does_not_wait_for_the_next(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "stall", .token_ms = 5});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1, .stream = true, .text = "one two three four five six"});
+    CHECK(kit_wait(has_two_pieces, NULL, 3000));
+    CHECK_EQ(kit_finals, 0);
+    CHECK(kit_results[1].gap_min_us >= POOL_PIECE_GAP_MS * 1000);
+    CHECK(kit_results[1].lat.part_us[LAT_HOLD] > 0);
     kit_close();
     kit_server_stop();
 }
@@ -443,6 +470,7 @@ static void run_all(void)
     RUN(test_idle_pool_sleeps);
     RUN(test_keepalive_uses_idle_connections);
     RUN(test_streams_arrive_in_pieces);
+    RUN(test_held_piece_does_not_wait_for_the_next);
     RUN(test_full_queue);
     RUN(test_budget_paces);
     RUN(test_settled_tokens_come_back);
