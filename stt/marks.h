@@ -10,16 +10,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A frame: what every mark begins with. */
 struct stt_mark {
     uint64_t end;        /* position after the last sample */
-    int64_t received_us; /* a frame: its receipt; a block: complete */
-    int64_t passed_us;   /* a block: given to the client the first time; 0: not yet */
-    int64_t sent_us;     /* a block: accepted by the transport the first time; 0: not yet */
+    int64_t received_us; /* a block: complete */
+};
+
+struct stt_mark_block {
+    struct stt_mark mark;
+    int64_t passed_us; /* given to the client the first time; 0: not yet */
+    int64_t sent_us;   /* accepted by the transport the first time; 0: not yet */
 };
 
 struct stt_mark_queue {
-    struct stt_mark *at;
-    size_t head, len, cap; /* cap is a power of two */
+    char *at;                /* marks of one kind */
+    uint32_t head, len, cap; /* cap is a power of two */
 };
 
 struct stt_marks {

@@ -5,6 +5,8 @@
 #include "stt/client.h"
 #include <assert.h>
 
+#define RING_FIRST 16 /* blocks */
+
 void stt_ring_deinit(struct stt_ring *ring)
 {
     for (size_t i = 0; i < ring->len; i++)
@@ -19,9 +21,9 @@ struct stt_ring_entry *stt_ring_entry(const struct stt_ring *ring, size_t index)
     return &ring->at[(ring->head + index) & (ring->cap - 1)];
 }
 
-static int ring_grow(struct stt_ring *ring)
+static int ring_resize(struct stt_ring *ring, size_t cap)
 {
-    size_t cap = ring->cap ? ring->cap * 2 : 32;
+    assert(cap >= ring->len);
     struct stt_ring_entry *at = mem_alloc(cap * sizeof(*at));
     if (at == NULL)
         return STATUS_NOMEM;
@@ -38,7 +40,8 @@ int stt_ring_push(struct stt_ring *ring, struct stt_block *block)
 {
     assert(block != NULL && block->bytes > 0 && block->bytes % 2 == 0);
     assert(stt_ring_end(ring, block->first_sample) == block->first_sample);
-    if (ring->len == ring->cap && ring_grow(ring) != STATUS_OK)
+    size_t more = ring->cap > 0 ? ring->cap * 2 : RING_FIRST;
+    if (ring->len == ring->cap && ring_resize(ring, more) != STATUS_OK)
         return STATUS_NOMEM;
     struct stt_ring_entry *entry = &ring->at[(ring->head + ring->len++) & (ring->cap - 1)];
     *entry = (struct stt_ring_entry){.block = block, .end = block->first_sample + block->bytes / 2};
@@ -52,12 +55,21 @@ void stt_ring_trim(struct stt_ring *ring, uint64_t sample)
         ring->head = (ring->head + 1) & (ring->cap - 1);
         ring->len--;
     }
+    /* What an outage or a long segment needed is given back; without memory it is later. */
+    if (ring->cap > RING_FIRST && ring->len <= ring->cap / 8)
+        ring_resize(ring, ring->cap / 2);
 }
 
-/* Index of the first entry that ends after `sample`; len when none. */
+/* Index of the first entry that ends after `sample`; len when none. What is asked for is nearly
+ * always among the newest, so they are looked at from there. */
 static size_t ring_index(const struct stt_ring *ring, uint64_t sample)
 {
-    size_t low = 0, high = ring->len;
+    size_t high = ring->len, step = 1;
+    while (high >= step && stt_ring_entry(ring, high - step)->end > sample) {
+        high -= step;
+        step *= 2;
+    }
+    size_t low = high >= step ? high - step + 1 : 0;
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (stt_ring_entry(ring, middle)->end <= sample)

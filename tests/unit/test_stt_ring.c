@@ -61,6 +61,35 @@ static void test_wraps_and_grows(void)
     stt_ring_deinit(&ring);
 }
 
+/* At every length and offset of the ring. */
+static void test_every_block_is_found(void)
+{
+    struct stt_ring ring = {0};
+    for (uint64_t i = 0; i < 150; i++) {
+        push(&ring, i * 10, 10);
+        uint64_t first = i > 70 ? i - 70 : 0;
+        stt_ring_trim(&ring, first * 10);
+        for (uint64_t sample = first * 10; sample < i * 10 + 10; sample++)
+            CHECK_EQ(stt_ring_find(&ring, sample)->block->first_sample, sample / 10 * 10);
+        CHECK(first == 0 || stt_ring_find(&ring, first * 10 - 1) == NULL);
+        CHECK(stt_ring_find(&ring, i * 10 + 10) == NULL);
+    }
+    stt_ring_deinit(&ring);
+}
+
+static void test_memory_is_given_back(void)
+{
+    struct stt_ring ring = {0};
+    for (uint64_t i = 0; i < 1100; i++) {
+        push(&ring, i * 10, 10);
+        if (i >= 1000)
+            stt_ring_trim(&ring, i * 10 - 50);
+    }
+    CHECK(ring.len == 6 && ring.cap <= 32);
+    CHECK_EQ(stt_ring_end(&ring, 0), 11000);
+    stt_ring_deinit(&ring);
+}
+
 static void test_heard(void)
 {
     struct stt_ring ring = {0};
@@ -83,6 +112,8 @@ int main(void)
     RUN(test_find);
     RUN(test_trim_keeps_the_block_in_use);
     RUN(test_wraps_and_grows);
+    RUN(test_every_block_is_found);
+    RUN(test_memory_is_given_back);
     RUN(test_heard);
     return check_done();
 }
