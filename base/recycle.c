@@ -19,6 +19,7 @@ struct kept {
 struct shelf {
     size_t bytes; /* 0: free for a size */
     size_t used;  /* bytes of all that is kept */
+    size_t lent;  /* objects taken on this thread, less those given on it */
     struct kept *first;
 };
 
@@ -81,12 +82,16 @@ void *recycle_take(size_t bytes)
     if (shelf != NULL && shelf->first != NULL) {
         if (mem_fails())
             return NULL;
+        shelf->lent++;
         struct kept *kept = shelf->first;
         shelf->first = kept->next;
         shelf->used -= bytes;
         return kept;
     }
-    return mem_alloc(bytes);
+    void *object = mem_alloc(bytes);
+    if (shelf != NULL && object != NULL)
+        shelf->lent++;
+    return object;
 }
 
 void recycle_give(void *object, size_t bytes)
@@ -94,7 +99,10 @@ void recycle_give(void *object, size_t bytes)
     if (object == NULL)
         return;
     struct shelf *shelf = shelf_of(bytes);
-    if (KEEPS && shelf != NULL && shelf->used + bytes <= RECYCLE_BYTES && store_register()) {
+    bool wanted = shelf != NULL && shelf->lent > 0;
+    if (wanted)
+        shelf->lent--;
+    if (KEEPS && wanted && shelf->used + bytes <= RECYCLE_BYTES && store_register()) {
         struct kept *kept = object;
         kept->next = shelf->first;
         shelf->first = kept;
