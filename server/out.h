@@ -12,7 +12,7 @@
 
 struct event;
 
-/* One event as bytes. The queue of its socket and the session's history share it. */
+/* One event as bytes, for the queue of its socket. */
 struct out {
     struct out *next; /* in the queue */
     unsigned refs;

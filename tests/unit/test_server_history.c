@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "base/status.h"
 #include "server/codec.h"
 #include "server/event.h"
@@ -22,12 +23,20 @@ static struct out *make(uint64_t seq, size_t text)
     return out;
 }
 
-static struct out *add(struct history *history, uint64_t seq, size_t text)
+/* Gives the length of what was added. */
+static size_t add(struct history *history, uint64_t seq, size_t text)
 {
     struct out *out = make(seq, text);
-    history_add(history, out);
-    out_unref(out); /* the history's own keeps it */
-    return out;
+    CHECK_EQ(history_add(history, out), STATUS_OK);
+    size_t len = out->len;
+    out_unref(out);
+    return len;
+}
+
+static bool kept(const struct history *history, uint64_t seq)
+{
+    size_t len;
+    return history_get(history, seq, &len) != NULL;
 }
 
 static void test_empty(void)
@@ -35,8 +44,8 @@ static void test_empty(void)
     struct history *history = history_create();
     CHECK_EQ(history_oldest(history), 0);
     CHECK_EQ(history_newest(history), 0);
-    CHECK(history_get(history, 0) == NULL);
-    CHECK(history_get(history, 1) == NULL);
+    CHECK(!kept(history, 0));
+    CHECK(!kept(history, 1));
     history_destroy(history);
     history_destroy(NULL);
 }
@@ -44,16 +53,18 @@ static void test_empty(void)
 static void test_keeps_the_newest(void)
 {
     struct history *history = history_create();
-    struct out *made[3 * HISTORY_MAX + 1];
+    size_t lens[3 * HISTORY_MAX + 1], len;
     for (uint64_t seq = 1; seq <= 3 * HISTORY_MAX; seq++) {
-        made[seq] = add(history, seq, 10);
+        lens[seq] = add(history, seq, seq % 7);
         CHECK_EQ(history_newest(history), seq);
         CHECK_EQ(history_oldest(history), seq <= HISTORY_MAX ? 1 : seq - HISTORY_MAX + 1);
     }
-    for (uint64_t seq = 2 * HISTORY_MAX + 1; seq <= 3 * HISTORY_MAX; seq++)
-        CHECK(history_get(history, seq) == made[seq]);
-    CHECK(history_get(history, 2 * HISTORY_MAX) == NULL);
-    CHECK(history_get(history, 3 * HISTORY_MAX + 1) == NULL);
+    for (uint64_t seq = 2 * HISTORY_MAX + 1; seq <= 3 * HISTORY_MAX; seq++) {
+        CHECK(history_get(history, seq, &len) != NULL);
+        CHECK_EQ(len, lens[seq]);
+    }
+    CHECK(!kept(history, 2 * HISTORY_MAX));
+    CHECK(!kept(history, 3 * HISTORY_MAX + 1));
     history_destroy(history);
 }
 
@@ -65,9 +76,9 @@ static void test_bytes_are_bounded(void)
     CHECK_EQ(history_newest(history), 20);
     CHECK_EQ(history_oldest(history), 17); /* four of a fifth and their JSON fit, five do not */
     /* One that is larger than all the room is still the newest, alone. */
-    struct out *big = add(history, 21, HISTORY_BYTES_MAX + 1);
+    add(history, 21, HISTORY_BYTES_MAX + 1);
     CHECK_EQ(history_oldest(history), 21);
-    CHECK(history_get(history, 21) == big);
+    CHECK(kept(history, 21));
     add(history, 22, 10);
     CHECK_EQ(history_oldest(history), 22);
     history_destroy(history);
@@ -79,29 +90,41 @@ static bool begins_with(const char *bytes, const char *text)
     return memcmp(bytes, text, strlen(text)) == 0;
 }
 
-/* The socket's queue and the history hold the same bytes, whoever lets go first. */
-static void test_shared_with_the_queue(void)
+/* What was sent is kept as it was, after the message itself has gone. */
+static void test_outlives_the_message(void)
 {
     struct history *history = history_create();
-    struct out_queue queue;
-    out_queue_init(&queue);
     struct out *out = make(1, 5);
-    history_add(history, out);
-    out_queue_add(&queue, out);
-    CHECK_EQ(out->refs, 3);
-    out_unref(out);
-    out_queue_pop(&queue);
-    CHECK(history_get(history, 1) == out);
+    CHECK_EQ(history_add(history, out), STATUS_OK);
+    codec_splice(out->body, out->seq, 5, NULL); /* writes before the body only */
+    char *sent = strndup(out->body, out->len);
+    size_t sent_len = out->len, len;
     CHECK_EQ(out->refs, 1);
-    /* A replay puts it on a new socket with a new head. */
-    const char *before = codec_splice(out->body, out->seq, 5, NULL);
-    CHECK(begins_with(before, "{\"t_ms\":5,\"seq\":1,\"type\":\"translation\""));
-    const char *again = codec_splice(out->body, out->seq, 123456, NULL);
-    CHECK(begins_with(again, "{\"t_ms\":123456,\"seq\":1,\"type\":\"translation\""));
-    out_queue_add(&queue, out);
+    out_unref(out);
+    const char *body = history_get(history, 1, &len);
+    CHECK_EQ(len, sent_len);
+    CHECK(begins_with(body, sent));
+    CHECK(begins_with(body, "\"type\":\"translation\""));
+    free(sent);
     history_destroy(history);
-    CHECK_EQ(queue.head->refs, 1);
-    out_queue_clear(&queue);
+}
+
+/* A gap is worse than nothing: seq goes on from there. */
+static void test_no_memory(void)
+{
+    struct history *history = history_create();
+    add(history, 1, 5);
+    struct out *out = make(2, 5);
+    mem_fail_nth(1);
+    CHECK_EQ(history_add(history, out), STATUS_NOMEM);
+    out_unref(out);
+    CHECK(!kept(history, 1) && !kept(history, 2));
+    CHECK_EQ(history_oldest(history), 0);
+    CHECK_EQ(history_newest(history), 2);
+    add(history, 3, 5);
+    CHECK_EQ(history_oldest(history), 3);
+    CHECK(kept(history, 3));
+    history_destroy(history);
 }
 
 int main(void)
@@ -109,6 +132,7 @@ int main(void)
     RUN(test_empty);
     RUN(test_keeps_the_newest);
     RUN(test_bytes_are_bounded);
-    RUN(test_shared_with_the_queue);
+    RUN(test_outlives_the_message);
+    RUN(test_no_memory);
     return check_done();
 }
