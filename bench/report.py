@@ -123,7 +123,26 @@ def cpuinfo(key):
     return ""
 
 
-def machine(root):
+SPIN = "import time\nt = time.perf_counter()\nfor i in range(6000000): pass\nprint(time.perf_counter() - t)"
+
+
+def slowdown(core, neighbour):
+    """How much longer a loop takes on `core` while `neighbour` is busy: 1.0 for cores of their own, up to 2 for two
+    threads of one. None where it cannot be told."""
+    if core is None or neighbour is None:
+        return None
+    command = ["taskset", "-c", str(core), sys.executable, "-c", SPIN]
+    alone = min(float(output(*command) or "nan") for _ in range(3))
+    busy = subprocess.Popen(["taskset", "-c", str(neighbour), sys.executable, "-c", "while True: pass"])
+    try:
+        together = min(float(output(*command) or "nan") for _ in range(3))
+    finally:
+        busy.kill()
+        busy.wait()
+    return round(together / alone, 2) if alone > 0 else None
+
+
+def machine(root, pins):
     """Facts without which figures mean little."""
     commit = output("git", "rev-parse", "--short=12", "HEAD", cwd=root)
     changed = output("git", "status", "--porcelain", "--untracked-files=no", cwd=root)
@@ -140,6 +159,8 @@ def machine(root):
                         for path in sorted(glob.glob("/sys/devices/system/cpu/vulnerabilities/*"))},
         "compiler": output("gcc", "--version").split("\n")[0],
         "load": first_line("/proc/loadavg"),
+        "congestion": first_line("/proc/sys/net/ipv4/tcp_congestion_control"),
+        "slowdown": slowdown(pins.server, pins.bench),
     }
 
 
@@ -301,6 +322,11 @@ def doc_section(results, pictures):
             " of a virtual machine" if facts["virtual"] else "", facts["memory_mb"], facts["kernel"],
             ", ".join(mitigated) or "nothing", "Pinned" if results["pinned"] else "Not pinned: " + results["why_not_pinned"],
             results["options"]["seconds"], "best of %d" % results["options"]["runs"], void, steal), 120) + [""]
+    if facts.get("slowdown"):
+        lines += textwrap.wrap(
+            "A loop on the server's core takes %.2f times as long while the other core is busy (1.0: cores of their own, 2: "
+            "threads of one): what bench and simulator take, the server has not. TCP congestion control: %s." % (
+                facts["slowdown"], facts["congestion"]), 120) + [""]
     for share in shares(results):
         lines += ["### %d %% of the sessions speaking" % round(share * 100), ""]
         lines += doc_table("sessions", [(str(n), values) for n, values in series(results, share)]) + [""]

@@ -245,7 +245,7 @@ class Bench:
         self.args = args
         self.pins = Pins()
         self.specs = plan(args)
-        self.machine = report.machine(ROOT)
+        self.machine = report.machine(ROOT, self.pins)
         os.environ["SOTTO_COMMIT"] = self.machine["commit"]  # sotto-bench writes it into its result
         self.runs = []
         self.began = time.monotonic()

@@ -105,7 +105,8 @@ class Http(unittest.TestCase):
         self.assertEqual(handovers[("sotto_audio_handover_seconds_count", None)], 20, "blocks of 100 ms")
         self.assertLess(handovers[("sotto_audio_handover_seconds_sum", None)], 20 * 0.1 * kit.SLOW)
         self.assertEqual(sum(families["sotto_pool_requests_total"][1].values()), value("sotto_pool_sent_total"))
-        self.assertGreater(value("sotto_pool_tokens_in_total"), value("sotto_pool_tokens_out_total"))
+        self.assertGreater(value("sotto_pool_tokens_in_total"), 0)
+        self.assertGreater(value("sotto_pool_tokens_out_total"), 0)
         self.assertGreater(value("sotto_pool_tokens_out_total"), 0)
         loops = {labels for _, labels in families["sotto_loop_turns_total"][1]}
         self.assertEqual(loops, {'loop="front-0"', 'loop="front-1"', 'loop="front-2"', 'loop="upstream"'})
