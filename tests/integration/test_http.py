@@ -107,7 +107,6 @@ class Http(unittest.TestCase):
         self.assertEqual(sum(families["sotto_pool_requests_total"][1].values()), value("sotto_pool_sent_total"))
         self.assertGreater(value("sotto_pool_tokens_in_total"), 0)
         self.assertGreater(value("sotto_pool_tokens_out_total"), 0)
-        self.assertGreater(value("sotto_pool_tokens_out_total"), 0)
         loops = {labels for _, labels in families["sotto_loop_turns_total"][1]}
         self.assertEqual(loops, {'loop="front-0"', 'loop="front-1"', 'loop="front-2"', 'loop="upstream"'})
 
