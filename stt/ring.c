@@ -61,9 +61,11 @@ void stt_ring_trim(struct stt_ring *ring, uint64_t sample)
 }
 
 /* Index of the first entry that ends after `sample`; len when none. What is asked for is nearly
- * always among the newest, so they are looked at from there. */
+ * always the oldest, when silence is settled, or among the newest, so these are looked at first. */
 static size_t ring_index(const struct stt_ring *ring, uint64_t sample)
 {
+    if (ring->len > 0 && stt_ring_entry(ring, 0)->end > sample)
+        return 0;
     size_t high = ring->len, step = 1;
     while (high >= step && stt_ring_entry(ring, high - step)->end > sample) {
         high -= step;
