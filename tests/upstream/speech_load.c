@@ -72,12 +72,31 @@ static void open_streams(struct load *load)
     }
 }
 
+/* From one stream to the next that speaks, so that each has its turn and neighbours are on
+ * different channels, as the blocks of a server's sessions are: else a channel's come all together.
+ */
+static unsigned stride(unsigned streams)
+{
+    unsigned step = streams * 3 / 8 + 1;
+    for (;; step++) {
+        unsigned a = streams, b = step;
+        while (b != 0) {
+            unsigned rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a == 1)
+            return step;
+    }
+}
+
 /* One block for every stream in turn, the turn lasting block_ms. */
 static void feed(struct load *load, int64_t until_us)
 {
+    unsigned step = stride(load->streams);
     int64_t step_us = load->block_ms * INT64_C(1000) / load->streams;
     int64_t next_us = clock_mono_us();
-    for (unsigned stream = 0; next_us < until_us; stream = (stream + 1) % load->streams) {
+    for (unsigned stream = 0; next_us < until_us; stream = (stream + step) % load->streams) {
         nap_until(next_us);
         next_us += step_us;
         sent_us[stream] = clock_mono_us();
