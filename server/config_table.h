@@ -59,7 +59,8 @@
       "API key; better in SOTTO_CHAT_KEY than in a file")                                          \
     X("chat", "organization", chat_organization, TEXT, "", 0, 0, "OpenAI-Organization header")     \
     X("chat", "ca", chat_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")     \
-    X("chat", "connections", chat_connections, NUMBER, "4", 1, 64, "HTTP/2 connections kept warm") \
+    X("chat", "connections", chat_connections, NUMBER, "16", 1, 64,                                \
+      "HTTP/2 connections kept warm")                                                              \
     X("chat", "streams", chat_streams, NUMBER, "100", 1, 1000, "requests at once on a connection") \
     X("chat", "requests_per_minute", chat_requests_per_minute, NUMBER, "4500", 0, 10000000,        \
       "the provider's limit; 0: none")                                                             \
@@ -78,7 +79,7 @@
       "name of the field that bounds an answer (older APIs: max_tokens)")                          \
     X("translate", "model", translate_model, TEXT, "gpt-4o-mini", 0, 0,                            \
       "model asked for translations")                                                              \
-    X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "1500", 0, 60000,            \
+    X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "1500", 0, 60000,           \
       "least time between two partial requests of a session and language")                         \
     X("translate", "partial_words", translate_partial_words, NUMBER, "2", 1, 100,                  \
       "changed words that are worth a new partial request")                                        \
