@@ -9,3 +9,10 @@
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *ctx), void *ctx);
 /* Name of the calling thread, as given; "main" for the first. */
 const char *thread_name(void);
+/*
+ * For threads that wait for work and do a little of it at a time: asks the kernel to run the
+ * calling thread soon and briefly. Where such threads share a core, each then waits microseconds
+ * for its turn instead of the milliseconds of ordinary time slices. sched_setattr(2),
+ * sched_runtime, honoured by Linux 6.12 and later; elsewhere nothing changes.
+ */
+void thread_prompt(void);

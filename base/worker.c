@@ -22,6 +22,7 @@ static void *worker_main(void *ctx)
 {
     struct worker *worker = ctx;
     struct msg *msg;
+    thread_prompt();
     mailbox_defer_wakes(true);
     while ((msg = mailbox_wait(worker->mailbox, -1)) != NULL) {
         struct job *job = (struct job *)msg;

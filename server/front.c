@@ -211,6 +211,7 @@ int front_create(struct front **out, struct server *server, unsigned index, int 
 static void *run(void *ctx)
 {
     struct front *front = ctx;
+    thread_prompt();
     loop_run(front->loop);
     return NULL;
 }

@@ -54,6 +54,7 @@ static void on_control(struct loop_inbox *inbox, struct msg *msg)
 static void *run(void *ctx)
 {
     struct upstream *upstream = ctx;
+    thread_prompt();
     loop_run(upstream->loop);
     return NULL;
 }

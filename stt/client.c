@@ -162,6 +162,7 @@ static void client_drain(struct stt_client *client)
 static void *client_run(void *ctx)
 {
     struct stt_client *client = ctx;
+    thread_prompt();
     mailbox_defer_wakes(true);
     while (!client->stopped || client->calls.len > 0 || mailbox_len(client->mailbox) > 0) {
         client_turn(client);

@@ -61,11 +61,33 @@ static void test_no_memory(void)
     mem_fail_nth(0);
 }
 
+/* Only the slice changes: priority and policy stay, whatever the kernel makes of it. */
+static void *prompt(void *ctx)
+{
+    struct sched_param before, after;
+    int policy_before, policy_after, nice_before = nice(0);
+    pthread_getschedparam(pthread_self(), &policy_before, &before);
+    thread_prompt();
+    pthread_getschedparam(pthread_self(), &policy_after, &after);
+    CHECK_EQ(policy_after, policy_before);
+    CHECK_EQ(after.sched_priority, before.sched_priority);
+    CHECK_EQ(nice(0), nice_before);
+    return NULL;
+}
+
+static void test_prompt_keeps_the_priority(void)
+{
+    pthread_t thread;
+    CHECK_EQ(thread_start(&thread, "prompt", prompt, NULL), 0);
+    pthread_join(thread, NULL);
+}
+
 int main(void)
 {
     RUN(test_name_and_mask);
     RUN(test_the_first_thread_is_main);
     RUN(test_a_library_thread_has_its_kernel_name);
     RUN(test_no_memory);
+    RUN(test_prompt_keeps_the_priority);
     return check_done();
 }
