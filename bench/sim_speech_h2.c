@@ -19,8 +19,11 @@
 #define PREFIX_BYTES    5 /* compressed flag and length of a message */
 #define CONNECTIONS_MAX 4096
 #define STREAMS_MAX     8192
-#define WINDOW_BYTES    (16 << 20)
-#define TRAILER_BYTES   (3 * LOCAL_SPEECH_TEXT_BYTES + 1) /* a text, percent-encoded */
+/* Far below the delay of any result; a wake for each message would be half of what it costs, and
+ * the sender pays for it. */
+#define GATHER_US     300
+#define WINDOW_BYTES  (16 << 20)
+#define TRAILER_BYTES (3 * LOCAL_SPEECH_TEXT_BYTES + 1) /* a text, percent-encoded */
 
 struct h2_call {
     struct sim_stream stream;
@@ -277,6 +280,7 @@ static int open_h2(struct sim_speech *speech)
         .plaintext = true,
         .conn_streams = (unsigned)speech->config->speech_streams_max,
         .window_bytes = WINDOW_BYTES,
+        .gather_us = GATHER_US,
         .connections_max = CONNECTIONS_MAX,
         .streams_max = STREAMS_MAX,
         .ops = {.on_request = on_request, .on_body = on_body, .on_cancel = on_cancel},

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl3.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 void h2__conn_touch(struct h2_conn *conn)
@@ -152,10 +153,21 @@ static int conn_handshake(struct h2_conn *conn)
     return status;
 }
 
+/* Once a turn: its time is the same for all of it. */
+static void gather(struct h2_server *server)
+{
+    int64_t now_us = loop_now_us(server->loop);
+    if (server->config.gather_us == 0 || server->gathered_us == now_us)
+        return;
+    server->gathered_us = now_us;
+    nanosleep(&(struct timespec){.tv_nsec = server->config.gather_us * 1000L}, NULL);
+}
+
 static void conn_on_ready(struct loop_poll *poll, unsigned events)
 {
     struct h2_conn *conn = (struct h2_conn *)poll;
     int status = 0;
+    gather(conn->server);
     if (!conn->ready)
         status = conn_handshake(conn);
     if (status == 0 && conn->ready && (events & (LOOP_IN | LOOP_ERR)) != 0)

@@ -72,6 +72,7 @@ struct h2_server {
     struct loop_inbox inbox;
     struct loop_task flush;
     struct h2_conn *conns, *dirty;
+    int64_t gathered_us; /* the turn that has waited for more */
     unsigned polls_open; /* connections whose memory the loop still holds */
     bool closing, accept_closed;
     void (*on_closed)(void *ctx);

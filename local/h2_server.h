@@ -62,6 +62,9 @@ struct h2_server_config {
     unsigned streams_max;     /* of all connections */
     size_t body_max;
     unsigned handshake_ms, idle_ms;
+    /* Bytes that have come are read so much later, with all that came meanwhile: fewer wakes of
+     * both sides, and no answer sooner. The loop's thread sleeps for it. */
+    unsigned gather_us;
     struct h2_server_ops ops;
     void *ctx;
 };
