@@ -13,3 +13,7 @@
 #define TURNS_RETRY_PERCENT 25        /* least share of a final's deadline left for another try */
 #define RECYCLE_SIZES       8         /* sizes of which a thread keeps freed objects */
 #define RECYCLE_BYTES       (2 << 20) /* kept of each size, a thread */
+#define SLAB_SIZES          8         /* sizes of objects that share chunks */
+#define SLAB_CHUNK_BYTES    (1 << 20) /* asked of the system at once; a power of two */
+#define SLAB_CHUNKS_MAX     16384     /* of one size */
+#define SLAB_OBJECT_MAX     65536     /* bytes; larger ones come from the allocator */

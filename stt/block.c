@@ -1,4 +1,4 @@
-#include "base/recycle.h"
+#include "base/slab.h"
 #include "stt/call.h"
 #include "stt/client.h"
 #include "stt/codec.h"
@@ -22,7 +22,7 @@ uint64_t stt_blocks_held_bytes(void)
 struct stt_block *stt_block_begin(uint32_t room, uint64_t first_sample)
 {
     assert(room > 0 && room % 2 == 0 && room <= STT_BLOCK_BYTES_MAX);
-    struct stt_block *block = recycle_take(sizeof *block + room);
+    struct stt_block *block = slab_take(sizeof *block + room);
     if (block == NULL)
         return NULL;
     atomic_fetch_add_explicit(&held_bytes, sizeof *block + room, memory_order_relaxed);
@@ -84,5 +84,5 @@ void stt_block_unref(struct stt_block *block)
         return;
     size_t bytes = sizeof *block + block->room;
     atomic_fetch_sub_explicit(&held_bytes, bytes, memory_order_relaxed);
-    recycle_give(block, bytes);
+    slab_give(block, bytes);
 }
