@@ -76,7 +76,7 @@ static void take_run(struct capacity_source *source, const json_t *run, const ch
     measured(source, CAPACITY_COST_CPU, number(figures, "cpu_ms"));
     /* Percent of one thread to milliseconds a second. */
     measured(source, CAPACITY_COST_LOOP, number(figures, "loop_busy") * 10 / sessions);
-    measured(source, CAPACITY_COST_RSS, number(figures, "rss_session_kb"));
+    measured(source, CAPACITY_COST_RSS, number(figures, "memory_session_kb"));
     measured(source, CAPACITY_COST_AUDIO, number(figures, "bytes_in"));
     measured(source, CAPACITY_COST_EVENTS, number(figures, "bytes_out"));
     measured(source, CAPACITY_COST_REQUESTS, number(figures, "requests_minute"));

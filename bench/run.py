@@ -28,7 +28,7 @@ STOP_S = 8
 BENCH_VOID = 3  # exit status of sotto-bench: measured, but the run is void
 # Server settings of every run; docs/benchmark.md gives the reasons.
 SERVER = ["--log", "warn,main=info", "--sessions-max", "20000", "--connections-max", "50000",
-          "--chat-connections", "8", "--chat-streams", "100", "--chat-queue-max", "65536",
+          "--chat-connections", "32", "--chat-streams", "100", "--chat-queue-max", "65536",
           "--chat-requests-per-minute", "0", "--chat-tokens-per-minute", "0"]
 
 
