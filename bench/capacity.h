@@ -34,7 +34,7 @@
     X(BANDWIDTH, "bandwidth-mbit", 1000, "of the network, each way")                               \
     X(DESCRIPTORS, "descriptors", 0, "open files the server may have; the hard limit by default")  \
     X(STREAMS, "speech-streams", 300, "streams at once the speech API allows")                     \
-    X(CHAT_STREAMS, "chat-streams", 1600, "chat connections x streams of the server")               \
+    X(CHAT_STREAMS, "chat-streams", 1600, "chat connections x streams of the server")              \
     X(HEADROOM, "headroom", 0.7, "share of a limit to live with")                                  \
     X(IDLE, "idle-mb", 34, "memory of the server without sessions")                                \
     X(ANSWER, "answer-ms", 1000, "the chat API takes for an answer")                               \
