@@ -11,15 +11,15 @@
 #include <stdbool.h>
 
 /* What one session costs: X(NAME, "key", default, "unit", "help"); flags are --cost-KEY. The
- * defaults were measured by `make bench` at 500 sessions that all speak. */
+ * defaults were measured by `make bench` at 1,000 sessions that all speak. */
 #define CAPACITY_COST_MAP(X)                                                                       \
-    X(CPU, "cpu", 1.8, "ms/s", "the server's CPU time a second")                                   \
-    X(LOOP, "loop", 1.3, "ms/s", "time of the busiest loop a second")                              \
-    X(RSS, "rss", 310, "KB", "resident memory, the idle server's not counted")                     \
+    X(CPU, "cpu", 0.82, "ms/s", "the server's CPU time a second")                                  \
+    X(LOOP, "loop", 0.53, "ms/s", "time of the busiest loop a second")                             \
+    X(RSS, "rss", 265, "KB", "resident memory, the idle server's not counted")                     \
     X(AUDIO, "audio", 48000, "B/s", "audio received, and sent on to the speech API")               \
-    X(EVENTS, "events", 1900, "B/s", "messages sent to the client")                                \
-    X(REQUESTS, "requests", 157, "1/min", "requests to the chat API")                              \
-    X(TOKENS, "tokens", 35000, "1/min", "tokens of them, questions and answers")                   \
+    X(EVENTS, "events", 1500, "B/s", "messages sent to the client")                                \
+    X(REQUESTS, "requests", 66, "1/min", "requests to the chat API")                               \
+    X(TOKENS, "tokens", 13600, "1/min", "tokens of them, questions and answers")                   \
     X(FINALS, "finals", 20, "1/min", "of the requests, those for finals")                          \
     X(STREAMS, "streams", 1, "", "streams of the speech API")                                      \
     X(DESCRIPTORS, "descriptors", 1, "", "sockets")
