@@ -12,7 +12,6 @@
 #include "server/conn_job.h"
 #include "server/directory.h"
 #include "server/front.h"
-#include "server/history.h"
 #include "server/metrics.h"
 #include "server/server.h"
 #include "server/speech.h"
@@ -209,7 +208,6 @@ void conn_destroy(struct conn *conn)
     front_unbind(front, conn->id);
     directory_remove(front->server->directory, conn->id);
     out_queue_clear(&conn->out);
-    history_destroy(conn->history);
     for (struct conn_parsed *parsed = conn->parsed_head, *next; parsed != NULL; parsed = next) {
         next = parsed->next;
         conn_parsed_free(parsed);
@@ -511,17 +509,6 @@ void conn_on_parsed(struct conn *conn, struct conn_parsed *parsed)
     conn_run(conn);
 }
 
-/* A durable message counts as stored from here on. */
-static void conn_store(struct conn *conn, struct out *out)
-{
-    if (conn->history == NULL)
-        conn->history = history_create();
-    /* Without memory it is sent all the same: `durable` was never promised. */
-    if (conn->history != NULL)
-        history_add(conn->history, out);
-    lat_mark(&out->lat, LAT_STORE, clock_mono_us());
-}
-
 void conn_on_body(struct conn *conn, struct conn_body *body)
 {
     struct out *out = body->out;
@@ -538,8 +525,6 @@ void conn_on_body(struct conn *conn, struct conn_body *body)
     }
     if (out->has_lat)
         lat_mark(&out->lat, LAT_SERVER, clock_mono_us());
-    if (out->seq > 0)
-        conn_store(conn, out);
     if (conn->front->server->config->off & CONFIG_OFF_COALESCING)
         out->replace_key = 0;
     if (out_queue_add(&conn->out, out))

@@ -17,7 +17,6 @@
 struct conn_body;
 struct conn_parsed;
 struct front;
-struct history;
 struct lws;
 struct session;
 struct session_answer;
@@ -55,7 +54,6 @@ struct conn {
 
     struct out_queue out;
     unsigned encoding;       /* events at the workers */
-    struct history *history; /* made with the first durable message */
     int close_code;          /* CONN_CLOSING: sent once the queue is empty; 0: not known yet */
     int64_t alive_due_us;    /* while reading stops: when the library is told again that this is
                                 our doing */

@@ -20,8 +20,6 @@
 #define AUDIO_PENDING_BYTES (2 * FRAME_BYTES_MAX) /* received, waiting for room */
 #define OUT_BYTES_MAX       1048576 /* queued to one socket; past it the socket is closed */
 #define ENCODING_MAX        1024    /* events of one connection at the workers; likewise */
-#define HISTORY_BYTES_MAX   16384   /* durable messages kept a session */
-#define HISTORY_MAX         64      /* durable messages kept a session */
 #define EVENT_BYTES_MAX     262144  /* one serialised event */
 #define FRONTS_MAX          64      /* front threads */
 #define FRONT_INBOX         32768   /* messages waiting for one front */
