@@ -23,7 +23,9 @@ FIGURES = [
     ("cpu_ms", "ms", "the server's CPU time a session and second"),
     ("rss_mb", "MB", "the server's resident memory, peak"),
     ("memory_session_kb", "KB", "the server's resident memory a session, less the idle server's"),
-    ("rss_session_kb", "KB", "the server's resident memory a session, less the idle server's and audio still kept"),
+    ("rss_session_kb", "KB", "the server's resident memory a session at the end of the window, less the idle server's "
+     "and audio still kept"),
+    ("rss_session_peak_kb", "KB", "the same at the window's worst moment"),
     ("lost", "", "words said and in no final transcript"),
     ("repeated", "", "words in final transcripts twice"),
     ("requests_minute", "", "chat requests a session and minute"),
@@ -82,7 +84,7 @@ def figures(result):
     probe = result.get("probe") or {}
     cpu_s = at(probe, "server", "cpu_s")
     rss = at(probe, "server", "rss_peak_bytes")
-    own_rss = at(probe, "own_rss_peak_bytes") or rss
+    own_rss = {moment: at(probe, "own_rss_%s_bytes" % moment) or rss for moment in ("end", "peak")}
     idle_rss = at(probe, "server", "rss_idle_bytes") or 0
     # Audio flows all the time, speech or not, so what was sent is the clock of what was received.
     bytes_in = share((at(result, "config", "rate") or 0) * 2 * sessions, held)
@@ -111,7 +113,8 @@ def figures(result):
         "cpu_ms": share(share(cpu_s, window, 1000), held),
         "rss_mb": scaled(rss, 1 / 1e6),
         "memory_session_kb": None if rss is None else share(max(0, rss - idle_rss), held, 1 / 1e3),
-        "rss_session_kb": None if rss is None else share(max(0, own_rss - idle_rss), held, 1 / 1e3),
+        "rss_session_kb": None if rss is None else share(max(0, own_rss["end"] - idle_rss), held, 1 / 1e3),
+        "rss_session_peak_kb": None if rss is None else share(max(0, own_rss["peak"] - idle_rss), held, 1 / 1e3),
         "lost": at(result, "words", "lost"),
         "repeated": at(result, "words", "repeated"),
         "requests_minute": share(at(probe, "requests"), session_minutes),

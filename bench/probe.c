@@ -45,7 +45,7 @@ struct probe {
     struct snapshot begin, end;
     uint64_t rss_idle[PROCESSES], rss_peak[PROCESSES], descriptors_peak[PROCESSES];
     uint64_t samples, samples_missed;
-    uint64_t audio_peak, own_rss_peak;
+    uint64_t audio_peak, own_rss_peak, own_rss_end;
     /* The thread's, until it has ended. */
     struct scrape first, last;
 };
@@ -141,7 +141,8 @@ static void sample_memory(struct probe *probe)
         return;
     probe_metric(probe->last.text.data, "sotto_audio_held_bytes", &audio);
     raise_to(&probe->audio_peak, (uint64_t)audio);
-    raise_to(&probe->own_rss_peak, rss > audio ? (uint64_t)(rss - audio) : 0);
+    probe->own_rss_end = rss > audio ? (uint64_t)(rss - audio) : 0;
+    raise_to(&probe->own_rss_peak, probe->own_rss_end);
 }
 
 /* One look at everything; the lock is free while the server is asked. */
@@ -361,7 +362,8 @@ void probe_close(struct probe *probe, struct probe_sum *out)
     *out = (struct probe_sum){.samples = probe->samples,
                               .samples_missed = probe->samples_missed,
                               .audio_peak = probe->audio_peak,
-                              .own_rss_peak = probe->own_rss_peak};
+                              .own_rss_peak = probe->own_rss_peak,
+                              .own_rss_end = probe->own_rss_end};
     if (probe->begin.at_us > 0 && probe->end.at_us > probe->begin.at_us) {
         out->seconds = (double)(probe->end.at_us - probe->begin.at_us) / 1e6;
         sum_process(probe, SERVER, &out->server);

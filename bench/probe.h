@@ -45,6 +45,7 @@ struct probe_sum {
     uint64_t requests, tokens_in, tokens_out, handshakes_late, connects; /* deltas in the window */
     uint64_t audio_peak;              /* sotto_audio_held_bytes: audio whose finals are to come */
     uint64_t own_rss_peak;            /* resident memory less that audio, at one moment */
+    uint64_t own_rss_end;             /* the same at the window's end, when memory has settled */
     double loop_busy;                 /* busiest loop, share of the window */
     uint64_t samples, samples_missed; /* of /metrics */
     bool io_uring;

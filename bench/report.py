@@ -142,6 +142,29 @@ def slowdown(core, neighbour):
     return round(together / alone, 2) if alone > 0 else None
 
 
+STALLS = """
+import time
+begin = last = time.perf_counter()
+gaps = []
+while last - begin < 5:
+    now = time.perf_counter()
+    if now - last > 1e-4: gaps.append(now - last)
+    last = now
+low, high = 0.0, 1.0
+for i in range(30):
+    wait = (low + high) / 2
+    late = sum(max(0, gap - wait) for gap in gaps) / (last - begin)
+    low, high = (wait, high) if late > 0.001 else (low, wait)
+print(high * 1000)
+"""
+
+
+def stalls(core):
+    """Milliseconds by which the machine itself delays one event in a thousand on an idle core: a loop that does nothing
+    but look at the clock finds the gaps in which it did not run. No server can have a smaller lag."""
+    return round(float(output("taskset", "-c", str(core), sys.executable, "-c", STALLS) or "nan"), 2) if core is not None else None
+
+
 def machine(root, pins):
     """Facts without which figures mean little."""
     commit = output("git", "rev-parse", "--short=12", "HEAD", cwd=root)
@@ -161,6 +184,7 @@ def machine(root, pins):
         "load": first_line("/proc/loadavg"),
         "congestion": first_line("/proc/sys/net/ipv4/tcp_congestion_control"),
         "slowdown": slowdown(pins.server, pins.bench),
+        "stalls_ms": stalls(pins.server),
     }
 
 
@@ -327,6 +351,10 @@ def doc_section(results, pictures):
             "A loop on the server's core takes %.2f times as long while the other core is busy (1.0: cores of their own, 2: "
             "threads of one): what bench and simulator take, the server has not. TCP congestion control: %s." % (
                 facts["slowdown"], facts["congestion"]), 120) + [""]
+    if facts.get("stalls_ms") is not None:
+        lines += textwrap.wrap(
+            "Before the runs the machine itself, idle, kept one event in a thousand waiting for %.2f ms: what of the loop's "
+            "lag p99.9 is not the server's." % facts["stalls_ms"], 120) + [""]
     for share in shares(results):
         lines += ["### %d %% of the sessions speaking" % round(share * 100), ""]
         lines += doc_table("sessions", [(str(n), values) for n, values in series(results, share)]) + [""]

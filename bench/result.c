@@ -117,14 +117,19 @@ static void print_judged(const struct style *style, const struct judge_sum *judg
                 style->plain);
 }
 
+static double grown_kb(uint64_t bytes, const struct probe_process *process)
+{
+    return bytes > process->rss_idle ? (double)(bytes - process->rss_idle) / 1e3 : 0;
+}
+
 static void print_server(const struct style *style, const struct result *result)
 {
     const struct probe_sum *probe = result->probe;
     const struct probe_process *server = &probe->server;
     unsigned sessions = result->config->sessions + result->config->silent;
     double seconds = probe->seconds > 0 ? probe->seconds : 1, held = sessions > 0 ? sessions : 1;
-    uint64_t own = probe->own_rss_peak > 0 ? probe->own_rss_peak : server->rss_peak;
-    double grown = own > server->rss_idle ? (double)(own - server->rss_idle) : 0;
+    uint64_t peak = probe->own_rss_peak > 0 ? probe->own_rss_peak : server->rss_peak;
+    uint64_t end = probe->own_rss_end > 0 ? probe->own_rss_end : server->rss_end;
     if (server->rss_peak == 0) {
         fprintf(style->out, "server     not looked at: give --server-pid\n");
         return;
@@ -135,11 +140,13 @@ static void print_server(const struct style *style, const struct result *result)
                 style->bad, style->plain);
         return;
     }
-    fprintf(style->out,
-            "server     %.1f %% of a core, %.2f ms a session and second; %.1f MB at most, "
-            "%.1f KB a session beside its audio\n",
-            server->cpu_s / seconds * 100, server->cpu_s * 1e3 / seconds / held,
-            (double)server->rss_peak / 1e6, grown / 1e3 / held);
+    fprintf(
+        style->out,
+        "server     %.1f %% of a core, %.2f ms a session and second; %.1f MB at most, beside its "
+        "audio %.1f KB a session, %.1f at most\n",
+        server->cpu_s / seconds * 100, server->cpu_s * 1e3 / seconds / held,
+        (double)server->rss_peak / 1e6, grown_kb(end, server) / held,
+        grown_kb(peak, server) / held);
 }
 
 static void print_hist(const struct style *style, const char *name, const struct probe_hist *hist)

@@ -26,8 +26,8 @@
  *   probe       seconds, server / sim / bench {cpu_s, user_s, system_s, rss_idle_bytes,
  *               rss_start_bytes, rss_end_bytes, rss_peak_bytes, switches_voluntary,
  *               switches_forced, descriptors_peak, threads}, server_stolen, bench_stolen,
- *               bench_core_busy, audio_peak_bytes, own_rss_peak_bytes, loop_busy, requests,
- *               tokens_in, tokens_out, handshakes_late, connects, samples, samples_missed,
+ *               bench_core_busy, audio_peak_bytes, own_rss_peak_bytes, own_rss_end_bytes,
+ * loop_busy, requests, tokens_in, tokens_out, handshakes_late, connects, samples, samples_missed,
  *               io_uring; loop_lag, handover (quantiles without max, or null)
  * Quantiles are {count, p50, p90, p99, p999, max}.
  *

@@ -208,13 +208,13 @@ static json_t *probe_json(const struct probe_sum *probe)
                   probe_quantiles(&probe->loop_lag), "handover", probe_quantiles(&probe->handover));
     json_object_update_new(
         object,
-        json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "audio_peak_bytes",
+        json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "audio_peak_bytes",
                   count(probe->audio_peak), "own_rss_peak_bytes", count(probe->own_rss_peak),
-                  "requests", count(probe->requests), "tokens_in", count(probe->tokens_in),
-                  "tokens_out", count(probe->tokens_out), "handshakes_late",
-                  count(probe->handshakes_late), "connects", count(probe->connects), "samples",
-                  count(probe->samples), "samples_missed", count(probe->samples_missed), "io_uring",
-                  probe->io_uring));
+                  "own_rss_end_bytes", count(probe->own_rss_end), "requests",
+                  count(probe->requests), "tokens_in", count(probe->tokens_in), "tokens_out",
+                  count(probe->tokens_out), "handshakes_late", count(probe->handshakes_late),
+                  "connects", count(probe->connects), "samples", count(probe->samples),
+                  "samples_missed", count(probe->samples_missed), "io_uring", probe->io_uring));
     return object;
 }
 
