@@ -1,5 +1,6 @@
 #include "base/thread.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include <assert.h>
@@ -82,4 +83,19 @@ void thread_prompt(void)
     attr.runtime_ns = SLICE_NS;
     attr.flags = 0;
     syscall(SYS_sched_setattr, 0, &attr, 0);
+}
+
+/* Work between two offers of the core. */
+#define STRETCH_US 200
+
+void thread_give_way(void)
+{
+    static _Thread_local int64_t since_us;
+    int64_t now_us = clock_mono_us();
+    if (now_us - since_us < STRETCH_US)
+        return;
+    /* After a longer time it has slept, or just waited for the core. */
+    if (now_us - since_us < 10 * STRETCH_US)
+        sched_yield();
+    since_us = clock_mono_us();
 }

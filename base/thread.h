@@ -16,3 +16,9 @@ const char *thread_name(void);
  * sched_runtime, honoured by Linux 6.12 and later; elsewhere nothing changes.
  */
 void thread_prompt(void);
+/*
+ * For such a thread with a long stretch of work, called between two pieces of it: offers the core to
+ * others that wait, five times a millisecond. The kernel by itself would look only at its next tick,
+ * milliseconds later.
+ */
+void thread_give_way(void);

@@ -83,6 +83,7 @@ static unsigned client_take_commands(struct stt_client *client)
         if (msg == NULL)
             break;
         client_on_command(client, (struct stt_command *)msg);
+        thread_give_way();
         taken++;
     }
     return taken;
@@ -140,6 +141,7 @@ static void client_turn(struct stt_client *client)
     grpc_event event = grpc_completion_queue_next(client->queue, deadline_in(wait_us), NULL);
     for (unsigned i = 1; event.type == GRPC_OP_COMPLETE; i++) {
         client_on_event(client, &event);
+        thread_give_way();
         if (i == STT_EVENTS_PER_TURN)
             break;
         event = grpc_completion_queue_next(client->queue, gpr_inf_past(GPR_CLOCK_MONOTONIC), NULL);
