@@ -17,8 +17,8 @@ const char *thread_name(void);
  */
 void thread_prompt(void);
 /*
- * For such a thread with a long stretch of work, called between two pieces of it: offers the core to
- * others that wait, five times a millisecond. The kernel by itself would look only at its next tick,
- * milliseconds later.
+ * For such a thread with a long stretch of work, called between two pieces of it: offers the core
+ * to others that wait, five times a millisecond. The kernel by itself would look only at its next
+ * tick, milliseconds later.
  */
 void thread_give_way(void);
