@@ -76,7 +76,8 @@ struct stt_event {
     /* CLOSED: the numbers of google.rpc.Code; an error that came inside a response counts before
      * the call's own status. */
     int grpc_status;
-    char *details; /* CLOSED: text from the API or ours, valid UTF-8, may be "" */
+    char *details;           /* CLOSED: text from the API or ours, valid UTF-8, may be "" */
+    uint32_t retry_after_ms; /* CLOSED: the pause the API asks for; 0: nothing said */
 };
 
 typedef void stt_event_fn(void *ctx, struct stt_event *event);

@@ -5,33 +5,10 @@
 #include "base/status.h"
 #include "stt/client.h"
 #include "stt/codec.h"
+#include "stt/failure.h"
 #include "stt/limits.h"
 #include <assert.h>
 #include <string.h>
-
-/* google.rpc.Code, as far as they differ for us. */
-enum {
-    CODE_OK = 0,
-    CODE_CANCELLED = 1,
-    CODE_INVALID_ARGUMENT = 3,
-    CODE_DEADLINE_EXCEEDED = 4,
-    CODE_NOT_FOUND = 5,
-    CODE_PERMISSION_DENIED = 7,
-    CODE_RESOURCE_EXHAUSTED = 8,
-    CODE_FAILED_PRECONDITION = 9,
-    CODE_ABORTED = 10,
-    CODE_OUT_OF_RANGE = 11,
-    CODE_UNIMPLEMENTED = 12,
-    CODE_UNAVAILABLE = 14,
-    CODE_UNAUTHENTICATED = 16,
-};
-
-enum failure {
-    FAILURE_ROUTINE,   /* the provider's own limits: replaced at once */
-    FAILURE_TRANSIENT, /* backoff */
-    FAILURE_QUOTA,     /* longer backoff */
-    FAILURE_REFUSED,   /* retrying cannot help */
-};
 
 static void leg_set_state(struct stt_leg *leg, enum stt_leg_state state)
 {
@@ -106,77 +83,69 @@ void stt__legs_drop(struct stt_stream *stream)
     stream->legs_len = 0;
 }
 
-static enum failure failure_of(const struct stt_stream *stream, const struct stt_leg *leg,
-                               int grpc_status, int64_t now_us)
-{
-    bool lived = leg->answered ||
-                 (leg->first_sent_us != 0 && now_us - leg->opened_us >= STT_HEALTHY_MS * 1000);
-    switch (grpc_status) {
-    case CODE_OK:
-    case CODE_OUT_OF_RANGE:
-    case CODE_ABORTED: return lived ? FAILURE_ROUTINE : FAILURE_TRANSIENT;
-    case CODE_RESOURCE_EXHAUSTED: return FAILURE_QUOTA;
-    case CODE_INVALID_ARGUMENT:
-    case CODE_NOT_FOUND:
-    case CODE_PERMISSION_DENIED:
-    case CODE_FAILED_PRECONDITION:
-    case CODE_UNIMPLEMENTED: return FAILURE_REFUSED;
-    case CODE_UNAUTHENTICATED:
-        /* A token that worked has expired: a new call reads it again, once. */
-        return stream->ever_answered && stream->denied == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
-    case CODE_CANCELLED:
-        /* Where credentials or location are wrong, some calls are just cancelled; an answer has
-         * shown that they are right. */
-        return stream->ever_answered || stream->denied == 0 ? FAILURE_TRANSIENT : FAILURE_REFUSED;
-    default: return FAILURE_TRANSIENT;
-    }
-}
-
-static int64_t backoff_ms(struct stt_stream *stream, enum failure failure)
-{
-    bool quota = failure == FAILURE_QUOTA;
-    int64_t ms = quota ? STT_BACKOFF_QUOTA_MS : STT_BACKOFF_MS;
-    int64_t max = quota ? STT_BACKOFF_QUOTA_MAX_MS : STT_BACKOFF_MAX_MS;
-    for (unsigned i = 0; i < stream->failures && ms < max; i++)
-        ms = ms * (quota ? STT_BACKOFF_QUOTA_PERCENT : STT_BACKOFF_PERCENT) / 100;
-    ms = ms < max ? ms : max;
-    return ms + rng_range(&stream->rng, 0, ms / 4);
-}
-
 /* Retrying cannot help: what is shown becomes final, and nothing more is owed. */
-static void stream_refuse(struct stt_stream *stream, int grpc_status, const char *details,
+static void stream_refuse(struct stt_stream *stream, const struct stt_failure *failure,
                           int64_t now_us)
 {
     stream->refused = true;
     stt__legs_drop(stream);
     stt__results_promote(stream, now_us, now_us);
     stt__settle(stream, stream->received);
-    stream->ops.health(stream->ctx, STT_HEALTH_REFUSED, grpc_status, details, 0);
+    stream->ops.health(stream->ctx, STT_HEALTH_REFUSED, failure->status, failure->details, 0);
 }
 
-void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
-                   const char *details, int64_t now_us)
+/* Nothing is opened before the pause has passed; the first failure of an outage is told. */
+static void stream_back_off(struct stt_stream *stream, const struct stt_failure *failure,
+                            enum stt_remedy remedy, int64_t now_us)
 {
-    enum failure failure = failure_of(stream, leg, grpc_status, now_us);
-    stream->denied += grpc_status == CODE_UNAUTHENTICATED ||
-                      (grpc_status == CODE_CANCELLED && !stream->ever_answered);
-    leg_rewind(stream, leg);
-    if (failure == FAILURE_REFUSED) {
-        stream_refuse(stream, grpc_status, details, now_us);
-        return;
-    }
-    stt__due(stream, now_us + 1);
-    bool owed = stt_ring_end(&stream->ring, leg->base) > leg->base && leg->base < leg->end;
-    if (failure == FAILURE_ROUTINE || !owed)
-        return;
-    int64_t ms = backoff_ms(stream, failure);
+    int64_t ms =
+        stt_failure_backoff_ms(remedy, stream->failures, failure->retry_after_ms, &stream->rng);
     stream->failures++;
     if (stream->retry_us < now_us + ms * 1000)
         stream->retry_us = now_us + ms * 1000;
     if (stream->degraded)
         return;
     stream->degraded = true;
-    stream->ops.health(stream->ctx, STT_HEALTH_DEGRADED, grpc_status, details, (uint32_t)ms);
+    stream->ops.health(stream->ctx, STT_HEALTH_DEGRADED, failure->status, failure->details,
+                       (uint32_t)ms);
+}
+
+static enum stt_remedy leg_remedy(struct stt_stream *stream, const struct stt_leg *leg,
+                                  const struct stt_failure *failure, int64_t now_us)
+{
+    const struct stt_failure_past past = {
+        .fed = leg->next > leg->base,
+        .lived = leg->answered ||
+                 (leg->first_sent_us != 0 && now_us - leg->opened_us >= STT_HEALTHY_MS * 1000),
+        .worked = stream->ever_answered,
+        .denied = stream->denied,
+        .failures = stream->failures,
+    };
+    stream->denied += failure->status == STT_CODE_UNAUTHENTICATED ||
+                      (failure->status == STT_CODE_CANCELLED && !stream->ever_answered);
+    return stt_failure_remedy(failure, &past);
+}
+
+static void leg_failed(struct stt_stream *stream, struct stt_leg *leg,
+                       const struct stt_failure *failure, int64_t now_us)
+{
+    enum stt_remedy remedy = leg_remedy(stream, leg, failure, now_us);
+    leg_rewind(stream, leg);
+    if (remedy == STT_REMEDY_REFUSE) {
+        stream_refuse(stream, failure, now_us);
+        return;
+    }
+    stt__due(stream, now_us + 1);
+    bool owed = stt_ring_end(&stream->ring, leg->base) > leg->base && leg->base < leg->end;
+    if (owed && (remedy == STT_REMEDY_RETRY || remedy == STT_REMEDY_HOLD))
+        stream_back_off(stream, failure, remedy, now_us);
+}
+
+void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
+                   const char *details, int64_t now_us)
+{
+    leg_failed(stream, leg, &(struct stt_failure){.status = grpc_status, .details = details},
+               now_us);
 }
 
 static void stream_healthy(struct stt_stream *stream)
@@ -185,7 +154,7 @@ static void stream_healthy(struct stt_stream *stream)
     if (!stream->degraded)
         return;
     stream->degraded = false;
-    stream->ops.health(stream->ctx, STT_HEALTH_OK, CODE_OK, "", 0);
+    stream->ops.health(stream->ctx, STT_HEALTH_OK, STT_CODE_OK, "", 0);
 }
 
 void stt__leg_on_answer(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
@@ -217,16 +186,20 @@ void stt__leg_on_sent(struct stt_stream *stream, struct stt_leg *leg, const stru
         entry->sent_us = event->at_us;
 }
 
-void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
-                        const char *details, int64_t now_us)
+void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg,
+                        const struct stt_event *event, int64_t now_us)
 {
     bool whole = leg->state == STT_LEG_FINISHING && !leg->finish_due && leg->unsent == 0;
     leg->call = 0;
     leg->event_us = now_us;
-    if (grpc_status == CODE_OK && whole)
+    if (event->grpc_status == STT_CODE_OK && whole) {
         leg_set_state(leg, STT_LEG_DONE);
-    else
-        stt__leg_fail(stream, leg, grpc_status, details, now_us);
+        return;
+    }
+    const struct stt_failure failure = {.status = event->grpc_status,
+                                        .details = event->details != NULL ? event->details : "",
+                                        .retry_after_ms = event->retry_after_ms};
+    leg_failed(stream, leg, &failure, now_us);
 }
 
 static char *config_encode(const struct stt_stream *stream, size_t *len)
@@ -279,7 +252,7 @@ static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now
     if (status == STATUS_OK)
         status = stream->ops.open(stream->ctx, call, config, len);
     if (status != STATUS_OK) {
-        stt__leg_fail(stream, leg, CODE_UNAVAILABLE, "the call could not be opened", now_us);
+        stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "the call could not be opened", now_us);
         return;
     }
     leg->call = call;
@@ -439,7 +412,7 @@ static bool leg_stalled(struct stt_stream *stream, struct stt_leg *leg, int64_t 
     if (leg->unsent == 0)
         return false;
     if (now_us >= until)
-        stt__leg_fail(stream, leg, CODE_DEADLINE_EXCEEDED, "the call takes no audio", now_us);
+        stt__leg_fail(stream, leg, STT_CODE_DEADLINE_EXCEEDED, "the call takes no audio", now_us);
     else
         stt__due(stream, until);
     return now_us >= until;
@@ -502,7 +475,8 @@ static void leg_run_open(struct stt_stream *stream, struct stt_leg *leg, int64_t
         while (status == STATUS_OK)
             status = leg_send_one(stream, leg, now_us);
         if (status != STATUS_AGAIN) {
-            stt__leg_fail(stream, leg, CODE_UNAVAILABLE, "audio could not be handed over", now_us);
+            stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "audio could not be handed over",
+                          now_us);
             return;
         }
         replaced = leg_limits(stream, leg, now_us);
@@ -534,7 +508,7 @@ static void legs_pop(struct stt_stream *stream, int64_t now_us)
     stt__settle(stream, end);
     if (stream->legs_len > 0 && stt__results_release(stream, head, now_us) != STATUS_OK &&
         head->state != STT_LEG_WAITING)
-        stt__leg_fail(stream, head, CODE_UNAVAILABLE, "out of memory", now_us);
+        stt__leg_fail(stream, head, STT_CODE_UNAVAILABLE, "out of memory", now_us);
 }
 
 /* Audio behind the last leg gets a leg of its own. */

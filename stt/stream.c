@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "stt/client.h"
 #include "stt/codec.h"
+#include "stt/failure.h"
 #include "stt/limits.h"
 #include "stt/stream_internal.h"
 #include <assert.h>
@@ -228,7 +229,7 @@ static void stream_on_response(struct stt_stream *stream, struct stt_leg *leg,
     }
     stt__leg_on_answer(stream, leg, now_us);
     if (stt__results_response(stream, leg, event, now_us) != STATUS_OK)
-        stt__leg_fail(stream, leg, 14, "a result could not be kept", now_us);
+        stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "a result could not be kept", now_us);
 }
 
 void stt_stream_event(struct stt_stream *stream, struct stt_event *event, int64_t now_us)
@@ -240,10 +241,7 @@ void stt_stream_event(struct stt_stream *stream, struct stt_event *event, int64_
     switch (event->kind) {
     case STT_EVENT_SENT: stt__leg_on_sent(stream, leg, event, now_us); break;
     case STT_EVENT_RESPONSE: stream_on_response(stream, leg, event, now_us); break;
-    case STT_EVENT_CLOSED:
-        stt__leg_on_closed(stream, leg, event->grpc_status,
-                           event->details != NULL ? event->details : "", now_us);
-        break;
+    case STT_EVENT_CLOSED: stt__leg_on_closed(stream, leg, event, now_us); break;
     }
     stream_run(stream, now_us);
 }

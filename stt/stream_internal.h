@@ -146,8 +146,8 @@ void stt__legs_cut(struct stt_stream *stream, uint64_t position);
 struct stt_leg *stt__legs_find(struct stt_stream *stream, uint32_t call);
 void stt__leg_on_sent(struct stt_stream *stream, struct stt_leg *leg, const struct stt_event *event,
                       int64_t now_us);
-void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
-                        const char *details, int64_t now_us);
+void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg,
+                        const struct stt_event *event, int64_t now_us);
 void stt__leg_on_answer(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
 /* The call ends without our finish and is replaced by one on what is not settled: rotation at a
  * final. */

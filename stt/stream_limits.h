@@ -51,6 +51,10 @@
 #define STT_BACKOFF_QUOTA_MS      1000
 #define STT_BACKOFF_QUOTA_PERCENT 200
 #define STT_BACKOFF_QUOTA_MAX_MS  30000
+/* Successive failures with INTERNAL that are tried again soon; then the longer waits apply. */
+#define STT_INTERNAL_TRIES 5
+/* The longest wait the API may ask for. */
+#define STT_RETRY_AFTER_MAX_MS 120000
 /* The soft limit of a call is moved by up to so many percent either way, so that sessions do not
  * rotate together. */
 #define STT_ROTATE_JITTER_PERCENT 6
