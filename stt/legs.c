@@ -4,9 +4,9 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "stt/client.h"
-#include "stt/codec.h"
 #include "stt/failure.h"
 #include "stt/limits.h"
+#include "stt/wire.h"
 #include <assert.h>
 #include <string.h>
 
@@ -204,14 +204,18 @@ void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg,
 
 static char *config_encode(const struct stt_stream *stream, size_t *len)
 {
+    const struct stt_provider *provider = stream->config.provider;
     const struct stt_context vocabulary = {.phrases = (const char *const *)stream->vocabulary,
-                                           .phrases_len = stream->vocabulary_len};
+                                           .phrases_len = stream->vocabulary_len,
+                                           .boost = provider->boost};
     const struct stt_recognition_config config = {
         .contexts = &vocabulary,
         .contexts_len = stream->vocabulary_len > 0,
         .rate = stream->config.rate,
         .language = stream->language,
-        .model = stream->config.model,
+        .model = provider->model,
+        .recognizer = provider->recognizer,
+        .endpointing = provider->endpointing,
         .punctuation = stream->config.punctuation,
         .word_offsets = true,
         .interim_results = true,
@@ -219,7 +223,7 @@ static char *config_encode(const struct stt_stream *stream, size_t *len)
     struct buf buf;
     buf_init(&buf, STT_CONFIG_BYTES_MAX);
     char *bytes = NULL;
-    if (stt_codec_config_write(&config, &buf) == STATUS_OK)
+    if (provider->wire->config_write(&config, &buf) == STATUS_OK)
         bytes = buf_take(&buf, len);
     buf_deinit(&buf);
     return bytes;
@@ -505,7 +509,8 @@ static void legs_pop(struct stt_stream *stream, int64_t now_us)
     stt__results_promote(stream, head->event_us, now_us);
     stt__results_forget(head);
     memmove(head, head + 1, --stream->legs_len * sizeof(*head));
-    stt__settle(stream, end);
+    /* What lies between two legs is silence that no call is to hear. */
+    stt__settle(stream, stream->legs_len > 0 ? head->base : end);
     if (stream->legs_len > 0 && stt__results_release(stream, head, now_us) != STATUS_OK &&
         head->state != STT_LEG_WAITING)
         stt__leg_fail(stream, head, STT_CODE_UNAVAILABLE, "out of memory", now_us);
@@ -517,6 +522,7 @@ static void legs_extend(struct stt_stream *stream)
     uint64_t base = stream->settled;
     if (stream->legs_len > 0)
         base = stream->legs[stream->legs_len - 1].end;
+    base = base > stream->wanted ? base : stream->wanted;
     if (base == STT_OPEN_END || stream->legs_len == STT_LEGS_MAX ||
         stt_ring_end(&stream->ring, base) <= base)
         return;

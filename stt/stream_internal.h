@@ -92,7 +92,8 @@ struct stt_stream {
     /* Audio. */
     uint64_t received; /* samples, the pending ones included */
     uint64_t settled;
-    uint64_t billed;  /* samples given to calls */
+    uint64_t wanted; /* audio before it gets no leg any more; STT_OPEN_END: nor later audio */
+    uint64_t billed; /* samples given to calls */
     struct stt_block *pending; /* is being filled, its first pending_len bytes are */
     uint32_t pending_len;
     uint32_t block_bytes;
