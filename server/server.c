@@ -61,7 +61,6 @@ static struct session_config session_config_from(const struct config *config)
                    .resume_ms = 0,
                    .flush_ms = (uint32_t)config->flush_ms,
                    .drain_ms = (uint32_t)config->drain_ms},
-        .stt_model = config->stt_model,
         .punctuation = config->stt_punctuation,
         .block_ms = (uint32_t)config->stt_block_ms,
         .agreement = (unsigned)config->stt_agreement,
@@ -160,6 +159,9 @@ int server_start(struct server **out, const struct config *config)
         LOG_WARN(LOG_MAIN, 0, "running without parts of it, for measuring only", "without=%s",
                  LOG_Q(config->without));
     server->session_config = session_config_from(config);
+    server->stt_provider =
+        (struct stt_provider){.wire = &stt_wire_google_v1, .model = config->stt_model};
+    server->session_config.stt_provider = &server->stt_provider;
     server->started_us = clock_mono_us();
     /* The ports first: that they are taken is the likeliest failure, and then nothing else has
      * begun. */

@@ -8,6 +8,7 @@
 
 #include "server/limits.h"
 #include "server/session.h"
+#include "stt/wire.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ enum front_msg {
 
 struct server {
     const struct config *config;
+    struct stt_provider stt_provider;
     struct session_config session_config;
     struct directory *directory;
     struct worker_pool *workers;

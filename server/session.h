@@ -38,7 +38,7 @@ struct session_ops {
 /* The same for all sessions; borrowed for the session's life. */
 struct session_config {
     struct event_limits limits;
-    const char *stt_model;
+    const struct stt_provider *stt_provider; /* as in struct stt_stream_config */
     bool punctuation;
     unsigned
         agreement; /* hypotheses that must agree before a word is committed, medium stability */

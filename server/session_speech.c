@@ -139,7 +139,7 @@ int session__speech_open(struct session *session, const struct session_start *st
     struct stt_stream_config stream = {
         .rate = session->settings.rate,
         .language = session->settings.source,
-        .model = config->stt_model,
+        .provider = config->stt_provider,
         .punctuation = config->punctuation,
         .partials = true,
         .agreement = agreement_of(session, session->settings.stability),

@@ -1,15 +1,10 @@
 #include "base/slab.h"
 #include "stt/call.h"
 #include "stt/client.h"
-#include "stt/codec.h"
 #include "stt/limits.h"
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
-
-_Static_assert(STT_BLOCK_HEAD >= STT_AUDIO_HEAD_MAX, "the header must fit before the PCM");
-_Static_assert(offsetof(struct stt_block, pcm) == offsetof(struct stt_block, head) + STT_BLOCK_HEAD,
-               "header and PCM must be one run of bytes");
 
 /* Relaxed: a gauge. */
 static _Atomic uint64_t held_bytes;
@@ -37,10 +32,6 @@ void stt_block_seal(struct stt_block *block, uint32_t bytes)
 {
     assert(bytes > 0 && bytes % 2 == 0 && bytes <= block->room);
     block->bytes = bytes;
-    uint8_t head[STT_AUDIO_HEAD_MAX];
-    size_t head_len;
-    stt_codec_audio_head(bytes, head, &head_len);
-    memcpy(block->head + STT_BLOCK_HEAD - head_len, head, head_len);
 }
 
 struct stt_block *stt_block_create(const void *pcm, uint32_t bytes, uint64_t first_sample)
@@ -52,16 +43,6 @@ struct stt_block *stt_block_create(const void *pcm, uint32_t bytes, uint64_t fir
     memcpy(block->pcm, pcm, bytes);
     stt_block_seal(block, bytes);
     return block;
-}
-
-const uint8_t *stt__block_wire(struct stt_block *block, size_t *len)
-{
-    assert(block->bytes > 0 && block->bytes <= block->room);
-    uint8_t head[STT_AUDIO_HEAD_MAX];
-    size_t head_len;
-    stt_codec_audio_head(block->bytes, head, &head_len);
-    *len = head_len + block->bytes;
-    return block->head + STT_BLOCK_HEAD - head_len;
 }
 
 struct stt_block *stt_block_ref(struct stt_block *block)

@@ -5,9 +5,9 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "stt/channel.h"
-#include "stt/codec.h"
 #include "stt/credentials.h"
 #include "stt/limits.h"
+#include "stt/wire.h"
 #include <assert.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
@@ -285,19 +285,21 @@ static void call_start_status(struct stt_call *call)
     call_start(call, STT_TAG_STATUS, &op, 1);
 }
 
-/* Takes the slice. */
-static void call_sending(struct stt_call *call, grpc_slice slice)
+/* Takes the slices. */
+static void call_sending(struct stt_call *call, grpc_slice *slices, size_t slices_len)
 {
     assert(call->sending == NULL);
-    call->sending = grpc_raw_byte_buffer_create(&slice, 1);
-    grpc_slice_unref(slice);
+    call->sending = grpc_raw_byte_buffer_create(slices, slices_len);
+    for (size_t i = 0; i < slices_len; i++)
+        grpc_slice_unref(slices[i]);
 }
 
 static void call_start_open(struct stt_call *call)
 {
-    call_sending(call, grpc_slice_new_with_user_data(call->config, call->config_len, mem_free,
-                                                     call->config));
+    grpc_slice config =
+        grpc_slice_new_with_user_data(call->config, call->config_len, mem_free, call->config);
     call->config = NULL;
+    call_sending(call, &config, 1);
     grpc_op ops[2] = {
         {.op = GRPC_OP_SEND_INITIAL_METADATA,
          .data = {.send_initial_metadata = {.count = call->metadata->len,
@@ -312,7 +314,19 @@ static void block_release(void *block)
 }
 
 /* gRPC reads the block where it lies: its slice holds a reference, the command keeps its own until
- * the batch is done. */
+ * the batch is done. What stands before the PCM differs between wires, so it is not in the block;
+ * it is so short that its slice needs no memory. */
+static void call_sending_block(struct stt_call *call, const struct stt_wire *wire,
+                               struct stt_block *block)
+{
+    uint8_t head[STT_AUDIO_HEAD_MAX];
+    size_t head_len = stt_wire_audio_head(wire, block->bytes, head);
+    grpc_slice slices[] = {grpc_slice_from_copied_buffer((const char *)head, head_len),
+                           grpc_slice_new_with_user_data(block->pcm, block->bytes, block_release,
+                                                         stt_block_ref(block))};
+    call_sending(call, slices, 2);
+}
+
 static void call_start_send(struct stt_calls *calls, struct stt_call *call)
 {
     struct stt_command *command = call->queue_first;
@@ -326,10 +340,7 @@ static void call_start_send(struct stt_calls *calls, struct stt_call *call)
     command->event.end_sample = block->first_sample + block->bytes / 2;
     command->event.at_us = clock_mono_us();
     count(&calls->counters->bytes_sent, block->bytes);
-    size_t len;
-    const uint8_t *wire = stt__block_wire(block, &len);
-    call_sending(call, grpc_slice_new_with_user_data((void *)wire, len, block_release,
-                                                     stt_block_ref(block)));
+    call_sending_block(call, calls->channels->wire, block);
     call->sent = command;
 
     grpc_op ops[2] = {
@@ -480,7 +491,8 @@ static void call_on_sent(struct stt_calls *calls, struct stt_call *call, bool ok
 }
 
 /* A message is usually one slice, and is then read where it lies. */
-static int response_read(grpc_byte_buffer *bytes, struct stt_response **out)
+static int response_read(const struct stt_wire *wire, grpc_byte_buffer *bytes,
+                         struct stt_response **out)
 {
     grpc_byte_buffer_reader reader;
     if (!grpc_byte_buffer_reader_init(&reader, bytes))
@@ -489,8 +501,7 @@ static int response_read(grpc_byte_buffer *bytes, struct stt_response **out)
     if (bytes->type != GRPC_BB_RAW || bytes->data.raw.slice_buffer.count != 1 ||
         !grpc_byte_buffer_reader_next(&reader, &slice))
         slice = grpc_byte_buffer_reader_readall(&reader);
-    int status =
-        stt_codec_response_read(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), out);
+    int status = wire->response_read(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), out);
     grpc_slice_unref(slice);
     grpc_byte_buffer_reader_destroy(&reader);
     return status;
@@ -509,7 +520,7 @@ static int call_respond(struct stt_calls *calls, struct stt_call *call)
 {
     int64_t at_us = clock_mono_us();
     struct stt_response *response = NULL;
-    int status = response_read(call->received, &response);
+    int status = response_read(calls->channels->wire, call->received, &response);
     if (status != 0)
         return status;
     struct stt_command *command = stt__command_create(STT_COMMAND_SEND, call->session, call->id);

@@ -108,6 +108,3 @@ void stt_call_on_batch(struct stt_calls *calls, struct stt_tag *tag, bool ok);
 /* Ends calls that were not accepted in time; returns when to look again, INT64_MAX for never. */
 int64_t stt_calls_expire(struct stt_calls *calls, int64_t now_us);
 void stt_calls_cancel_all(struct stt_calls *calls);
-
-/* Header and PCM as they go on the wire: one run of bytes within the block. */
-const uint8_t *stt__block_wire(struct stt_block *block, size_t *len);

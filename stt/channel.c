@@ -5,16 +5,15 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "stt/limits.h"
+#include "stt/wire.h"
 #include <assert.h>
 #include <grpc/grpc_security.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 
-#define METHOD "/google.cloud.speech.v1.Speech/StreamingRecognize"
-
 /* The message around a first request or a block is small beside them. */
-_Static_assert(STT_CONFIG_BYTES_MAX > STT_BLOCK_BYTES_MAX + STT_BLOCK_HEAD,
+_Static_assert(STT_CONFIG_BYTES_MAX > STT_BLOCK_BYTES_MAX + STT_AUDIO_HEAD_MAX,
                "one bound covers both");
 
 static grpc_arg arg_int(const char *key, int value)
@@ -77,7 +76,7 @@ static int channel_add(struct stt_channels *channels)
         return STATUS_NOMEM;
     channel->tag = (struct stt_tag){.kind = STT_TAG_WATCH, .owner = channel};
     channel->grpc = channel_open(channels);
-    channel->method = grpc_channel_register_call(channel->grpc, METHOD, NULL, NULL);
+    channel->method = grpc_channel_register_call(channel->grpc, channels->wire->method, NULL, NULL);
     channel->connect_us = clock_mono_us();
     channel->seen = grpc_channel_check_connectivity_state(channel->grpc, 1);
     channel_watch(channels, channel);
@@ -90,7 +89,9 @@ int stt_channels_init(struct stt_channels *channels, const struct stt_client_con
                       grpc_completion_queue *queue, struct stt_counters *counters)
 {
     assert(queue != NULL && counters != NULL);
-    *channels = (struct stt_channels){.queue = queue,
+    *channels = (struct stt_channels){.wire = config->wire != NULL ? config->wire
+                                                                     : &stt_wire_google_v1,
+                                      .queue = queue,
                                       .counters = counters,
                                       .plaintext = config->plaintext,
                                       .streams_max = config->streams_per_channel,

@@ -23,6 +23,7 @@ struct stt_channel {
 };
 
 struct stt_channels {
+    const struct stt_wire *wire;
     struct stt_credentials credentials;
     char *target;
     bool plaintext;

@@ -1,8 +1,7 @@
 /*
  * The gRPC side of speech: one thread that sits in grpc_completion_queue_next(), starts every batch
- * and carries all calls of google.cloud.speech.v1.Speech/StreamingRecognize over a pool of
- * channels, at most `streams_per_channel` each.
- * https://cloud.google.com/speech-to-text/docs/reference/rpc/google.cloud.speech.v1
+ * and carries all calls of a speech API (stt/wire.h) over a pool of channels, at most
+ * `streams_per_channel` each.
  *
  * A call is named by (session, call): the opener chooses `call`, unique within the session.
  *
@@ -19,11 +18,14 @@
 
 struct stt_client;
 struct stt_response; /* stt/codec.h */
+struct stt_wire;     /* stt/wire.h */
 
 struct stt_client_config {
-    const char *target;  /* host:port */
-    bool plaintext;      /* loopback targets only, else STATUS_INVALID */
-    const char *ca_file; /* PEM; NULL: the system's roots */
+    const struct stt_wire *wire; /* NULL: google_v1 */
+    const char *request_params;  /* x-goog-request-params, or NULL */
+    const char *target;          /* host:port */
+    bool plaintext;              /* loopback targets only, else STATUS_INVALID */
+    const char *ca_file;         /* PEM; NULL: the system's roots */
     /* NULL or "": none; "google": application default credentials; else a file that holds a bearer
      * token. The file is read again when the API says UNAUTHENTICATED: if the token is another one
      * by then, the call ends with UNAVAILABLE instead, since a new attempt may succeed. */
@@ -36,16 +38,13 @@ struct stt_client_config {
     unsigned open_timeout_ms;
 };
 
-/* Audio as it goes on the wire: one buffer with room for the protobuf header before the PCM. Shared
- * read-only between the session's ring and the calls it is sent on; freed when the last reference
- * goes. */
-#define STT_BLOCK_HEAD 16
+/* Audio as it goes on any wire. Shared read-only between the session's ring and the calls it is
+ * sent on; freed when the last reference goes. */
 struct stt_block {
     _Atomic uint32_t refs;
     uint32_t bytes;        /* PCM bytes, even */
     uint32_t room;         /* PCM bytes there is memory for */
     uint64_t first_sample; /* session's audio position of the first sample */
-    uint8_t head[STT_BLOCK_HEAD];
     uint8_t pcm[];
 };
 /* An empty block to be filled in place and sealed before anybody else sees it. NULL: out of memory.

@@ -1,9 +1,8 @@
 /*
- * Wire format of google.cloud.speech.v1 StreamingRecognize, written and read by hand: requests out,
- * responses in. https://cloud.google.com/speech-to-text/docs/reference/rpc/google.cloud.speech.v1
- * https://protobuf.dev/programming-guides/encoding/
+ * What is said to a speech API and what it says, the same for all wires (stt/wire.h): the first
+ * request of a call, and a response.
  *
- * Threads: pure functions, any thread.
+ * Threads: plain values, one owner at a time.
  * Memory: a response is one block with everything it points to; stt_response_free() ends it.
  */
 #pragma once
@@ -12,20 +11,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct buf;
-
 /* Phrases the recogniser should expect. */
 struct stt_context {
     const char *const *phrases;
     size_t phrases_len;
-    float boost; /* 0: the API's default; useful up to 20 */
+    float boost; /* 0: the API's default; past what the wire takes: the most it takes */
+};
+
+/* How soon the API is to call an utterance final. */
+enum stt_endpointing {
+    STT_ENDPOINTING_STANDARD, /* the API's default */
+    STT_ENDPOINTING_SHORT,
+    STT_ENDPOINTING_SUPERSHORT,
 };
 
 /* What the first request of a call says. Audio is always LINEAR16, one channel. */
 struct stt_recognition_config {
-    uint32_t rate;        /* 8000–48000 */
-    const char *language; /* BCP-47, required */
-    const char *model;    /* NULL or "": the API's default */
+    uint32_t rate;          /* 8000–48000 */
+    const char *language;   /* BCP-47, required */
+    const char *model;      /* NULL or "": the wire's, else the API's default */
+    const char *recognizer; /* resource path; google_v2 only, required there */
     const char *const *alternative_languages;
     size_t alternative_languages_len; /* ≤ STT_CONFIG_LANGUAGES_MAX */
     const struct stt_context *contexts;
@@ -38,15 +43,8 @@ struct stt_recognition_config {
     bool voice_activity_events;
     uint32_t speech_start_timeout_ms; /* 0: none; 500–60000, asks for voice_activity_events */
     uint32_t speech_end_timeout_ms;
+    enum stt_endpointing endpointing;
 };
-
-/* Appends the first request of a call. STATUS_INVALID: a value the API would refuse; STATUS_LIMIT,
- * STATUS_NOMEM: the buffer's. The buffer may hold a part of the request after a failure. */
-int stt_codec_config_write(const struct stt_recognition_config *config, struct buf *out);
-
-/* What stands before `bytes` of PCM in an audio request. */
-#define STT_AUDIO_HEAD_MAX 6
-void stt_codec_audio_head(uint32_t bytes, uint8_t head[STT_AUDIO_HEAD_MAX], size_t *len);
 
 enum stt_speech_event {
     STT_SPEECH_NONE,
@@ -73,7 +71,7 @@ struct stt_result {
 };
 
 struct stt_response {
-    int error_code; /* google.rpc.Code; 0: none */
+    int error_code; /* google.rpc.Code; 0: none. google_v1 only */
     const char *error_message;
     const struct stt_result *results;
     size_t results_len;
@@ -82,10 +80,4 @@ struct stt_response {
     int64_t total_billed_us;
 };
 
-/*
- * Reads one StreamingRecognizeResponse; of several alternatives the first is kept. Strings are
- * valid UTF-8, never NULL. Fields may come in any order, unknown ones are skipped. STATUS_PROTOCOL:
- * malformed; STATUS_LIMIT: past a bound of stt/limits.h; STATUS_NOMEM. Gives *out.
- */
-int stt_codec_response_read(const void *bytes, size_t len, struct stt_response **out);
 void stt_response_free(struct stt_response *response);

@@ -94,7 +94,8 @@ static void entry_add(struct stt_metadata *metadata, const char *key, const char
     entry->value = grpc_slice_from_copied_string(value);
 }
 
-static struct stt_metadata *metadata_create(const char *token, const char *quota_project)
+static struct stt_metadata *metadata_create(const struct stt_credentials *credentials,
+                                            const char *token)
 {
     struct stt_metadata *metadata = mem_calloc(1, sizeof *metadata);
     if (metadata == NULL)
@@ -105,8 +106,11 @@ static struct stt_metadata *metadata_create(const char *token, const char *quota
         snprintf(bearer, sizeof bearer, "Bearer %s", token);
         entry_add(metadata, "authorization", bearer);
     }
+    const char *quota_project = credentials->quota_project;
     if (quota_project != NULL && quota_project[0] != '\0')
         entry_add(metadata, "x-goog-user-project", quota_project);
+    if (credentials->request_params != NULL)
+        entry_add(metadata, "x-goog-request-params", credentials->request_params);
     return metadata;
 }
 
@@ -153,7 +157,8 @@ static bool text_copy(char **out, const char *text)
     return *out != NULL;
 }
 
-static bool quota_project_valid(const char *text)
+/* Of a metadata value. */
+static bool value_valid(const char *text)
 {
     for (; text != NULL && *text != '\0'; text++)
         if (!isgraph((unsigned char)*text))
@@ -167,7 +172,7 @@ int stt_credentials_init(struct stt_credentials *credentials,
     *credentials = (struct stt_credentials){0};
     const char *kind = config->credentials != NULL ? config->credentials : "";
     bool google = strcmp(kind, "google") == 0;
-    if (!quota_project_valid(config->quota_project))
+    if (!value_valid(config->quota_project) || !value_valid(config->request_params))
         return STATUS_INVALID;
     int status = STATUS_INVALID;
     if (!google && kind[0] != '\0') {
@@ -180,9 +185,10 @@ int stt_credentials_init(struct stt_credentials *credentials,
     credentials->channel = channel_credentials(config, google);
     if (credentials->channel == NULL)
         goto fail;
-    if (!text_copy(&credentials->quota_project, config->quota_project))
+    if (!text_copy(&credentials->quota_project, config->quota_project) ||
+        !text_copy(&credentials->request_params, config->request_params))
         goto no_memory;
-    credentials->metadata = metadata_create(credentials->token, credentials->quota_project);
+    credentials->metadata = metadata_create(credentials, credentials->token);
     if (credentials->metadata == NULL)
         goto no_memory;
     return 0;
@@ -201,6 +207,7 @@ void stt_credentials_deinit(struct stt_credentials *credentials)
     mem_free(credentials->token_file);
     mem_free(credentials->token);
     mem_free(credentials->quota_project);
+    mem_free(credentials->request_params);
     *credentials = (struct stt_credentials){0};
 }
 
@@ -221,7 +228,7 @@ bool stt_credentials_renew(struct stt_credentials *credentials, const struct stt
         mem_free(token);
         return false;
     }
-    struct stt_metadata *metadata = metadata_create(token, credentials->quota_project);
+    struct stt_metadata *metadata = metadata_create(credentials, token);
     if (metadata == NULL) {
         mem_free(token);
         return false;

@@ -13,7 +13,7 @@
 struct stt_metadata {
     unsigned refs;
     size_t len;
-    grpc_metadata entries[2];
+    grpc_metadata entries[3];
 };
 
 struct stt_credentials {
@@ -22,6 +22,7 @@ struct stt_credentials {
     char *token_file;              /* NULL: calls carry no token */
     char *token;                   /* as it was last read */
     char *quota_project;
+    char *request_params;
     int64_t token_read_us;
 };
 

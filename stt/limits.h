@@ -39,6 +39,7 @@
 #define STT_CONFIG_BYTES_MAX        (256 << 10)
 #define STT_CONFIG_LANGUAGES_MAX    3    /* alternative languages */
 #define STT_CONFIG_PHRASES_MAX      5000 /* over all contexts */
+#define STT_CONFIG_SET_PHRASES_MAX  1200 /* of google_v2, in one set */
 #define STT_CONFIG_PHRASE_CHARS_MAX 100
 /* Audio of one message, bytes: the smaller of what v1 and v2 take. */
 #define STT_BLOCK_BYTES_MAX 15360

@@ -4,10 +4,10 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "stt/client.h"
-#include "stt/codec.h"
 #include "stt/failure.h"
 #include "stt/limits.h"
 #include "stt/stream_internal.h"
+#include "stt/wire.h"
 #include <assert.h>
 #include <string.h>
 
@@ -16,7 +16,6 @@ static bool config_valid(const struct stt_stream_config *config)
     return config->rate >= 8000 && config->rate <= 48000 && config->language != NULL &&
            config->language[0] != '\0' && strlen(config->language) < STT_LANGUAGE_BYTES &&
            utf8_valid(config->language, strlen(config->language)) &&
-           (config->model == NULL || utf8_valid(config->model, strlen(config->model))) &&
            config->agreement >= 1 && config->agreement <= STT_AGREEMENT_MAX &&
            config->block_ms >= STT_BLOCK_MS_MIN && config->block_ms <= STT_BLOCK_MS_MAX &&
            config->ring_ms >= STT_RING_MS_MIN && config->ring_ms <= STT_RING_MS_MAX &&
@@ -71,15 +70,13 @@ int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *c
            ops->settled && ops->health);
     if (!config_valid(config))
         return STATUS_INVALID;
+    static const struct stt_provider google_v1 = {.wire = &stt_wire_google_v1};
     struct stt_stream *stream = mem_calloc(1, sizeof(*stream));
-    char *model = mem_strdup(config->model != NULL ? config->model : "");
-    if (stream == NULL || model == NULL) {
-        mem_free(stream);
-        mem_free(model);
+    if (stream == NULL)
         return STATUS_NOMEM;
-    }
     stream->config = *config;
-    stream->config.model = model;
+    if (config->provider == NULL)
+        stream->config.provider = &google_v1;
     memcpy(stream->language, config->language, strlen(config->language) + 1);
     stream->config.language = stream->language;
     stream->ops = *ops;
@@ -117,7 +114,6 @@ void stt_stream_destroy(struct stt_stream *stream)
     buf_deinit(&stream->scratch);
     stt_block_unref(stream->pending);
     vocabulary_free(stream->vocabulary, stream->vocabulary_len);
-    mem_free((char *)stream->config.model);
     mem_free(stream);
 }
 

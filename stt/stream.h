@@ -23,6 +23,7 @@ struct stt_stream;
 struct durations;
 struct stt_block;
 struct stt_event;
+struct stt_provider; /* stt/wire.h */
 
 struct stt_word {
     const char *text; /* within the event's storage */
@@ -68,7 +69,8 @@ struct stt_stream_ops {
 struct stt_stream_config {
     uint32_t rate;        /* 8000–48000 */
     const char *language; /* BCP-47; copied */
-    const char *model;    /* may be ""; copied */
+    /* How its calls are spoken; borrowed for the life of the stream. NULL: google_v1's defaults. */
+    const struct stt_provider *provider;
     bool punctuation;
     /* Show hypotheses. They are asked for in any case, to tell speech from silence. */
     bool partials;

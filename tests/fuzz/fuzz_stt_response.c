@@ -1,5 +1,5 @@
 #include "base/utf8.h"
-#include "stt/codec.h"
+#include "stt/wire.h"
 #include "stt/limits.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static void expect(bool holds)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct stt_response *response = NULL;
-    if (stt_codec_response_read(data, size, &response) != 0) {
+    if (stt_wire_google_v1.response_read(data, size, &response) != 0) {
         expect(response == NULL);
         return 0;
     }

@@ -420,7 +420,6 @@ static void config_init(struct sim *s)
                    .targets_max = TARGETS_MAX,
                    .flush_ms = (uint32_t)rng_range(r, 3000, 15000),
                    .drain_ms = (uint32_t)rng_range(r, 300, chance(s, 50) ? 2000 : 20000)},
-        .stt_model = "",
         .punctuation = true,
         .block_ms = (uint32_t)rng_range(r, 2, 20) * 20,
         .agreement = (unsigned)rng_range(r, 2, 10), /* 1 believes every slip of the provider */

@@ -351,7 +351,6 @@ static void session_configure(struct session *s)
     s->config = (struct stt_stream_config){
         .rate = SIM_RATE,
         .language = "en-US",
-        .model = "",
         .partials = rng_below(r, 8) != 0,
         .agreement = (unsigned)rng_range(r, 1, 3),
         .block_ms = (uint32_t)rng_range(r, 2, 20) * 20,

@@ -137,7 +137,6 @@ static inline void kit_init(struct kit *kit)
                    .targets_max = TARGETS_MAX,
                    .flush_ms = 5000,
                    .drain_ms = 4000},
-        .stt_model = "",
         .block_ms = 100,
         .agreement = 2,
         .idle_close_ms = 8000,

@@ -135,7 +135,6 @@ static inline struct stt_stream_config kit_config(void)
     return (struct stt_stream_config){
         .rate = KIT_RATE,
         .language = "en-US",
-        .model = "",
         .punctuation = true,
         .partials = true,
         .agreement = 2,

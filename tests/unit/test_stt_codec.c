@@ -1,4 +1,4 @@
-#include "stt/codec.h"
+#include "stt/wire.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -49,7 +49,7 @@ static int read_exact(const uint8_t *bytes, size_t len, struct stt_response **ou
 {
     uint8_t *exact = mem_alloc(len > 0 ? len : 1);
     memcpy(exact, bytes, len);
-    int status = stt_codec_response_read(exact, len, out);
+    int status = stt_wire_google_v1.response_read(exact, len, out);
     memset(exact, 0xdd, len);
     mem_free(exact);
     return status;
@@ -65,7 +65,7 @@ static void check_config(const struct stt_recognition_config *config, const char
 {
     struct buf out;
     buf_init(&out, STT_CONFIG_BYTES_MAX);
-    CHECK_EQ(stt_codec_config_write(config, &out), 0);
+    CHECK_EQ(stt_wire_google_v1.config_write(config, &out), 0);
     CHECK_STR(to_hex(out.data, out.len), golden);
     buf_deinit(&out);
 }
@@ -109,7 +109,7 @@ static void test_config_long_phrases(void)
         .rate = 8000, .language = "en", .contexts = &context, .contexts_len = 1};
     struct buf out;
     buf_init(&out, STT_CONFIG_BYTES_MAX);
-    CHECK_EQ(stt_codec_config_write(&config, &out), 0);
+    CHECK_EQ(stt_wire_google_v1.config_write(&config, &out), 0);
     /* 0a len [0a len [08 01, 10 c0 3e, 1a 02 "en", 32 len [0a 64 …, 0a 64 …]]] */
     const uint8_t head[] = {0x0a, 0xdb, 0x01, 0x0a, 0xd8, 0x01, 0x08, 0x01, 0x10, 0xc0, 0x3e,
                             0x1a, 0x02, 'e',  'n',  0x32, 0xcc, 0x01, 0x0a, 0x64, 'x'};
@@ -127,7 +127,7 @@ static void test_config_invalid(void)
     phrase[sizeof phrase - 1] = '\0';
     const char *phrases[] = {phrase};
     struct stt_context too_long = {.phrases = phrases, .phrases_len = 1};
-    struct stt_context loud = {.boost = 21};
+    struct stt_context loud = {.boost = -1};
     struct stt_context nan_boost = {.boost = NAN};
     struct stt_recognition_config bad[12];
     size_t n = 0;
@@ -153,7 +153,7 @@ static void test_config_invalid(void)
     for (size_t i = 0; i < n; i++) {
         struct buf out;
         buf_init(&out, STT_CONFIG_BYTES_MAX);
-        CHECK_EQ(stt_codec_config_write(&bad[i], &out), STATUS_INVALID);
+        CHECK_EQ(stt_wire_google_v1.config_write(&bad[i], &out), STATUS_INVALID);
         CHECK_EQ(out.len, 0);
         buf_deinit(&out);
     }
@@ -164,11 +164,11 @@ static void test_config_buffer_full(void)
     struct stt_recognition_config config = {.rate = 16000, .language = "en-US"};
     struct buf whole;
     buf_init(&whole, STT_CONFIG_BYTES_MAX);
-    CHECK_EQ(stt_codec_config_write(&config, &whole), 0);
+    CHECK_EQ(stt_wire_google_v1.config_write(&config, &whole), 0);
     for (size_t max = 1; max < whole.len; max++) {
         struct buf out;
         buf_init(&out, max);
-        CHECK(stt_codec_config_write(&config, &out) < 0);
+        CHECK(stt_wire_google_v1.config_write(&config, &out) < 0);
         buf_deinit(&out);
     }
     buf_deinit(&whole);
@@ -184,8 +184,7 @@ static void test_audio_head(void)
         {15360, "128078"}, {16384, "12808001"}, {0, "1200"},     {UINT32_MAX, "12ffffffff0f"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t head[STT_AUDIO_HEAD_MAX];
-        size_t len = 0;
-        stt_codec_audio_head(rows[i].bytes, head, &len);
+        size_t len = stt_wire_audio_head(&stt_wire_google_v1, rows[i].bytes, head);
         CHECK_STR(to_hex(head, len), rows[i].hex);
     }
 }
@@ -244,7 +243,7 @@ static void test_response_speech_and_error(void)
     CHECK_EQ(r->error_code, 11);
     CHECK_STR(r->error_message, "Exceeded maximum allowed stream duration of 305 seconds.");
     stt_response_free(r);
-    CHECK_EQ(stt_codec_response_read(NULL, 0, &r), 0);
+    CHECK_EQ(stt_wire_google_v1.response_read(NULL, 0, &r), 0);
     CHECK_EQ(r->results_len, 0);
     stt_response_free(r);
 }
@@ -376,11 +375,11 @@ static void test_response_limits(void)
     struct stt_response *r = NULL;
     for (size_t i = 0; i <= STT_RESPONSE_RESULTS_MAX; i++)
         bytes[2 * i] = 0x12;
-    CHECK_EQ(stt_codec_response_read(bytes, 2 * STT_RESPONSE_RESULTS_MAX, &r), 0);
+    CHECK_EQ(stt_wire_google_v1.response_read(bytes, 2 * STT_RESPONSE_RESULTS_MAX, &r), 0);
     CHECK_EQ(r->results_len, STT_RESPONSE_RESULTS_MAX);
     stt_response_free(r);
     r = NULL;
-    CHECK_EQ(stt_codec_response_read(bytes, 2 * STT_RESPONSE_RESULTS_MAX + 2, &r), STATUS_LIMIT);
+    CHECK_EQ(stt_wire_google_v1.response_read(bytes, 2 * STT_RESPONSE_RESULTS_MAX + 2, &r), STATUS_LIMIT);
 
     for (size_t words = STT_RESPONSE_WORDS_MAX; words <= STT_RESPONSE_WORDS_MAX + 1; words++) {
         uint8_t *alternative, *inside;
@@ -390,7 +389,7 @@ static void test_response_limits(void)
             inside[2 * i] = 0x1a;
             inside[2 * i + 1] = 0;
         }
-        CHECK_EQ(stt_codec_response_read(bytes, len, &r),
+        CHECK_EQ(stt_wire_google_v1.response_read(bytes, len, &r),
                  words > STT_RESPONSE_WORDS_MAX ? STATUS_LIMIT : 0);
     }
     CHECK_EQ(r->results[0].words_len, STT_RESPONSE_WORDS_MAX);
@@ -402,8 +401,8 @@ static void test_response_limits(void)
     size_t len = nested(bytes, 0x0a, STT_RESPONSE_TEXT_MAX + 4, &status);
     nested(status, 0x12, STT_RESPONSE_TEXT_MAX, &text);
     memset(text, 'x', STT_RESPONSE_TEXT_MAX);
-    CHECK_EQ(stt_codec_response_read(bytes, len, &r), STATUS_LIMIT);
-    CHECK_EQ(stt_codec_response_read(bytes, STT_RESPONSE_BYTES_MAX + 1, &r), STATUS_LIMIT);
+    CHECK_EQ(stt_wire_google_v1.response_read(bytes, len, &r), STATUS_LIMIT);
+    CHECK_EQ(stt_wire_google_v1.response_read(bytes, STT_RESPONSE_BYTES_MAX + 1, &r), STATUS_LIMIT);
     CHECK(r == NULL);
 }
 
@@ -413,7 +412,7 @@ static void test_response_no_memory(void)
     uint8_t bytes[256];
     size_t len = from_hex(GOLDEN_FINAL, bytes);
     mem_fail_nth(1);
-    CHECK_EQ(stt_codec_response_read(bytes, len, &r), STATUS_NOMEM);
+    CHECK_EQ(stt_wire_google_v1.response_read(bytes, len, &r), STATUS_NOMEM);
     mem_fail_nth(0);
     CHECK(r == NULL);
 }

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "stt/client.h"
-#include "stt/codec.h"
+#include "stt/wire.h"
 #include "stt/limits.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ static void open_streams(struct load *load)
         struct buf out;
         size_t len;
         buf_init(&out, STT_CONFIG_BYTES_MAX);
-        stt_codec_config_write(&config, &out);
+        stt_wire_google_v1.config_write(&config, &out);
         char *bytes = buf_take(&out, &len);
         if (stt_client_open(load->client, i, 1, bytes, len) != 0)
             exit(1);

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "stt/client.h"
-#include "stt/codec.h"
+#include "stt/wire.h"
 #include "stt/limits.h"
 #include "tests/check.h"
 #include "tests/upstream/speech_server.h"
@@ -125,7 +125,7 @@ static inline char *config_make(size_t *len)
         .rate = 16000, .language = "en-US", .word_offsets = true, .interim_results = true};
     struct buf out;
     buf_init(&out, STT_CONFIG_BYTES_MAX);
-    CHECK_EQ(stt_codec_config_write(&config, &out), 0);
+    CHECK_EQ(stt_wire_google_v1.config_write(&config, &out), 0);
     return buf_take(&out, len);
 }
 

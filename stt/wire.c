@@ -1,0 +1,101 @@
+#include "stt/wire.h"
+
+#include "base/buf.h"
+#include "base/status.h"
+#include "stt/codec_protobuf.h"
+#include <assert.h>
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#define PORT "443"
+
+static const struct stt_wire *const wires[] = {&stt_wire_google_v1, &stt_wire_google_v2,
+                                               &stt_wire_riva};
+
+const struct stt_wire *stt_wire_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof wires / sizeof wires[0]; i++)
+        if (strcmp(wires[i]->name, name) == 0)
+            return wires[i];
+    return NULL;
+}
+
+size_t stt_wire_audio_head(const struct stt_wire *wire, uint32_t bytes,
+                           uint8_t head[STT_AUDIO_HEAD_MAX])
+{
+    assert(wire->audio_field > 0 && wire->audio_field < 16); /* a tag of one byte */
+    uint8_t varint[PB_VARINT_MAX];
+    size_t len = stt__pb_varint(bytes, varint);
+    assert(len < STT_AUDIO_HEAD_MAX);
+    head[0] = (uint8_t)PB_TAG(wire->audio_field, PB_LEN);
+    memcpy(head + 1, varint, len);
+    return 1 + len;
+}
+
+/* A part of a resource name or of a host. */
+static bool part_valid(const char *text, const char *more)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if (!isalnum((unsigned char)*c) && strchr(more, *c) == NULL)
+            return false;
+    return text[0] != '\0';
+}
+
+/* `word` is one of the space-separated `list`. */
+static bool listed(const char *list, const char *word)
+{
+    size_t word_len = strlen(word);
+    for (size_t len = 0; *list != '\0'; list += len + strspn(list + len, " ")) {
+        len = strcspn(list, " ");
+        if (len == word_len && strncmp(list, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+int stt_wire_target(const struct stt_wire *wire, const char *location, struct buf *out)
+{
+    if (wire->host == NULL || !part_valid(location, "-") ||
+        (wire->locations != NULL && !listed(wire->locations, location)))
+        return STATUS_INVALID;
+    if (strcmp(location, "global") != 0)
+        buf_printf(out, "%s-", location);
+    return buf_printf(out, "%s:" PORT, wire->host);
+}
+
+bool stt_wire_target_serves(const struct stt_wire *wire, const char *target, const char *location)
+{
+    if (wire->host == NULL)
+        return true;
+    size_t host_len = strlen(wire->host), len = strcspn(target, ":");
+    if (len < host_len || strncasecmp(target + len - host_len, wire->host, host_len) != 0)
+        return true;
+    if (strcmp(location, "global") == 0)
+        return len == host_len;
+    size_t location_len = strlen(location);
+    return len == location_len + 1 + host_len &&
+           strncasecmp(target, location, location_len) == 0 && target[location_len] == '-';
+}
+
+int stt_wire_recognizer(const char *project, const char *location, const char *recognizer,
+                        struct buf *out)
+{
+    if (!part_valid(project, "-_.:") || !part_valid(location, "-_.:") ||
+        !part_valid(recognizer, "-_.:"))
+        return STATUS_INVALID;
+    return buf_printf(out, "projects/%s/locations/%s/recognizers/%s", project, location,
+                      recognizer);
+}
+
+int stt_wire_request_params(const char *recognizer, struct buf *out)
+{
+    buf_puts(out, "recognizer=");
+    for (const char *c = recognizer; *c != '\0'; c++) {
+        if (isalnum((unsigned char)*c) || strchr("-_.~", *c) != NULL)
+            buf_putc(out, *c);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)*c);
+    }
+    return buf_status(out);
+}
