@@ -28,7 +28,7 @@ help:
 	@echo 'make clean    removes build/'
 
 deps:
-	@deploy/deps.sh
+	@deploy/deps.sh build run test official
 
 build:
 	@deploy/build.sh release

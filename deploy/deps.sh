@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages of packages.txt that are missing.
-#   deps.sh [GROUP…]           installs; groups are build, run, test (the default), fuzz and bench
+#   deps.sh [GROUP…]           installs; groups are build, run, test (the default), official, fuzz, bench
 #   deps.sh --check [GROUP…]   names what is missing; exit status 1 when something is
 set -eu
 
@@ -20,10 +20,11 @@ packages() {
     done
 }
 
+# A program that is there counts, wherever it came from: some packages of Node.js bring npm and refuse Debian's.
 missing() {
     for name in $(packages); do
         state=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true)
-        [ "$state" = installed ] || echo "$name"
+        [ "$state" = installed ] || command -v "$name" >/dev/null || echo "$name"
     done
 }
 
