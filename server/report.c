@@ -145,8 +145,15 @@ static void write_speech(struct server *server, struct buf *out)
     stt_client_stats(server->stt, &stats);
     metrics_gauge(out, "sotto_stt_calls", "speech streams open", (double)stats.calls_open);
     metrics_gauge(out, "sotto_stt_channels", "gRPC channels", (double)stats.channels);
+    metrics_gauge(out, "sotto_stt_channels_draining", "gRPC channels that only end their streams",
+                  (double)stats.draining);
+    metrics_gauge(out, "sotto_stt_channel_streams", "streams a channel gets, or fewer as learnt",
+                  (double)stats.cap);
     metrics_gauge(out, "sotto_stt_waiting", "speech streams waiting for a channel",
                   (double)stats.waiting);
+    metrics_counter(out, "sotto_stt_moved_total",
+                    "speech streams that waited behind a full connection and went to another",
+                    stats.moved);
     metrics_gauge(out, "sotto_audio_held_bytes", "audio kept until its finals have come",
                   (double)stt_blocks_held_bytes());
     metrics_counter(out, "sotto_stt_calls_total", "speech streams opened", stats.calls_total);

@@ -37,17 +37,20 @@ struct stt_call {
     enum call_state state;
     bool finishing; /* half-close once the queue is empty */
     bool broken;    /* cancelled, or a send failed: nothing more goes out */
+    bool moving;    /* OPENING only: cancelled by us, to be opened anew on another channel */
+    bool accepted;  /* the peer has given it a stream */
     struct stt_call *bucket_next;
     struct stt_call *opening_next, *opening_prev;
-    int64_t deadline_us; /* OPENING only */
+    int64_t begun_us, deadline_us; /* OPENING only */
 
     grpc_call *grpc;
     struct stt_channel *channel;
     struct stt_metadata *metadata;
     struct stt_tag tags[STT_CALL_TAGS];
 
-    char *config; /* until it is handed to gRPC */
+    char *config; /* until it is opened */
     size_t config_len;
+    grpc_slice request; /* holds it then, until it is accepted: it may have to go out again */
     grpc_byte_buffer *sending;
     struct stt_command *sent; /* the block in `sending` */
     struct stt_command *queue_first, *queue_last;
@@ -149,6 +152,12 @@ static void opening_remove(struct stt_calls *calls, struct stt_call *call)
     uncount(&calls->counters->waiting);
 }
 
+static void request_drop(struct stt_call *call)
+{
+    grpc_slice_unref(call->request);
+    call->request = grpc_empty_slice();
+}
+
 static void call_set_state(struct stt_calls *calls, struct stt_call *call, enum call_state state)
 {
     assert(state < CALL_STATES && state_edges[call->state][state]);
@@ -156,6 +165,8 @@ static void call_set_state(struct stt_calls *calls, struct stt_call *call, enum 
               state_names[call->state], state_names[state]);
     if (call->state == CALL_OPENING)
         opening_remove(calls, call);
+    if (state == CALL_STREAMING)
+        request_drop(call);
     call->state = state;
 }
 
@@ -173,7 +184,7 @@ struct stt_call *stt__call_create(char *config, size_t config_len)
     call->config_len = config_len;
     grpc_metadata_array_init(&call->initial);
     grpc_metadata_array_init(&call->trailing);
-    call->details = grpc_empty_slice();
+    call->details = call->request = grpc_empty_slice();
     return call;
 }
 
@@ -206,6 +217,7 @@ void stt__call_free(struct stt_call *call)
     grpc_metadata_array_destroy(&call->initial);
     grpc_metadata_array_destroy(&call->trailing);
     grpc_slice_unref(call->details);
+    request_drop(call);
     stt_metadata_put(call->metadata);
     mem_free(call->error_message);
     mem_free(call->config);
@@ -233,6 +245,14 @@ static int call_final_status(struct stt_calls *calls, struct stt_call *call)
     return status;
 }
 
+static void channel_leave(struct stt_call *call)
+{
+    if (call->channel != NULL)
+        stt_channel_put(call->channel, call->accepted);
+    call->channel = NULL;
+    call->accepted = false;
+}
+
 /* Frees the call once nothing of it is with gRPC. */
 static void call_join(struct stt_calls *calls, struct stt_call *call)
 {
@@ -245,7 +265,7 @@ static void call_join(struct stt_calls *calls, struct stt_call *call)
     *link = call->bucket_next;
     calls->len--;
     uncount(&calls->counters->calls_open);
-    stt_channels_put(calls->channels, call->channel);
+    channel_leave(call);
 
     struct stt_command *closed = call->closed;
     int status = call_final_status(calls, call);
@@ -296,10 +316,8 @@ static void call_sending(struct stt_call *call, grpc_slice *slices, size_t slice
 
 static void call_start_open(struct stt_call *call)
 {
-    grpc_slice config =
-        grpc_slice_new_with_user_data(call->config, call->config_len, mem_free, call->config);
-    call->config = NULL;
-    call_sending(call, &config, 1);
+    grpc_slice request = grpc_slice_ref(call->request);
+    call_sending(call, &request, 1);
     grpc_op ops[2] = {
         {.op = GRPC_OP_SEND_INITIAL_METADATA,
          .data = {.send_initial_metadata = {.count = call->metadata->len,
@@ -367,11 +385,17 @@ static void call_pump(struct stt_calls *calls, struct stt_call *call)
     }
 }
 
+/* `details` lives for ever. */
 static void call_cancel(struct stt_call *call, grpc_status_code status, const char *details)
 {
     if (call->state == CALL_DONE)
         return;
     call->broken = true;
+    if (call->moving) {
+        call->status = status;
+        call->details = grpc_slice_from_static_string(details);
+        return;
+    }
     grpc_call_error error = grpc_call_cancel_with_status(call->grpc, status, details, NULL);
     assert(error == GRPC_CALL_OK);
 }
@@ -387,6 +411,54 @@ void stt_call_refuse(struct stt_calls *calls, struct stt_command *command, int g
     closed_emit(calls, command, grpc_status, details);
 }
 
+static const char no_stream[] = "every stream of every channel to the speech API is taken";
+
+static void call_begin(struct stt_calls *calls, struct stt_call *call)
+{
+    assert(call->state == CALL_OPENING && call->channel != NULL);
+    call->begun_us = clock_mono_us();
+    call->grpc = grpc_channel_create_registered_call(
+        call->channel->grpc, NULL, GRPC_PROPAGATE_DEFAULTS, calls->queue, call->channel->method,
+        gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    call_start_open(call);
+    call_start_recv(call, true);
+}
+
+/* Leaves a channel that has no stream for it; goes on in call_reopen(). */
+static void call_move(struct stt_calls *calls, struct stt_call *call)
+{
+    assert(call->state == CALL_OPENING && !call->moving && !call->broken);
+    call->moving = true;
+    count(&calls->counters->moved, 1);
+    LOG_DEBUG(LOG_STT, call->session, "call moves to another channel", "call=%u", call->id);
+    grpc_call_error error = grpc_call_cancel(call->grpc, NULL);
+    assert(error == GRPC_CALL_OK);
+}
+
+/* Nothing of the first attempt is with gRPC any more. The session has not noticed: its blocks are
+ * still queued here. */
+static void call_reopen(struct stt_calls *calls, struct stt_call *call)
+{
+    grpc_call_unref(call->grpc);
+    call->grpc = NULL;
+    grpc_metadata_array_destroy(&call->initial);
+    grpc_metadata_array_init(&call->initial);
+    channel_leave(call);
+    if (!call->broken) {
+        call->channel = stt_channels_get(calls->channels);
+        call->moving = false;
+    }
+    if (call->channel != NULL) {
+        call_begin(calls, call);
+        return;
+    }
+    if (!call->broken) {
+        call->status = GRPC_STATUS_RESOURCE_EXHAUSTED;
+        call->details = grpc_slice_from_static_string(no_stream);
+    }
+    call_set_state(calls, call, CALL_DONE);
+}
+
 void stt_call_on_open(struct stt_calls *calls, struct stt_command *command)
 {
     struct stt_call *call = command->opened;
@@ -394,8 +466,7 @@ void stt_call_on_open(struct stt_calls *calls, struct stt_command *command)
     count(&calls->counters->calls_total, 1);
     call->channel = stt_channels_get(calls->channels);
     if (call->channel == NULL) {
-        stt_call_refuse(calls, command, GRPC_STATUS_RESOURCE_EXHAUSTED,
-                        "every stream of every channel to the speech API is taken");
+        stt_call_refuse(calls, command, GRPC_STATUS_RESOURCE_EXHAUSTED, no_stream);
         return;
     }
     command->opened = NULL;
@@ -410,11 +481,10 @@ void stt_call_on_open(struct stt_calls *calls, struct stt_command *command)
     call->deadline_us = clock_mono_us() + calls->open_timeout_us;
     opening_add(calls, call);
     call->metadata = stt_credentials_metadata(&calls->channels->credentials);
-    call->grpc = grpc_channel_create_registered_call(
-        call->channel->grpc, NULL, GRPC_PROPAGATE_DEFAULTS, calls->queue, call->channel->method,
-        gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-    call_start_open(call);
-    call_start_recv(call, true);
+    call->request =
+        grpc_slice_new_with_user_data(call->config, call->config_len, mem_free, call->config);
+    call->config = NULL;
+    call_begin(calls, call);
 }
 
 void stt_call_on_send(struct stt_calls *calls, struct stt_command *command)
@@ -459,12 +529,17 @@ static void call_on_opened(struct stt_calls *calls, struct stt_call *call, bool 
 {
     grpc_byte_buffer_destroy(call->sending);
     call->sending = NULL;
+    if (call->moving)
+        return;
     if (!ok) {
         call->broken = true;
         return;
     }
-    if (call->state == CALL_OPENING)
+    if (call->state == CALL_OPENING) {
+        stt_channel_accept(call->channel);
+        call->accepted = true;
         call_set_state(calls, call, CALL_STREAMING);
+    }
     call_pump(calls, call);
 }
 
@@ -541,7 +616,8 @@ static int call_respond(struct stt_calls *calls, struct stt_call *call)
 static void call_on_received(struct stt_calls *calls, struct stt_call *call)
 {
     if (call->received == NULL) {
-        call_start_status(call);
+        if (!call->moving)
+            call_start_status(call);
         return;
     }
     int status = call_respond(calls, call);
@@ -568,20 +644,29 @@ void stt_call_on_batch(struct stt_calls *calls, struct stt_tag *tag, bool ok)
     case STT_TAG_WAKE:
     case STT_TAG_WATCH: assert(!"no batch of a call"); break;
     }
+    if (call->moving && !call->tags[0].in_flight &&
+        !call->tags[STT_TAG_RECV - STT_CALL_TAG_FIRST].in_flight)
+        call_reopen(calls, call);
     if (call->state == CALL_DONE)
         call_join(calls, call);
 }
 
 int64_t stt_calls_expire(struct stt_calls *calls, int64_t now_us)
 {
-    if (calls->open_timeout_us == 0)
-        return INT64_MAX;
+    int64_t due_us = INT64_MAX;
     /* What is cancelled leaves the list when its status comes. */
-    struct stt_call *call = calls->opening_first;
-    for (; call != NULL && call->deadline_us <= now_us; call = call->opening_next)
-        if (!call->broken)
+    for (struct stt_call *call = calls->opening_first; call != NULL; call = call->opening_next) {
+        if (call->broken)
+            continue;
+        if (calls->open_timeout_us != 0 && call->deadline_us <= now_us)
             call_cancel(call, GRPC_STATUS_DEADLINE_EXCEEDED, "no stream to the speech API in time");
-    return call != NULL ? call->deadline_us : INT64_MAX;
+        else if (!call->moving &&
+                 stt_channel_capped(call->channel, call->begun_us, now_us, &due_us))
+            call_move(calls, call);
+        else if (calls->open_timeout_us != 0)
+            due_us = call->deadline_us < due_us ? call->deadline_us : due_us;
+    }
+    return due_us;
 }
 
 void stt_calls_cancel_all(struct stt_calls *calls)

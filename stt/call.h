@@ -68,6 +68,7 @@ void stt__command_free(struct msg *msg);
  */
 struct stt_counters {
     _Atomic uint64_t calls_open, calls_total, channels, blocks_sent, bytes_sent, responses, waiting;
+    _Atomic uint64_t moved, cap, draining;
     _Atomic uint64_t closed_by_status[17];
 };
 
@@ -105,6 +106,7 @@ void stt_call_on_cancel(struct stt_calls *calls, struct stt_command *command);
 /* A batch of a call completed. */
 void stt_call_on_batch(struct stt_calls *calls, struct stt_tag *tag, bool ok);
 
-/* Ends calls that were not accepted in time; returns when to look again, INT64_MAX for never. */
+/* Moves calls that wait behind what their channel's peer grants, ends those that were not accepted
+ * in time; returns when to look again, INT64_MAX for never. */
 int64_t stt_calls_expire(struct stt_calls *calls, int64_t now_us);
 void stt_calls_cancel_all(struct stt_calls *calls);

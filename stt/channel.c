@@ -43,8 +43,9 @@ static grpc_channel *channel_open(const struct stt_channels *channels)
         arg_int(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, STT_WRITE_BUFFER_BYTES),
         /* Pings only while calls are open and nothing at all is received; idle connections stay
            silent. */
-        arg_int(GRPC_ARG_KEEPALIVE_TIME_MS, STT_KEEPALIVE_MS),
-        arg_int(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, STT_KEEPALIVE_TIMEOUT_MS),
+        arg_int(GRPC_ARG_KEEPALIVE_TIME_MS, (int)channels->keepalive_ms),
+        arg_int(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                (int)channels->keepalive_ms / STT_KEEPALIVE_TIMEOUT_PART),
         arg_int(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0),
         arg_int(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT_MAX),
         arg_int(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, STT_RECONNECT_MS),
@@ -59,29 +60,51 @@ static grpc_channel *channel_open(const struct stt_channels *channels)
     return grpc_channel_create(channels->target, channels->credentials.channel, &list);
 }
 
-static void channel_watch(struct stt_channels *channels, struct stt_channel *channel)
+static void channel_watch(struct stt_channel *channel)
 {
     assert(!channel->tag.in_flight);
     channel->tag.in_flight = true;
     grpc_channel_watch_connectivity_state(channel->grpc, channel->seen,
-                                          gpr_inf_future(GPR_CLOCK_MONOTONIC), channels->queue,
-                                          &channel->tag);
+                                          gpr_inf_future(GPR_CLOCK_MONOTONIC),
+                                          channel->channels->queue, &channel->tag);
+}
+
+/* Those that drain or await their watch have places of their own. */
+static unsigned channels_room(const struct stt_channels *channels)
+{
+    return channels->channels_max * 2;
+}
+
+static void channels_count(struct stt_channels *channels)
+{
+    unsigned draining = 0;
+    for (unsigned i = 0; i < channels->len; i++)
+        draining += channels->list[i]->state == STT_CHANNEL_DRAINING;
+    struct stt_counters *counters = channels->counters;
+    atomic_store_explicit(&counters->channels, channels->active, memory_order_relaxed);
+    atomic_store_explicit(&counters->draining, draining, memory_order_relaxed);
+    atomic_store_explicit(&counters->cap, channels->cap, memory_order_relaxed);
 }
 
 static int channel_add(struct stt_channels *channels)
 {
-    assert(channels->len < channels->channels_max);
+    assert(channels->active < channels->channels_max);
+    if (channels->len == channels_room(channels))
+        return STATUS_FULL;
     struct stt_channel *channel = mem_calloc(1, sizeof *channel);
     if (channel == NULL)
         return STATUS_NOMEM;
     channel->tag = (struct stt_tag){.kind = STT_TAG_WATCH, .owner = channel};
+    channel->channels = channels;
+    channel->cap = channels->cap;
     channel->grpc = channel_open(channels);
     channel->method = grpc_channel_register_call(channel->grpc, channels->wire->method, NULL, NULL);
-    channel->connect_us = clock_mono_us();
+    channel->connect_us = channel->idle_us = clock_mono_us();
     channel->seen = grpc_channel_check_connectivity_state(channel->grpc, 1);
-    channel_watch(channels, channel);
+    channel_watch(channel);
     channels->list[channels->len++] = channel;
-    atomic_store_explicit(&channels->counters->channels, channels->len, memory_order_relaxed);
+    channels->active++;
+    channels_count(channels);
     return 0;
 }
 
@@ -89,18 +112,20 @@ int stt_channels_init(struct stt_channels *channels, const struct stt_client_con
                       grpc_completion_queue *queue, struct stt_counters *counters)
 {
     assert(queue != NULL && counters != NULL);
-    *channels = (struct stt_channels){.wire = config->wire != NULL ? config->wire
-                                                                     : &stt_wire_google_v1,
-                                      .queue = queue,
-                                      .counters = counters,
-                                      .plaintext = config->plaintext,
-                                      .streams_max = config->streams_per_channel,
-                                      .channels_max = config->channels_max};
+    *channels = (struct stt_channels){
+        .wire = config->wire != NULL ? config->wire : &stt_wire_google_v1,
+        .queue = queue,
+        .counters = counters,
+        .plaintext = config->plaintext,
+        .streams_max = config->streams_per_channel,
+        .cap = config->streams_per_channel,
+        .keepalive_ms = config->keepalive_ms != 0 ? config->keepalive_ms : STT_KEEPALIVE_MS,
+        .channels_max = config->channels_max};
     int status = stt_credentials_init(&channels->credentials, config);
     if (status != 0)
         return status;
     channels->target = mem_strdup(config->target);
-    channels->list = mem_calloc(config->channels_max, sizeof(struct stt_channel *));
+    channels->list = mem_calloc(channels_room(channels), sizeof(struct stt_channel *));
     status =
         channels->target != NULL && channels->list != NULL ? channel_add(channels) : STATUS_NOMEM;
     if (status != 0)
@@ -108,21 +133,46 @@ int stt_channels_init(struct stt_channels *channels, const struct stt_client_con
     return status;
 }
 
+static void channel_free(struct stt_channel *channel)
+{
+    struct stt_channels *channels = channel->channels;
+    assert(channel->state == STT_CHANNEL_GONE && !channel->tag.in_flight);
+    unsigned at = 0;
+    while (channels->list[at] != channel)
+        at++;
+    channels->len--;
+    memmove(&channels->list[at], &channels->list[at + 1],
+            (channels->len - at) * sizeof channels->list[0]);
+    mem_free(channel);
+}
+
+/* Its watch, if it has one, comes out of the queue with its end. */
+static void channel_end(struct stt_channel *channel)
+{
+    struct stt_channels *channels = channel->channels;
+    assert(channel->calls == 0 && channel->state != STT_CHANNEL_GONE);
+    if (channel->state == STT_CHANNEL_ACTIVE)
+        channels->active--;
+    channel->state = STT_CHANNEL_GONE;
+    grpc_channel_destroy(channel->grpc);
+    channel->grpc = NULL;
+    if (!channel->tag.in_flight)
+        channel_free(channel);
+    channels_count(channels);
+}
+
 void stt_channels_close(struct stt_channels *channels)
 {
     assert(channels->calls == 0 && !channels->closing);
     channels->closing = true;
-    for (unsigned i = 0; i < channels->len; i++)
-        grpc_channel_destroy(channels->list[i]->grpc);
+    for (unsigned i = channels->len; i > 0; i--)
+        if (channels->list[i - 1]->state != STT_CHANNEL_GONE)
+            channel_end(channels->list[i - 1]);
 }
 
 void stt_channels_deinit(struct stt_channels *channels)
 {
-    assert(channels->closing || channels->len == 0);
-    for (unsigned i = 0; i < channels->len; i++) {
-        assert(!channels->list[i]->tag.in_flight);
-        mem_free(channels->list[i]);
-    }
+    assert(channels->len == 0);
     mem_free(channels->list);
     mem_free(channels->target);
     stt_credentials_deinit(&channels->credentials);
@@ -134,7 +184,7 @@ static struct stt_channel *channel_pick(const struct stt_channels *channels)
     struct stt_channel *free_one = NULL;
     for (unsigned i = 0; i < channels->len; i++) {
         struct stt_channel *channel = channels->list[i];
-        if (channel->calls >= channels->streams_max)
+        if (channel->state != STT_CHANNEL_ACTIVE || channel->calls >= channel->cap)
             continue;
         if (channel->seen == GRPC_CHANNEL_READY)
             return channel;
@@ -144,18 +194,27 @@ static struct stt_channel *channel_pick(const struct stt_channels *channels)
     return free_one;
 }
 
-/* Connecting takes a round trip or three: the next channel starts when a quarter of one is left. */
-static void channels_grow(struct stt_channels *channels)
+unsigned stt__channels_needed(unsigned calls, unsigned cap)
 {
-    unsigned room = channels->len * channels->streams_max - channels->calls;
-    if (channels->len < channels->channels_max && room <= channels->streams_max / 4)
-        channel_add(channels);
+    assert(cap > 0);
+    unsigned ahead = calls < cap ? calls : cap;
+    unsigned needed = (calls + ahead + cap - 1) / cap;
+    return needed > 0 ? needed : 1;
+}
+
+/* Connecting takes a round trip or three. */
+static void channels_grow(struct stt_channels *channels, unsigned calls)
+{
+    unsigned needed = stt__channels_needed(calls, channels->cap);
+    needed = needed < channels->channels_max ? needed : channels->channels_max;
+    while (channels->active < needed && channel_add(channels) == 0)
+        ;
 }
 
 struct stt_channel *stt_channels_get(struct stt_channels *channels)
 {
     assert(!channels->closing);
-    channels_grow(channels);
+    channels_grow(channels, channels->calls + 1);
     struct stt_channel *channel = channel_pick(channels);
     if (channel == NULL)
         return NULL;
@@ -164,11 +223,86 @@ struct stt_channel *stt_channels_get(struct stt_channels *channels)
     return channel;
 }
 
-void stt_channels_put(struct stt_channels *channels, struct stt_channel *channel)
+void stt_channel_accept(struct stt_channel *channel)
 {
-    assert(channel->calls > 0 && channels->calls > 0);
+    assert(channel->accepted < channel->calls);
+    channel->accepted++;
+    channel->moved_us = clock_mono_us();
+    channel->suspect_us = 0;
+}
+
+void stt_channel_put(struct stt_channel *channel, bool accepted)
+{
+    assert(channel->calls > 0 && channel->channels->calls > 0);
+    assert(!accepted || channel->accepted > 0);
     channel->calls--;
-    channels->calls--;
+    channel->channels->calls--;
+    channel->accepted -= accepted;
+    if (channel->calls > 0)
+        return;
+    channel->idle_us = clock_mono_us();
+    if (channel->state == STT_CHANNEL_DRAINING)
+        channel_end(channel);
+}
+
+bool stt_channel_capped(struct stt_channel *channel, int64_t since_us, int64_t now_us,
+                        int64_t *due_us)
+{
+    struct stt_channels *channels = channel->channels;
+    if (channel->seen != GRPC_CHANNEL_READY || channel->accepted == 0)
+        return false;
+    if (channel->accepted >= channel->cap)
+        return true;
+    int64_t until = since_us > channel->moved_us ? since_us : channel->moved_us;
+    until += STT_CAP_WAIT_MS * INT64_C(1000);
+    if (now_us >= until && channel->suspect_us == 0)
+        channel->suspect_us = now_us;
+    /* Completions may lie in the queue unseen, if it was this thread that was held up. */
+    if (channel->suspect_us != 0)
+        until = channel->suspect_us + STT_CAP_LOOK_MS * INT64_C(1000);
+    if (now_us < until) {
+        *due_us = until < *due_us ? until : *due_us;
+        return false;
+    }
+    channel->suspect_us = 0;
+    channel->cap = channels->cap = channel->accepted;
+    channels->cap_us = now_us;
+    channels_count(channels);
+    LOG_WARN(LOG_STT, 0, "the speech API grants fewer streams a connection",
+             "target=%s configured=%u granted=%u", channels->target, channels->streams_max,
+             channel->cap);
+    return true;
+}
+
+/* What a peer grants may have changed since it was learnt. */
+static void caps_forget(struct stt_channels *channels)
+{
+    channels->cap = channels->streams_max;
+    for (unsigned i = 0; i < channels->len; i++)
+        channels->list[i]->cap = channels->streams_max;
+    channels_count(channels);
+}
+
+int64_t stt_channels_tick(struct stt_channels *channels, int64_t now_us)
+{
+    int64_t due_us = INT64_MAX;
+    if (channels->cap < channels->streams_max &&
+        now_us - channels->cap_us >= STT_CAP_KEEP_MS * INT64_C(1000))
+        caps_forget(channels);
+    if (channels->active <= stt__channels_needed(channels->calls, channels->cap))
+        return due_us;
+    for (unsigned i = channels->len; i > 0; i--) {
+        struct stt_channel *channel = channels->list[i - 1];
+        if (channel->state != STT_CHANNEL_ACTIVE || channel->calls > 0)
+            continue;
+        int64_t until = channel->idle_us + STT_CHANNEL_IDLE_MS * INT64_C(1000);
+        if (now_us >= until) {
+            channel_end(channel);
+            return now_us;
+        }
+        due_us = until < due_us ? until : due_us;
+    }
+    return due_us;
 }
 
 static const char *state_name(grpc_connectivity_state state)
@@ -183,22 +317,43 @@ static const char *state_name(grpc_connectivity_state state)
     return "unknown";
 }
 
-void stt_channels_on_watch(struct stt_channels *channels, struct stt_channel *channel)
+/* Calls stay with the connection they were opened on; new ones get another channel. */
+static void channel_drain(struct stt_channel *channel, bool rested)
 {
+    struct stt_channels *channels = channel->channels;
+    channel->state = STT_CHANNEL_DRAINING;
+    channels->active--;
+    channels_count(channels);
+    if (rested)
+        channels_grow(channels, channels->calls);
+}
+
+void stt_channel_on_watch(struct stt_channel *channel)
+{
+    struct stt_channels *channels = channel->channels;
     assert(channel->tag.in_flight);
     channel->tag.in_flight = false;
-    if (channels->closing)
+    if (channel->state == STT_CHANNEL_GONE) {
+        channel_free(channel);
         return;
+    }
     /* A peer that drops every connection at once must not be dialled in a tight loop: then the next
      * call dials. */
     int64_t now_us = clock_mono_us();
     bool rested = now_us - channel->connect_us >= STT_RECONNECT_MS * INT64_C(1000);
     grpc_connectivity_state before = channel->seen;
-    channel->seen = grpc_channel_check_connectivity_state(channel->grpc, rested);
+    bool leaves = before == GRPC_CHANNEL_READY && channel->calls > 0;
+    channel->seen = grpc_channel_check_connectivity_state(channel->grpc, rested && !leaves);
     if (channel->seen == GRPC_CHANNEL_IDLE && rested)
         channel->connect_us = now_us;
+    if (channel->seen == GRPC_CHANNEL_READY)
+        channel->moved_us = now_us;
     if (channel->seen != before)
         LOG_INFO(LOG_STT, 0, "speech channel", "state=%s before=%s calls=%u",
                  state_name(channel->seen), state_name(before), channel->calls);
-    channel_watch(channels, channel);
+    if (leaves && channel->seen != GRPC_CHANNEL_READY && channels->len < channels_room(channels)) {
+        channel_drain(channel, rested);
+        return;
+    }
+    channel_watch(channel);
 }

@@ -102,7 +102,7 @@ static void client_on_event(struct stt_client *client, const grpc_event *event)
     struct stt_tag *tag = event->tag;
     switch (tag->kind) {
     case STT_TAG_WAKE: break;
-    case STT_TAG_WATCH: stt_channels_on_watch(&client->channels, tag->owner); break;
+    case STT_TAG_WATCH: stt_channel_on_watch(tag->owner); break;
     default: stt_call_on_batch(&client->calls, tag, event->success != 0); break;
     }
 }
@@ -121,6 +121,8 @@ static int64_t client_wait_us(struct stt_client *client, unsigned taken)
     if (taken > 0)
         client->taken_us = now_us;
     int64_t due_us = stt_calls_expire(&client->calls, now_us);
+    int64_t surplus_us = stt_channels_tick(&client->channels, now_us);
+    due_us = surplus_us < due_us ? surplus_us : due_us;
     if (now_us >= client->linger_until_us) {
         if (!mailbox_park(client->mailbox))
             return 0;
@@ -152,13 +154,12 @@ static void client_turn(struct stt_client *client)
 static void client_drain(struct stt_client *client)
 {
     stt_channels_close(&client->channels);
-    for (unsigned i = 0; i < client->channels.len; i++)
-        while (client->channels.list[i]->tag.in_flight) {
-            grpc_event event = grpc_completion_queue_next(
-                client->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-            if (event.type == GRPC_OP_COMPLETE)
-                client_on_event(client, &event);
-        }
+    while (client->channels.len > 0) {
+        grpc_event event =
+            grpc_completion_queue_next(client->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+        if (event.type == GRPC_OP_COMPLETE)
+            client_on_event(client, &event);
+    }
 }
 
 static void *client_run(void *ctx)
@@ -335,6 +336,9 @@ void stt_client_stats(struct stt_client *client, struct stt_client_stats *out)
     READ(bytes_sent);
     READ(responses);
     READ(waiting);
+    READ(moved);
+    READ(cap);
+    READ(draining);
     for (int i = 0; i < 17; i++)
         READ(closed_by_status[i]);
 #undef READ

@@ -36,6 +36,7 @@ struct stt_client_config {
     /* No response headers needed, but the call must have its stream by then, or it ends with
      * DEADLINE_EXCEEDED; 0: no bound. */
     unsigned open_timeout_ms;
+    unsigned keepalive_ms; /* 0: STT_KEEPALIVE_MS */
 };
 
 /* Audio as it goes on any wire. Shared read-only between the session's ring and the calls it is
@@ -103,7 +104,10 @@ int stt_client_cancel(struct stt_client *client, uint64_t session, uint32_t call
 struct stt_client_stats {
     uint64_t calls_open, calls_total, channels, blocks_sent, bytes_sent, responses;
     uint64_t closed_by_status[17];
-    uint64_t waiting; /* calls waiting for a stream: always visible, never silent */
+    uint64_t waiting;  /* calls waiting for a stream: always visible, never silent */
+    uint64_t moved;    /* calls that went to another channel for theirs */
+    uint64_t cap;      /* streams a channel gets: as configured, or as learnt of the peer */
+    uint64_t draining; /* channels that await the end of their calls, beside `channels` */
 };
 /* A copy, any thread. */
 void stt_client_stats(struct stt_client *client, struct stt_client_stats *out);

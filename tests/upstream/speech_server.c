@@ -13,6 +13,7 @@
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -581,11 +582,15 @@ int speech_server_create(struct speech_server **out, const struct speech_server_
         {GRPC_ARG_INTEGER,
          (char *)GRPC_ARG_MAX_CONCURRENT_STREAMS,
          {.integer = config->streams_max > 0 ? (int)config->streams_max : 1 << 30}},
+        {GRPC_ARG_INTEGER,
+         (char *)GRPC_ARG_MAX_CONNECTION_AGE_MS,
+         {.integer = config->age_ms > 0 ? (int)config->age_ms : INT_MAX}},
         {GRPC_ARG_INTEGER, (char *)GRPC_ARG_ALLOW_REUSEPORT, {.integer = 0}},
         /* Otherwise a fast wire earns a window of megabytes, read or not. */
         {GRPC_ARG_INTEGER, (char *)GRPC_ARG_HTTP2_BDP_PROBE, {.integer = config->deaf ? 0 : 1}},
     };
-    server->grpc = grpc_server_create(&(grpc_channel_args){3, args}, NULL);
+    server->grpc =
+        grpc_server_create(&(grpc_channel_args){sizeof args / sizeof args[0], args}, NULL);
     grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
     server->method =
         grpc_server_register_method(server->grpc, METHOD, NULL, GRPC_SRM_PAYLOAD_NONE, 0);

@@ -16,6 +16,7 @@ struct speech_server_config {
     uint16_t port;                  /* 0: any free one */
     const char *cert_pem, *key_pem; /* NULL: plaintext */
     unsigned streams_max;           /* a connection; 0: no bound */
+    uint32_t age_ms;                /* of a connection until GOAWAY; its calls go on; 0: no bound */
     uint32_t latency_ms;            /* audio in to its result out */
     uint32_t final_every_ms;        /* of audio; 0: 3000 */
     uint32_t ms_per_word;           /* 0: 300 */
