@@ -40,7 +40,8 @@ struct config {
     const char *stt_ca, *stt_credentials, *stt_quota_project, *stt_model;
     bool stt_punctuation;
     uint64_t stt_agreement;
-    uint64_t stt_channels, stt_streams_per_channel, stt_block_ms, stt_idle_close_ms, stt_ring_ms;
+    uint64_t stt_channels, stt_streams_per_channel, stt_block_ms, stt_idle_close_ms;
+    uint64_t stt_silence_close_ms, stt_ring_ms;
     uint64_t stt_soft_ms, stt_hard_ms;
 
     const char *chat_url, *chat_key, *chat_organization, *chat_ca;

@@ -61,6 +61,8 @@
     X("chat", "ca", chat_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")     \
     X("chat", "connections", chat_connections, NUMBER, "16", 1, 64,                                \
       "HTTP/2 connections kept warm")                                                              \
+    X("stt", "silence_close_ms", stt_silence_close_ms, NUMBER, "4000", 0, 600000,                  \
+      "when nobody has spoken for so long nothing is streamed until somebody does; 0: never")      \
     X("chat", "streams", chat_streams, NUMBER, "100", 1, 1000, "requests at once on a connection") \
     X("chat", "requests_per_minute", chat_requests_per_minute, NUMBER, "4500", 0, 10000000,        \
       "the provider's limit; 0: none")                                                             \

@@ -30,6 +30,9 @@ struct lat;
     X(FINAL_TRANSLATIONS, "sotto_final_translations_total", "final translations")                  \
     X(FINALS_FAILED, "sotto_finals_failed_total", "finals delivered as failed")                    \
     X(SPLICED, "sotto_spliced_total", "finals that contradicted committed words")                  \
+    X(STT_SLEEPS, "sotto_stt_sleeps_total", "streams closed because nobody spoke")                 \
+    X(STT_WAKES, "sotto_stt_wakes_total", "of these, sessions that spoke again or ended")          \
+    X(STT_SKIPPED_MS, "sotto_stt_skipped_ms_total", "silence that was not streamed, ms of audio")  \
     X(CACHE_HITS, "sotto_cache_hits_total", "answers taken from the cache")                        \
     X(TOKENS_IN, "sotto_pool_tokens_in_total", "tokens of the prompts that were answered")         \
     X(TOKENS_OUT, "sotto_pool_tokens_out_total", "tokens of answers")

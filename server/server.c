@@ -65,6 +65,7 @@ static struct session_config session_config_from(const struct config *config)
         .block_ms = (uint32_t)config->stt_block_ms,
         .agreement = (unsigned)config->stt_agreement,
         .idle_close_ms = (uint32_t)config->stt_idle_close_ms,
+        .silence_close_ms = (uint32_t)config->stt_silence_close_ms,
         .ring_ms = (uint32_t)config->stt_ring_ms,
         .stream_soft_ms = (uint32_t)config->stt_soft_ms,
         .stream_hard_ms = (uint32_t)config->stt_hard_ms,

@@ -107,7 +107,7 @@ void session_destroy(struct session *session)
 {
     session->over = true;
     session__lanes_destroy(session);
-    stt_stream_destroy(session->speech);
+    session__speech_close(session);
     session__settings_free(session);
     mem_free(session);
 }
@@ -288,7 +288,7 @@ void session_message(struct session *session, const struct client_message *messa
         session__error(session, "bad_message", "the session has started already", 0);
         break;
     case CLIENT_UPDATE: session__settings_update(session, &message->settings); break;
-    case CLIENT_ACTIVITY: break; /* a hint; the speech stream judges by the audio itself */
+    case CLIENT_ACTIVITY: session__speech_activity(session, message); break;
     case CLIENT_FLUSH:
         if (!session->ending)
             start_flush(session, message->flush_id, samples);
@@ -429,6 +429,7 @@ int64_t session_tick(struct session *session, int64_t now_us)
     if (session->lost) /* no memory even to say so */
         return now_us + 100 * MS;
     int64_t due = stt_stream_tick(session->speech, now_us);
+    session__speech_count(session);
     due = earliest(due, session__lanes_tick(session));
     due = earliest(due, run_flushes(session));
     due = earliest(due, run_ack(session));

@@ -42,7 +42,7 @@ struct session_config {
     bool punctuation;
     unsigned
         agreement; /* hypotheses that must agree before a word is committed, medium stability */
-    uint32_t block_ms, idle_close_ms, ring_ms, stream_soft_ms, stream_hard_ms;
+    uint32_t block_ms, idle_close_ms, silence_close_ms, ring_ms, stream_soft_ms, stream_hard_ms;
     uint32_t translate_gap_ms, grammar_gap_ms; /* between partial requests of a lane */
     uint32_t partial_words;
     bool eager; /* as in struct turns_config */

@@ -52,8 +52,10 @@ struct session {
     bool heard; /* the speech API has answered this session at least once */
     bool speech_degraded;
     bool speech_refused;
-    uint32_t segment; /* newest segment with a final transcript */
-    uint32_t begun;   /* newest segment of which anything was told */
+    bool speech_asleep;  /* as last counted, like the next */
+    uint64_t skipped_ms; /* audio that was not streamed */
+    uint32_t segment;    /* newest segment with a final transcript */
+    uint32_t begun;      /* newest segment of which anything was told */
     uint64_t seq;
     uint8_t odd; /* the byte of half a sample */
     bool has_odd;
@@ -108,6 +110,12 @@ void session__health(struct session *session, bool degraded, const char *what, c
 int session__speech_open(struct session *session, const struct session_start *start);
 /* The stream itself waits for the next segment, or the next call. */
 void session__speech_update(struct session *session, const struct client_settings *update);
+
+void session__speech_close(struct session *session);
+/* The client's hint whether somebody speaks. */
+void session__speech_activity(struct session *session, const struct client_message *message);
+/* Counts what the gate of silence has done since the last time. */
+void session__speech_count(struct session *session);
 
 /* session_lanes.c */
 void session__lanes_apply(struct session *session);

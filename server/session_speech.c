@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "base/status.h"
+#include "server/metrics.h"
 #include "server/session_internal.h"
 #include <assert.h>
 #include <stdio.h>
@@ -145,6 +146,7 @@ int session__speech_open(struct session *session, const struct session_start *st
         .agreement = agreement_of(session, session->settings.stability),
         .block_ms = config->block_ms,
         .idle_close_ms = config->idle_close_ms,
+        .silence_close_ms = config->silence_close_ms,
         .ring_ms = config->ring_ms,
         .stream_soft_ms = config->stream_soft_ms,
         .stream_hard_ms = config->stream_hard_ms,
@@ -165,6 +167,37 @@ void session__speech_update(struct session *session, const struct client_setting
             STATUS_OK)
         LOG_WARN(LOG_STT, session->id, "vocabulary not taken: out of memory", "words=%u",
                  update->vocabulary_len);
+}
+
+void session__speech_activity(struct session *session, const struct client_message *message)
+{
+    stt_stream_hint(session->speech, message->speaking, message->audio_samples);
+}
+
+static void count_asleep(struct session *session, bool asleep)
+{
+    if (asleep != session->speech_asleep)
+        metrics_add(asleep ? METRIC_STT_SLEEPS : METRIC_STT_WAKES, 1);
+    session->speech_asleep = asleep;
+}
+
+void session__speech_count(struct session *session)
+{
+    count_asleep(session, stt_stream_asleep(session->speech));
+    uint64_t skipped_ms = stt_stream_skipped_ms(session->speech);
+    /* By the second: it is a shared counter. */
+    if (skipped_ms >= session->skipped_ms + 1000) {
+        metrics_add(METRIC_STT_SKIPPED_MS, skipped_ms - session->skipped_ms);
+        session->skipped_ms = skipped_ms;
+    }
+}
+
+void session__speech_close(struct session *session)
+{
+    metrics_add(METRIC_STT_SKIPPED_MS,
+                stt_stream_skipped_ms(session->speech) - session->skipped_ms);
+    count_asleep(session, false);
+    stt_stream_destroy(session->speech);
 }
 
 void session_stt(struct session *session, struct stt_event *event, int64_t now_us)

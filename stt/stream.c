@@ -84,6 +84,7 @@ int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *c
     rng_init(&stream->rng, config->seed);
     stream->number = config->first_segment > 0 ? config->first_segment : 1;
     stream->received = stream->settled = stream->final_end = config->first_sample;
+    stream->silence.spoken = config->first_sample;
     stream->heard_us = INT64_MIN / 2;
     uint32_t bytes = (uint32_t)(config->rate * config->block_ms / 1000 * 2);
     stream->block_bytes = bytes < STT_BLOCK_BYTES_MAX ? bytes : STT_BLOCK_BYTES_MAX;
@@ -117,6 +118,81 @@ void stt_stream_destroy(struct stt_stream *stream)
     mem_free(stream);
 }
 
+/* Position after the newest block. */
+static uint64_t audio_end(const struct stt_stream *stream)
+{
+    return stt_ring_end(&stream->ring, stream->received - stream->pending_len / 2);
+}
+
+/* Where audio begins that a stream which wakes now is given: a block's first sample. */
+static uint64_t preroll_start(const struct stt_stream *stream)
+{
+    uint64_t end = audio_end(stream);
+    uint64_t preroll = stt__samples(stream, STT_PREROLL_MS);
+    uint64_t from = end > preroll ? end - preroll : 0;
+    from = from > stream->slept ? from : stream->slept;
+    from = from > stream->flushed ? from : stream->flushed;
+    const struct stt_ring_entry *entry = stt_ring_find(&stream->ring, from);
+    return entry != NULL ? entry->block->first_sample : from;
+}
+
+/* Nothing is owed for what was said, and what was last said is settled. */
+static bool stream_owes_nothing(const struct stt_stream *stream, int64_t now_us)
+{
+    return stream->legs_len <= 1 && stt_segment_silent(&stream->segment) &&
+           stream->settled >= stream->silence.spoken &&
+           now_us >= stream->heard_us + STT_SETTLE_MS * 1000;
+}
+
+static void stream_sleep(struct stt_stream *stream)
+{
+    uint64_t end = audio_end(stream);
+    if (stream->legs_len > 0 && stream->legs[0].end == STT_OPEN_END)
+        stt__legs_cut(stream, end);
+    stt_silence_sleep(&stream->silence, stream->end);
+    stream->slept = end;
+    stream->wanted = STT_OPEN_END;
+}
+
+/* The audio before what woke it comes first, so that the beginning of a word is whole. */
+static void stream_wake(struct stt_stream *stream)
+{
+    uint64_t from = preroll_start(stream);
+    assert(!stream->silence.asleep && from >= stream->slept);
+    stream->skipped += from - stream->slept;
+    stream->wanted = from;
+    if (stream->legs_len == 0)
+        stt__settle(stream, from);
+}
+
+/* The gate hears the block that has just entered the ring. */
+static void stream_hear(struct stt_stream *stream, const struct stt_block *block, int64_t now_us)
+{
+    if (stream->config.silence_close_ms == 0)
+        return;
+    struct stt_silence *silence = &stream->silence;
+    uint32_t rate = stream->config.rate;
+    uint64_t end = block->first_sample + block->bytes / 2;
+    const void *pcm = block->pcm;
+    if (stt_silence_hear(silence, pcm, block->bytes / 2, rate, end)) {
+        stream_wake(stream);
+        return;
+    }
+    if (!stt_silence_due(silence, end, rate, stream->config.silence_close_ms))
+        return;
+    stt_silence_words(silence, stream->end, rate);
+    if (stt_silence_due(silence, end, rate, stream->config.silence_close_ms) &&
+        stream_owes_nothing(stream, now_us))
+        stream_sleep(stream);
+}
+
+/* Asleep, all but the pre-roll is settled as soon as no call is awaited. */
+static void stream_rest(struct stt_stream *stream)
+{
+    if (stream->silence.asleep && stream->legs_len == 0)
+        stt__settle(stream, preroll_start(stream));
+}
+
 /* Runs what is due and learns when the next is. */
 static void stream_run(struct stt_stream *stream, int64_t now_us)
 {
@@ -126,6 +202,7 @@ static void stream_run(struct stt_stream *stream, int64_t now_us)
         stt__due(stream, due > now_us ? due : now_us + STT_AGAIN_MS * 1000);
     }
     stt__legs_run(stream, now_us);
+    stream_rest(stream);
 }
 
 /* The pending audio becomes a block of the ring. */
@@ -140,6 +217,7 @@ static int pending_flush(struct stt_stream *stream, int64_t now_us)
     stt_marks_block(&stream->marks, stream->received, now_us);
     stream->pending_len = 0;
     stream->pending = NULL;
+    stream_hear(stream, block, now_us);
     return STATUS_OK;
 }
 
@@ -242,12 +320,27 @@ void stt_stream_event(struct stt_stream *stream, struct stt_event *event, int64_
     stream_run(stream, now_us);
 }
 
+/* The pre-roll is silence and nothing is owed for it; where that is not certain it is streamed. */
+static void flush_asleep(struct stt_stream *stream)
+{
+    if (!stream->silence.asleep)
+        return;
+    if (stream->silence.faint <= preroll_start(stream)) {
+        stream->flushed = audio_end(stream);
+        return;
+    }
+    stt_silence_wake(&stream->silence, stream->received);
+    stream_wake(stream);
+}
+
 void stt_stream_flush(struct stt_stream *stream, int64_t now_us)
 {
     if (stream->refused)
         return;
     pending_flush(stream, now_us);
-    if (stream->settled < stream->received || !stt_segment_empty(&stream->segment))
+    flush_asleep(stream);
+    if (!stream->silence.asleep &&
+        (stream->settled < stream->received || !stt_segment_empty(&stream->segment)))
         stt__legs_cut(stream, stt_ring_end(&stream->ring, stream->settled));
     stream_run(stream, now_us);
 }
@@ -295,4 +388,22 @@ bool stt_stream_segment_open(const struct stt_stream *stream)
 uint64_t stt_stream_billed_ms(const struct stt_stream *stream)
 {
     return stream->billed * 1000 / stream->config.rate;
+}
+
+void stt_stream_hint(struct stt_stream *stream, bool speaking, uint64_t position)
+{
+    stt_silence_hint(&stream->silence, speaking, position, stream->received, stream->config.rate);
+}
+
+bool stt_stream_asleep(const struct stt_stream *stream)
+{
+    return stream->silence.asleep;
+}
+
+uint64_t stt_stream_skipped_ms(const struct stt_stream *stream)
+{
+    uint64_t skipped = stream->skipped;
+    if (stream->silence.asleep)
+        skipped += preroll_start(stream) - stream->slept;
+    return skipped * 1000 / stream->config.rate;
 }

@@ -80,6 +80,9 @@ struct stt_stream_config {
     uint32_t block_ms; /* coalescing: 100 by default, 20–400 */
     /* Half-close a call that has had no audio for so long (< 10 s for v1); reopened lazily. */
     uint32_t idle_close_ms;
+    /* Nobody has spoken for so long and no words are awaited: the call is half-closed, and what
+     * follows is not streamed until somebody speaks (stt/silence.h); 0: never. */
+    uint32_t silence_close_ms;
     uint32_t ring_ms;                        /* bound of audio not yet final */
     uint32_t stream_soft_ms, stream_hard_ms; /* rotation: at the next final, regardless */
     uint64_t seed;                           /* jitter */
@@ -117,6 +120,9 @@ void stt_stream_event(struct stt_stream *stream, struct stt_event *event, int64_
 void stt_stream_flush(struct stt_stream *stream, int64_t now_us);
 /* Same, and no audio comes after it. */
 void stt_stream_end(struct stt_stream *stream, int64_t now_us);
+/* The client's opinion whether somebody speaks at `position` of its audio. It makes the gate of
+ * silence quicker, and can neither lose speech nor keep silence streamed. */
+void stt_stream_hint(struct stt_stream *stream, bool speaking, uint64_t position);
 /* How many hypotheses must agree, 1–STT_AGREEMENT_MAX, from the next segment on. */
 void stt_stream_agreement(struct stt_stream *stream, unsigned agreement);
 /* Words to expect from the next call on. STATUS_NOMEM: the old ones stay. */
@@ -131,3 +137,6 @@ uint32_t stt_stream_segment(const struct stt_stream *stream);
 bool stt_stream_segment_open(const struct stt_stream *stream);
 /* Milliseconds of audio sent to the API, replays included: what is billed. */
 uint64_t stt_stream_billed_ms(const struct stt_stream *stream);
+/* Nobody has spoken for a while and nothing is streamed; milliseconds of audio that never were. */
+bool stt_stream_asleep(const struct stt_stream *stream);
+uint64_t stt_stream_skipped_ms(const struct stt_stream *stream);

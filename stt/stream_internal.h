@@ -15,6 +15,7 @@
 #include "stt/marks.h"
 #include "stt/ring.h"
 #include "stt/segment.h"
+#include "stt/silence.h"
 #include "stt/stream.h"
 #include "stt/stream_limits.h"
 
@@ -93,6 +94,10 @@ struct stt_stream {
     uint64_t received; /* samples, the pending ones included */
     uint64_t settled;
     uint64_t wanted; /* audio before it gets no leg any more; STT_OPEN_END: nor later audio */
+    struct stt_silence silence;
+    uint64_t slept;   /* position at which it fell asleep */
+    uint64_t flushed; /* position of a flush while asleep: no pre-roll begins before */
+    uint64_t skipped; /* samples of silence that got no leg, before the newest sleep */
     uint64_t billed; /* samples given to calls */
     struct stt_block *pending; /* is being filled, its first pending_len bytes are */
     uint32_t pending_len;

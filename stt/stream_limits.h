@@ -29,6 +29,16 @@
 #define STT_SETTLE_MS 2500
 /* Silence is settled in steps of at least this much audio. */
 #define STT_SETTLE_STEP_MS 250
+/* Audio before the block that woke a stream which it is given too: what it took to be sure that
+ * somebody speaks (0.1–0.3 s), and half a second for what began too softly to be noticed. */
+#define STT_PREROLL_MS 800
+/* A client's hint that somebody speaks holds for so long, and is too old or too early past that. */
+#define STT_HINT_MS 2000
+/* After its hint that nobody does, so long without speech is enough to sleep. */
+#define STT_SILENCE_HINTED_MS 1000
+/* A recogniser's result may end so long after the last sound of speech; past that it has heard
+ * words where the gate heard nobody. */
+#define STT_SILENCE_TAIL_MS 3000
 /* Stamps are kept so long behind the settled position, for results that come late. */
 #define STT_MARKS_KEEP_MS 5000
 /* Frames shorter than this share a stamp. */
