@@ -60,6 +60,8 @@
 #define LOCAL_SPEECH_STREAM_S           305   /* age at which a stream is cut */
 #define LOCAL_SPEECH_AUDIO_TIMEOUT_MS   10000 /* a stream without audio for so long is ended */
 #define LOCAL_SPEECH_TIMEOUT_S_MAX      3600  /* voice activity timeouts beyond count as this */
+#define LOCAL_SPEECH_TIMEOUT_MS_MIN     500   /* the least and the most of such a timeout */
+#define LOCAL_SPEECH_TIMEOUT_MS_MAX     60000
 #define LOCAL_SPEECH_RATE_MIN           8000
 #define LOCAL_SPEECH_RATE_MAX           48000
 #define LOCAL_SPEECH_TEXT_BYTES         256 /* text of a status */
@@ -72,7 +74,10 @@
 #define LOCAL_UTTERANCE_SOFT_MS  12000 /* past it a short pause ends the utterance */
 #define LOCAL_UTTERANCE_MS_MAX   20000 /* past it the utterance is cut */
 #define LOCAL_PLACE_KEPT_MS      5000  /* a speaker keeps the decoder over a pause of so long */
-#define LOCAL_PLACE_WAIT_MS      2000  /* speech waits so long for a decoder before it is refused */
+#define LOCAL_PLACE_WAIT_S       5     /* speech waits so long for a decoder before it is refused */
+#define LOCAL_PLACE_WAIT_S_MAX   60    /* … at most, whatever the option says */
+#define LOCAL_PLACE_WAITING      2     /* streams that may wait, for each decoder */
+#define LOCAL_PLACE_MESSAGES     128   /* newest audio messages a stream's successor is known by */
 
 /* Grammar. */
 #define LINK_WORDS_MAX               64   /* of a sentence, as the parser counts */

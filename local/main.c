@@ -24,7 +24,8 @@ struct halves {
 static int start_speech(struct halves *halves, const struct options *options)
 {
     struct local_engine_config engine = {.model_dir = options->model_dir,
-                                         .decoders = options->decoders};
+                                         .decoders = options->decoders,
+                                         .place_wait_ms = options->decoder_wait_s * 1000};
     int status = local_engine_create(&halves->engine, &engine);
     if (status != 0) {
         LOG_ERROR(LOG_MAIN, 0, "speech recognition cannot start", "reason=%s hint=%s",
@@ -37,6 +38,7 @@ static int start_speech(struct halves *halves, const struct options *options)
         .languages = "en-US",
         .language_known = local_language_known,
         .stream_limit_ms = (int64_t)options->stream_limit_s * 1000,
+        .audio_timeout_ms = (int64_t)options->audio_timeout_s * 1000,
         .engine = &local_engine_ops,
         .engine_ctx = halves->engine,
     };

@@ -20,6 +20,8 @@ struct options {
     const char *model_dir; /* NULL: Debian's */
     unsigned decoders;     /* 0: measured */
     unsigned stream_limit_s;
+    unsigned audio_timeout_s;
+    unsigned decoder_wait_s;
     const char *log; /* as log_configure() reads it */
 };
 

@@ -12,6 +12,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/slice.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -156,6 +157,13 @@ void call__end(struct local_call *call, int code, const char *text)
     call_send(call);
 }
 
+static const struct local_speech_wire *wire_of(grpc_slice method)
+{
+    if (grpc_slice_str_cmp(method, local_speech_v1.method) == 0)
+        return &local_speech_v1;
+    return grpc_slice_str_cmp(method, local_speech_v2.method) == 0 ? &local_speech_v2 : NULL;
+}
+
 void call__begin(struct local_call *call, int64_t now_us)
 {
     assert(call->state == CALL_ACCEPTING && call->call != NULL);
@@ -167,8 +175,10 @@ void call__begin(struct local_call *call, int64_t now_us)
     grpc_op metadata = {.op = GRPC_OP_SEND_INITIAL_METADATA};
     call->sending = true;
     call_batch(call, &metadata, 1, &call->metadata_tag);
-    if (grpc_slice_str_cmp(call->details.method, LOCAL_SPEECH_METHOD) != 0)
-        call__end(call, GRPC_STATUS_UNIMPLEMENTED, "Only " LOCAL_SPEECH_METHOD " is served here.");
+    call->wire = wire_of(call->details.method);
+    if (call->wire == NULL)
+        call__end(call, GRPC_STATUS_UNIMPLEMENTED,
+                  "Only " LOCAL_SPEECH_METHOD " and " LOCAL_SPEECH_METHOD_V2 " are served here.");
     else
         call_receive(call);
 }
@@ -190,16 +200,27 @@ static void call_on_config(struct local_call *call, const struct local_speech_co
     call_set_state(call, CALL_AUDIO);
 }
 
-static void call_on_audio(struct local_call *call, const uint8_t *audio, size_t bytes)
+static void call_refuse(struct local_call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void call_refuse(struct local_call *call, const char *format, ...)
 {
     char text[LOCAL_SPEECH_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    call__end(call, GRPC_STATUS_INVALID_ARGUMENT, text);
+}
+
+static void call_on_audio(struct local_call *call, const uint8_t *audio, size_t bytes)
+{
     call->audio_us = clock_mono_us();
     if (bytes > LOCAL_SPEECH_AUDIO_BYTES_MAX) {
-        snprintf(
-            text, sizeof text,
+        call_refuse(
+            call,
             "Audio chunk can be of a maximum of %d bytes. Received audio of %zu bytes instead.",
             LOCAL_SPEECH_AUDIO_BYTES_MAX, bytes);
-        call__end(call, GRPC_STATUS_INVALID_ARGUMENT, text);
     } else if (bytes > 0) {
         call->queued += bytes;
         call->server->config.engine->audio(call->handle, audio, bytes);
@@ -222,8 +243,8 @@ static void call_on_request(struct local_call *call, const struct local_speech_r
                   "Malformed orchestration: 'streaming_config' may be sent only once, in the first "
                   "message.");
     else
-        call__end(call, GRPC_STATUS_INVALID_ARGUMENT,
-                  "Malformed request: neither 'streaming_config' nor 'audio_content' is set.");
+        call_refuse(call, "Malformed request: neither 'streaming_config' nor '%s' is set.",
+                    call->wire->audio);
 }
 
 static void call_on_half_close(struct local_call *call)
@@ -247,13 +268,12 @@ static void call_on_message(struct local_call *call, grpc_byte_buffer *incoming)
         return;
     }
     grpc_slice slice = grpc_byte_buffer_reader_readall(&reader);
-    int status =
-        local_speech_request_read(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), &request);
+    int status = call->wire->read(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), &request);
     if (status == 0)
         call_on_request(call, &request);
     else
-        call__end(call, GRPC_STATUS_INVALID_ARGUMENT,
-                  "Malformed request: not a StreamingRecognizeRequest.");
+        call_refuse(call, "Malformed request: not a StreamingRecognizeRequest of %s.",
+                    call->wire->package);
     grpc_slice_unref(slice);
     grpc_byte_buffer_reader_destroy(&reader);
 }
@@ -379,12 +399,9 @@ void call__check(struct local_call *call, int64_t now_us)
     if (call->state != CALL_CONFIG && call->state != CALL_AUDIO && call->state != CALL_FINISHING)
         return;
     if (now_us - call->started_us >= config->stream_limit_ms * 1000) {
-        snprintf(text, sizeof text, "Exceeded maximum allowed stream duration of %lld seconds.",
-                 (long long)(config->stream_limit_ms / 1000));
-        call__end(call, GRPC_STATUS_OUT_OF_RANGE, text);
+        call->wire->too_old(config->stream_limit_ms, text, sizeof text);
+        call__end(call, call->wire->too_old_code, text);
     } else if (call->receiving && now_us - call->audio_us >= config->audio_timeout_ms * 1000) {
-        call__end(call, GRPC_STATUS_OUT_OF_RANGE,
-                  "Audio Timeout Error: Long duration elapsed without audio. Audio should be sent "
-                  "close to real time.");
+        call__end(call, call->wire->idle_code, call->wire->idle);
     }
 }

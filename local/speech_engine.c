@@ -8,11 +8,12 @@
 #include "local/limits.h"
 #include "local/recognizer.h"
 #include "local/recognizer_measure.h"
+#include "local/speech_places.h"
 #include "local/speech_session.h"
 #include <assert.h>
-#include <errno.h>
 #include <grpc/status.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -38,30 +39,23 @@ struct speaker {
     struct local_engine *engine;
     struct local_call *call;
     struct local_session *session; /* the running thread's */
-    struct speaker *next, *prev;   /* all speakers */
+    struct local_place place;
     struct speaker *run_next;
     enum speaker_state state;
     bool news; /* came while running */
     struct chunk *first, *last;
     bool finish, closed;
     bool finished, ended; /* the running thread's: finish passed on, call ended */
-    struct local_recognizer *held;
-    int64_t spoke_us; /* end of the newest utterance */
-    int64_t wait_us;  /* since when it waits for a decoder; 0: it does not */
 };
 
 struct local_engine {
     pthread_mutex_t lock;
     pthread_cond_t work;
     bool stopping;
-    struct speaker *speakers;
     struct speaker *run_first, *run_last;
-    unsigned waiting;
+    struct local_places places;
+    int64_t look_us; /* of the next look at who waits */
     char *model_dir;
-    struct local_recognizer *free[LOCAL_DECODERS_MAX];
-    unsigned free_len;
-    unsigned created, decoders;
-    unsigned place_wait_ms;
     pthread_t threads[LOCAL_DECODE_THREADS_MAX];
     unsigned threads_len;
 };
@@ -79,80 +73,57 @@ static void engine_queue(struct local_engine *engine, struct speaker *speaker)
     pthread_cond_signal(&engine->work);
 }
 
-static void engine_wake_waiting(struct local_engine *engine)
+static struct speaker *speaker_of(struct local_place *place)
 {
-    if (engine->waiting == 0)
-        return;
-    for (struct speaker *speaker = engine->speakers; speaker != NULL; speaker = speaker->next)
-        if (speaker->state == SPEAKER_WAITING)
-            engine_queue(engine, speaker);
-    engine->waiting = 0;
+    return (struct speaker *)((char *)place - offsetof(struct speaker, place));
 }
 
 /* Something came for the speaker. */
 static void speaker_notify(struct speaker *speaker)
 {
-    if (speaker->state == SPEAKER_IDLE)
+    bool waits =
+        speaker->state == SPEAKER_WAITING && !speaker->closed && speaker->place.held == NULL;
+    if (speaker->state == SPEAKER_IDLE || (speaker->state == SPEAKER_WAITING && !waits))
         engine_queue(speaker->engine, speaker);
-    else if (speaker->state == SPEAKER_WAITING && speaker->closed) {
-        speaker->engine->waiting--;
-        engine_queue(speaker->engine, speaker);
-    } else
+    else
         speaker->news = true;
 }
 
-static void speaker_give(struct speaker *speaker)
+static void speaker_on_given(struct local_place *place)
 {
-    struct local_engine *engine = speaker->engine;
-    if (speaker->held == NULL)
+    speaker_notify(speaker_of(place));
+}
+
+/* Those who waited for too long hear it, and silent streams lend their decoders. */
+static void engine_look(struct local_engine *engine)
+{
+    int64_t now_us = engine->places.waiting > 0 ? clock_mono_us() : 0;
+    if (engine->places.waiting == 0 || now_us < engine->look_us)
         return;
-    engine->free[engine->free_len++] = speaker->held;
-    speaker->held = NULL;
-    engine_wake_waiting(engine);
-}
-
-/* A decoder whose speaker has been silent for too long, its stream still open. */
-static struct local_recognizer *engine_reclaim(struct local_engine *engine, int64_t now_us)
-{
-    for (struct speaker *other = engine->speakers; other != NULL; other = other->next) {
-        bool resting = other->state == SPEAKER_IDLE || other->state == SPEAKER_QUEUED;
-        if (other->held == NULL || !resting || local_session_speaking(other->session))
-            continue;
-        if (now_us - other->spoke_us < (int64_t)LOCAL_PLACE_KEPT_MS * 1000)
-            continue;
-        struct local_recognizer *recognizer = other->held;
-        other->held = NULL;
-        return recognizer;
+    engine->look_us = now_us + WAIT_STEP_MS * 1000;
+    local_places_look(&engine->places, now_us);
+    for (struct local_place *place = engine->places.wait_first; place != NULL;
+         place = place->wait_next) {
+        struct speaker *speaker = speaker_of(place);
+        if (speaker->state == SPEAKER_WAITING &&
+            now_us - place->wait_us >= engine->places.wait_max_us)
+            engine_queue(engine, speaker);
     }
-    return NULL;
 }
 
-/* A decoder that exists, or the right to make one (*create). */
-static struct local_recognizer *engine_pick(struct local_engine *engine, bool *create)
-{
-    if (engine->free_len > 0)
-        return engine->free[--engine->free_len];
-    if (engine->created < engine->decoders) {
-        engine->created++;
-        *create = true;
-        return NULL;
-    }
-    return engine_reclaim(engine, clock_mono_us());
-}
-
-static int speaker_create_decoder(struct speaker *speaker, struct local_recognizer **out)
+static int speaker_create_decoder(struct speaker *speaker)
 {
     struct local_engine *engine = speaker->engine;
-    int status = local_recognizer_create(out, engine->model_dir);
-    if (status == 0) {
+    struct local_recognizer *made = NULL;
+    int status = local_recognizer_create(&made, engine->model_dir);
+    if (status == 0)
         LOG_INFO(LOG_LOCAL, 0, "decoder loaded", "rss_mb=%zu", mem_rss() >> 20);
-        return 0;
-    }
-    LOG_WARN(LOG_LOCAL, 0, "decoder could not be loaded", "status=%s", status_name(status));
+    else
+        LOG_WARN(LOG_LOCAL, 0, "decoder could not be loaded", "status=%s", status_name(status));
     pthread_mutex_lock(&engine->lock);
-    engine->created--;
+    local_place_created(&engine->places, &speaker->place, made, clock_mono_us());
     pthread_mutex_unlock(&engine->lock);
-    return STATUS_LIMIT;
+    return status == 0 ? 0 : STATUS_LIMIT;
 }
 
 static int speaker_take(void *ctx, struct local_recognizer **out)
@@ -161,35 +132,20 @@ static int speaker_take(void *ctx, struct local_recognizer **out)
     struct local_engine *engine = speaker->engine;
     bool create = false;
     pthread_mutex_lock(&engine->lock);
-    if (speaker->held == NULL)
-        speaker->held = engine_pick(engine, &create);
-    struct local_recognizer *recognizer = speaker->held;
+    int status = local_place_take(&engine->places, &speaker->place, clock_mono_us(), &create);
     pthread_mutex_unlock(&engine->lock);
-    if (create) {
-        int status = speaker_create_decoder(speaker, &recognizer);
-        if (status != 0)
-            return status;
-        pthread_mutex_lock(&engine->lock);
-        speaker->held = recognizer;
-        pthread_mutex_unlock(&engine->lock);
-    }
-    if (recognizer != NULL) {
-        speaker->wait_us = 0;
-        *out = recognizer;
-        return 0;
-    }
-    int64_t now_us = clock_mono_us();
-    if (speaker->wait_us == 0)
-        speaker->wait_us = now_us;
-    return now_us - speaker->wait_us < (int64_t)engine->place_wait_ms * 1000 ? STATUS_AGAIN
-                                                                             : STATUS_LIMIT;
+    if (status == 0 && create)
+        status = speaker_create_decoder(speaker);
+    if (status == 0)
+        *out = speaker->place.held; /* busy: nobody takes it from a running speaker */
+    return status;
 }
 
 static void speaker_done(void *ctx)
 {
     struct speaker *speaker = ctx;
     pthread_mutex_lock(&speaker->engine->lock);
-    speaker->spoke_us = clock_mono_us();
+    speaker->place.spoke_us = clock_mono_us();
     pthread_mutex_unlock(&speaker->engine->lock);
 }
 
@@ -212,7 +168,7 @@ static void speaker_end(struct speaker *speaker, int status)
         snprintf(text, sizeof text,
                  "All %u speech decoders of this machine are in use. Try again when someone has "
                  "stopped speaking, or start with more (--decoders).",
-                 speaker->engine->decoders);
+                 speaker->engine->places.decoders);
         local_call_end(speaker->call, GRPC_STATUS_RESOURCE_EXHAUSTED, text);
     } else {
         snprintf(text, sizeof text, "Recognition failed: %s.", status_text(status));
@@ -231,7 +187,7 @@ static struct chunk *speaker_next(struct speaker *speaker, bool *finish, bool *c
     *finish = chunk == NULL && speaker->finish;
     *closed = speaker->closed;
     if (speaker->ended)
-        speaker_give(speaker);
+        local_place_give(&speaker->engine->places, &speaker->place, clock_mono_us());
     pthread_mutex_unlock(&speaker->engine->lock);
     return chunk;
 }
@@ -280,13 +236,7 @@ static void speaker_free(struct speaker *speaker)
 static void engine_drop(struct local_engine *engine, struct speaker *speaker)
 {
     struct local_call *call = speaker->call;
-    speaker_give(speaker);
-    if (speaker->prev != NULL)
-        speaker->prev->next = speaker->next;
-    else
-        engine->speakers = speaker->next;
-    if (speaker->next != NULL)
-        speaker->next->prev = speaker->prev;
+    local_place_close(&engine->places, &speaker->place, clock_mono_us());
     pthread_mutex_unlock(&engine->lock);
     speaker_free(speaker);
     local_call_release(call);
@@ -298,6 +248,7 @@ static void engine_run(struct local_engine *engine, struct speaker *speaker)
     bool closed = speaker->closed;
     enum speaker_state next = SPEAKER_IDLE;
     speaker->state = SPEAKER_RUNNING;
+    speaker->place.busy = true;
     speaker->news = false;
     if (!closed) {
         pthread_mutex_unlock(&engine->lock);
@@ -308,20 +259,21 @@ static void engine_run(struct local_engine *engine, struct speaker *speaker)
         engine_drop(engine, speaker);
         return;
     }
+    speaker->place.busy = local_session_speaking(speaker->session);
     if (next == SPEAKER_IDLE && speaker->news)
         next = SPEAKER_QUEUED;
+    if (next == SPEAKER_WAITING && !speaker->place.waiting)
+        next = SPEAKER_QUEUED; /* was given one meanwhile */
     if (next == SPEAKER_QUEUED)
         engine_queue(engine, speaker);
     else
         speaker->state = next;
-    if (next == SPEAKER_WAITING)
-        engine->waiting++;
 }
 
 /* Sleeps until there is work; speech that waits is looked at again every WAIT_STEP_MS. */
 static void engine_sleep(struct local_engine *engine)
 {
-    if (engine->waiting == 0) {
+    if (engine->places.waiting == 0) {
         pthread_cond_wait(&engine->work, &engine->lock);
         return;
     }
@@ -332,8 +284,7 @@ static void engine_sleep(struct local_engine *engine)
         until.tv_sec++;
         until.tv_nsec -= 1000000000L;
     }
-    if (pthread_cond_timedwait(&engine->work, &engine->lock, &until) == ETIMEDOUT)
-        engine_wake_waiting(engine);
+    pthread_cond_timedwait(&engine->work, &engine->lock, &until);
 }
 
 static void *engine_thread(void *ctx)
@@ -341,6 +292,7 @@ static void *engine_thread(void *ctx)
     struct local_engine *engine = ctx;
     pthread_mutex_lock(&engine->lock);
     while (!engine->stopping) {
+        engine_look(engine);
         struct speaker *speaker = engine->run_first;
         if (speaker == NULL) {
             engine_sleep(engine);
@@ -370,10 +322,7 @@ static int engine_open(void *ctx, struct local_call *call, const struct local_sp
     speaker->engine = engine;
     speaker->call = call;
     pthread_mutex_lock(&engine->lock);
-    speaker->next = engine->speakers;
-    if (speaker->next != NULL)
-        speaker->next->prev = speaker;
-    engine->speakers = speaker;
+    local_place_open(&engine->places, &speaker->place);
     pthread_mutex_unlock(&engine->lock);
     *handle = speaker;
     return 0;
@@ -396,6 +345,7 @@ static void engine_audio(void *handle, const void *audio, size_t bytes)
     else
         speaker->last->next = chunk;
     speaker->last = chunk;
+    local_place_hear(&speaker->engine->places, &speaker->place, audio, bytes);
     speaker_notify(speaker);
     pthread_mutex_unlock(&speaker->engine->lock);
 }
@@ -429,8 +379,8 @@ static int engine_measure(struct local_engine *engine, struct local_cost *cost)
     int status = local_recognizer_create(&first, engine->model_dir);
     if (status != 0)
         return status;
-    engine->free[engine->free_len++] = first;
-    engine->created = 1;
+    engine->places.free[engine->places.free_len++] = first;
+    engine->places.created = 1;
     status = local_recognizer_measure(first, &cost->core_share);
     size_t after = mem_rss();
     cost->memory_bytes = after > before ? after - before : DECODER_BYTES;
@@ -446,19 +396,21 @@ static int engine_admit(struct local_engine *engine, unsigned decoders)
         return status;
     local_machine_read("", &machine);
     struct local_admission admission = local_admission_compute(&machine, &cost, 1);
-    engine->decoders = decoders > 0 ? decoders : admission.decoders;
-    if (engine->decoders > LOCAL_DECODERS_MAX)
-        engine->decoders = LOCAL_DECODERS_MAX;
+    unsigned admitted = decoders > 0 ? decoders : admission.decoders;
+    if (admitted > LOCAL_DECODERS_MAX)
+        admitted = LOCAL_DECODERS_MAX;
+    engine->places.decoders = admitted;
+    engine->places.waiting_max = admitted * LOCAL_PLACE_WAITING;
     double threads = machine.cores * 2;
     engine->threads_len = threads < 2 ? 2 : (unsigned)threads;
     if (engine->threads_len > LOCAL_DECODE_THREADS_MAX)
         engine->threads_len = LOCAL_DECODE_THREADS_MAX;
-    if (engine->threads_len > engine->decoders + 1)
-        engine->threads_len = engine->decoders + 1; /* one more, for streams that are silent */
+    if (engine->threads_len > admitted + 1)
+        engine->threads_len = admitted + 1; /* one more, for streams that are silent */
     LOG_INFO(LOG_LOCAL, 0, "speech decoders admitted",
              "decoders=%u chosen=%s by_cores=%u by_memory=%u cores=%.1f core_share=%.3f "
              "memory_mb=%llu decoder_mb=%llu threads=%u",
-             engine->decoders, decoders > 0 ? "option" : "measured", admission.by_cores,
+             admitted, decoders > 0 ? "option" : "measured", admission.by_cores,
              admission.by_memory, machine.cores, cost.core_share,
              (unsigned long long)(machine.memory_bytes >> 20),
              (unsigned long long)(cost.memory_bytes >> 20), engine->threads_len);
@@ -490,7 +442,10 @@ int local_engine_create(struct local_engine **out, const struct local_engine_con
     pthread_cond_init(&engine->work, &attr);
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&engine->lock, NULL);
-    engine->place_wait_ms = config->place_wait_ms > 0 ? config->place_wait_ms : LOCAL_PLACE_WAIT_MS;
+    unsigned wait_ms =
+        config->place_wait_ms > 0 ? config->place_wait_ms : LOCAL_PLACE_WAIT_S * 1000;
+    engine->places.wait_max_us = (int64_t)wait_ms * 1000;
+    engine->places.on_given = speaker_on_given;
     int status = 0;
     if (config->model_dir != NULL) {
         engine->model_dir = mem_strdup(config->model_dir);
@@ -512,15 +467,15 @@ int local_engine_create(struct local_engine **out, const struct local_engine_con
 
 void local_engine_destroy(struct local_engine *engine)
 {
-    assert(engine->speakers == NULL);
+    assert(engine->places.all == NULL);
     pthread_mutex_lock(&engine->lock);
     engine->stopping = true;
     pthread_cond_broadcast(&engine->work);
     pthread_mutex_unlock(&engine->lock);
     for (unsigned i = 0; i < engine->threads_len; i++)
         pthread_join(engine->threads[i], NULL);
-    for (unsigned i = 0; i < engine->free_len; i++)
-        local_recognizer_destroy(engine->free[i]);
+    for (unsigned i = 0; i < engine->places.free_len; i++)
+        local_recognizer_destroy(engine->places.free[i]);
     pthread_cond_destroy(&engine->work);
     pthread_mutex_destroy(&engine->lock);
     mem_free(engine->model_dir);
@@ -529,5 +484,5 @@ void local_engine_destroy(struct local_engine *engine)
 
 unsigned local_engine_decoders(const struct local_engine *engine)
 {
-    return engine->decoders;
+    return engine->places.decoders;
 }

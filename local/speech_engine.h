@@ -1,8 +1,9 @@
 /*
  * The speech server's engine: sessions decoded on threads of its own by a bounded set of decoders.
  * A decoder is taken when speech begins, not by an open stream; its speaker keeps it over a short
- * pause; when none is to be had, the speech waits LOCAL_PLACE_WAIT_MS and is then refused with
- * RESOURCE_EXHAUSTED.
+ * pause, and over the change to a new stream; when none is to be had, the speech waits in order of
+ * arrival, its audio kept, and is refused with RESOURCE_EXHAUSTED only when it has waited for long
+ * or many wait.
  *
  * Threads: create and destroy from the owner's thread; the ops are called by the speech server.
  * Locks: one, for the run queue, the decoders and what a speaker has received; never held while
@@ -18,7 +19,7 @@ struct local_engine;
 struct local_engine_config {
     const char *model_dir;  /* NULL: Debian's */
     unsigned decoders;      /* 0: as many as the machine carries, measured */
-    unsigned place_wait_ms; /* 0: LOCAL_PLACE_WAIT_MS */
+    unsigned place_wait_ms; /* 0: LOCAL_PLACE_WAIT_S */
 };
 
 extern const struct local_speech_engine_ops local_engine_ops; /* ctx: the struct local_engine */

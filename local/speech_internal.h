@@ -60,6 +60,7 @@ struct local_call {
     struct local_call *next, *prev; /* of the server's open calls */
     uint64_t id;
     enum call_state state;
+    const struct local_speech_wire *wire; /* NULL until the method is known */
     grpc_call *call;
     grpc_call_details details;
     grpc_metadata_array metadata;

@@ -199,30 +199,38 @@ static struct news *news_create(struct local_call *call, enum news_kind kind)
     return news;
 }
 
-/* The encoded message in gRPC's own memory; NULL: no memory, or it is too long. */
-static struct response *response_create(const struct local_speech_response *response)
+/* The encoded message in gRPC's own memory. STATUS_NOMEM also when it is too long; STATUS_CLOSED:
+ * the wire has no words for it. */
+static int response_create(const struct local_speech_wire *wire,
+                           const struct local_speech_response *response, struct response **out)
 {
-    struct response *out = NULL;
+    struct response *made = NULL;
     struct buf buf;
     buf_init(&buf, LOCAL_SPEECH_RESPONSE_BYTES_MAX);
-    if (local_speech_response_write(response, &buf) == 0)
-        out = mem_calloc(1, sizeof *out);
-    if (out != NULL) {
-        grpc_slice slice = grpc_slice_from_copied_buffer(buf.data != NULL ? buf.data : "", buf.len);
-        out->message = grpc_raw_byte_buffer_create(&slice, 1);
+    int status = wire->write(response, &buf);
+    if (status == 0 && buf.len == 0)
+        status = STATUS_CLOSED;
+    if (status == 0 && (made = mem_calloc(1, sizeof *made)) == NULL)
+        status = STATUS_NOMEM;
+    if (status == 0) {
+        grpc_slice slice = grpc_slice_from_copied_buffer(buf.data, buf.len);
+        made->message = grpc_raw_byte_buffer_create(&slice, 1);
         grpc_slice_unref(slice);
+        *out = made;
     }
     buf_deinit(&buf);
-    return out;
+    return status;
 }
 
 void local_call_respond(struct local_call *call, const struct local_speech_response *response,
                         bool droppable)
 {
     struct news *news = news_create(call, NEWS_RESPONSE);
-    if (news == NULL || (news->response = response_create(response)) == NULL) {
+    int status =
+        news != NULL ? response_create(call->wire, response, &news->response) : STATUS_NOMEM;
+    if (status != 0) {
         mem_free(news);
-        if (!droppable)
+        if (status != STATUS_CLOSED && !droppable)
             local_call_end(call, GRPC_STATUS_INTERNAL, "A result could not be sent.");
         return;
     }

@@ -1,5 +1,5 @@
 /*
- * The serving half of google.cloud.speech.v1.Speech/StreamingRecognize on gRPC C core: calls,
+ * The serving half of StreamingRecognize of google.cloud.speech.v1 and v2 on gRPC C core: calls,
  * message order, what a configuration may say, ages and silences, flow control. What the audio says
  * is the engine's affair, given as callbacks.
  *
@@ -44,9 +44,9 @@ struct local_speech_server_config {
     uint16_t port;         /* 0: any */
     const char *languages; /* what unknown languages are told is there, "en-US" */
     bool (*language_known)(const char *tag);
-    int64_t stream_limit_ms;  /* 0: LOCAL_SPEECH_STREAM_S */
-    int64_t audio_timeout_ms; /* 0: LOCAL_SPEECH_AUDIO_TIMEOUT_MS */
-    unsigned streams_max;     /* calls a connection; 0: LOCAL_SPEECH_CALL_STREAMS */
+    int64_t stream_limit_ms;   /* 0: LOCAL_SPEECH_STREAM_S */
+    int64_t audio_timeout_ms;  /* 0: LOCAL_SPEECH_AUDIO_TIMEOUT_MS */
+    unsigned streams_max;      /* calls a connection; 0: LOCAL_SPEECH_CALL_STREAMS */
     int64_t connection_age_ms; /* then GOAWAY, while its calls go on; 0: connections do not age */
     const struct local_speech_engine_ops *engine;
     void *engine_ctx;

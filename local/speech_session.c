@@ -11,9 +11,8 @@
 #include <string.h>
 
 #define FRAME_US 10000
-#define PREROLL                                                                                    \
-    30 /* frames before the verdict "speech" that belong to it: 300 ms, 200 before the first sound \
-        */
+/* Frames up to the verdict "speech" that belong to it: all that led to it. */
+#define PREROLL LOCAL_VAD_WINDOW
 #define BLOCK                                                                                      \
     25 /* frames fed to the decoder at a time, and between two looks at its words: 250 ms */
 /* The first pass still changes its mind about young words, and the second pass about older ones: a
@@ -22,10 +21,16 @@
 #define YOUNG_FRAMES   25  /* age below which a word is left out */
 #define STABLE_FRAMES  250 /* age at which an unchanged word is told to be stable */
 
-#define SILENCE      50 /* frames of silence that end an utterance */
-#define SILENCE_SOFT 15 /* … one longer than LOCAL_UTTERANCE_SOFT_MS */
+#define SILENCE_SOFT 15 /* frames of silence that end one longer than LOCAL_UTTERANCE_SOFT_MS */
 #define TAIL         20 /* frames of the silence that belong to the result */
 #define RUN_FRAMES   50 /* a run's work */
+
+/* Frames of silence that end an utterance, by enum local_speech_endpointing. */
+static const uint32_t silence_frames[] = {
+    [LOCAL_ENDPOINTING_STANDARD] = 50,
+    [LOCAL_ENDPOINTING_SUPERSHORT] = 25,
+    [LOCAL_ENDPOINTING_SHORT] = 35,
+};
 
 struct local_session {
     struct local_speech_config config;
@@ -232,14 +237,19 @@ static int session_begin(struct local_session *session)
 static void session_word_times(struct local_session *session, int64_t end_us)
 {
     const struct local_hypothesis *hypothesis = &session->next;
+    bool times = session->config.word_times;
     for (size_t i = 0; i < hypothesis->len; i++) {
         const struct local_recognized *word = &hypothesis->words[i];
         int64_t start = session_us(session, session->start + word->start_ms / 10);
         int64_t end = session_us(session, session->start + word->end_ms / 10);
         session->words[i] = (struct local_speech_word){
             .text = word->text,
-            .start_us = start < end_us ? start : end_us,
-            .end_us = end < end_us ? end : end_us,
+            .start_us = !times           ? -1
+                        : start < end_us ? start
+                                         : end_us,
+            .end_us = !times         ? -1
+                      : end < end_us ? end
+                                     : end_us,
             .confidence = session->config.word_confidence ? word->confidence : 0};
     }
 }
@@ -266,14 +276,14 @@ static void session_final(struct local_session *session, int64_t end_us)
     session_word_times(session, end_us);
     local_text_join(words, 0, words->len, session->spoke, session->text[0],
                     sizeof session->text[0]);
-    bool times = session->config.word_times || session->config.word_confidence;
+    bool listed = session->config.word_times || session->config.word_confidence;
     struct local_speech_result result = {.transcript = session->text[0],
                                          .confidence = session_confidence(words),
                                          .final = true,
                                          .end_us = end_us,
                                          .language = session->language,
                                          .words = session->words,
-                                         .words_len = times ? words->len : 0};
+                                         .words_len = listed ? words->len : 0};
     struct local_speech_response response = {
         .results = &result,
         .results_len = 1,
@@ -282,24 +292,27 @@ static void session_final(struct local_session *session, int64_t end_us)
     session->ops->respond(session->ctx, &response, false);
 }
 
-/* `end`: first frame that no longer belongs to the utterance. */
-static int session_end(struct local_session *session, int64_t end)
+/* `ago`: newest frames that no longer belong to the utterance. What follows goes on as it would on
+ * a stream that begins there: a client that lost this one replays from there and is told the same.
+ */
+static int session_end(struct local_session *session, uint32_t ago)
 {
-    int64_t end_us = session->finished && end >= session->frame
-                         ? local_audio_total_us(session->audio)
-                         : session_us(session, end);
+    int64_t end = session->frame - ago;
+    int64_t end_us = session->finished && ago == 0 ? local_audio_total_us(session->audio)
+                                                   : session_us(session, end);
     int status = session_feed_block(session);
     if (status == 0)
         status = local_recognizer_end(session->recognizer, &session->next);
     if (status != 0)
         session->next.len = 0;
+    local_vad_cut(&session->vad, ago);
     session->recognizer = NULL;
     session->settled = end;
     session->last_speech_us = end_us;
     if (session->config.activity_events)
         session_event(session, LOCAL_EVENT_ACTIVITY_END, end_us);
     if (session->config.single_utterance)
-        session_event(session, LOCAL_EVENT_END_OF_SINGLE_UTTERANCE, 0);
+        session_event(session, LOCAL_EVENT_END_OF_SINGLE_UTTERANCE, end_us);
     session_final(session, end_us);
     session->closed = session->config.single_utterance;
     session->ops->done(session->ctx);
@@ -321,18 +334,16 @@ static void session_timeouts(struct local_session *session)
 static uint32_t session_silence(const struct local_session *session)
 {
     int64_t ms = (session->frame - session->start) * FRAME_US / 1000;
-    return ms > LOCAL_UTTERANCE_SOFT_MS ? SILENCE_SOFT : SILENCE;
+    return ms > LOCAL_UTTERANCE_SOFT_MS ? SILENCE_SOFT
+                                        : silence_frames[session->config.endpointing];
 }
 
 static int session_frame(struct local_session *session, const int16_t *pcm)
 {
     memcpy(session->ring[session->frame % PREROLL], pcm, sizeof session->ring[0]);
     session->frame++;
-    bool open = session->recognizer != NULL;
-    uint32_t quiet = session->vad.quiet + 1;
-    enum local_vad_verdict verdict =
-        local_vad_frame(&session->vad, pcm, open ? session_silence(session) : SILENCE);
-    if (!open) {
+    enum local_vad_verdict verdict = local_vad_frame(&session->vad, pcm, session_silence(session));
+    if (session->recognizer == NULL) {
         if (verdict == LOCAL_VAD_BEGIN)
             return session_begin(session);
         session_timeouts(session);
@@ -341,12 +352,11 @@ static int session_frame(struct local_session *session, const int16_t *pcm)
     int status = session_feed_frame(session, pcm);
     if (status != 0)
         return status;
+    uint32_t quiet = session->vad.quiet;
     if (verdict == LOCAL_VAD_END)
-        return session_end(session, session->frame - (quiet > TAIL ? quiet - TAIL : 0));
-    if ((session->frame - session->start) * FRAME_US >= (int64_t)LOCAL_UTTERANCE_MS_MAX * 1000) {
-        local_vad_cut(&session->vad);
-        return session_end(session, session->frame);
-    }
+        return session_end(session, quiet > TAIL ? quiet - TAIL : 0);
+    if ((session->frame - session->start) * FRAME_US >= (int64_t)LOCAL_UTTERANCE_MS_MAX * 1000)
+        return session_end(session, 0);
     return 0;
 }
 
@@ -363,7 +373,7 @@ static int session_last(struct local_session *session)
         status = session_frame(session, frame);
     }
     if (status == 0 && session->recognizer != NULL)
-        status = session_end(session, session->frame);
+        status = session_end(session, 0);
     if (status != STATUS_AGAIN)
         session->closed = true;
     return status;

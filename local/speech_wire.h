@@ -1,7 +1,7 @@
 /*
- * The messages of google.cloud.speech.v1.Speech/StreamingRecognize, seen from the serving side:
- * requests are read, responses are written. Unknown fields are skipped, fields may come in any
- * order.
+ * The messages of google.cloud.speech.v1.Speech/StreamingRecognize and of its successor v2, seen
+ * from the serving side: requests are read, responses are written. Unknown fields are skipped,
+ * fields may come in any order.
  *
  * Threads: pure functions, any thread. Memory: a read request borrows the bytes it was read from.
  */
@@ -13,13 +13,21 @@
 
 struct buf;
 
-#define LOCAL_SPEECH_METHOD "/google.cloud.speech.v1.Speech/StreamingRecognize"
+#define LOCAL_SPEECH_METHOD    "/google.cloud.speech.v1.Speech/StreamingRecognize"
+#define LOCAL_SPEECH_METHOD_V2 "/google.cloud.speech.v2.Speech/StreamingRecognize"
 
 enum local_speech_encoding {
     LOCAL_ENCODING_UNSPECIFIED = 0,
     LOCAL_ENCODING_LINEAR16 = 1,
     LOCAL_ENCODING_FLAC = 2,
     LOCAL_ENCODING_MULAW = 3
+};
+
+/* How soon a pause ends an utterance; v2 only. */
+enum local_speech_endpointing {
+    LOCAL_ENDPOINTING_STANDARD = 0,
+    LOCAL_ENDPOINTING_SUPERSHORT = 2,
+    LOCAL_ENDPOINTING_SHORT = 3
 };
 
 enum local_speech_event_type {
@@ -47,6 +55,19 @@ struct local_speech_config {
     bool activity_events;
     int64_t start_timeout_us; /* voice_activity_timeout; 0: none */
     int64_t end_timeout_us;
+    enum local_speech_endpointing endpointing;
+    bool v2;
+    const uint8_t *recognizer; /* v2: the resource's path; borrowed as audio is */
+    size_t recognizer_len;
+    const uint8_t *recognition; /* bytes of the RecognitionConfig, for phrases; borrowed */
+    size_t recognition_len;
+};
+
+/* A phrase that is likely to be said. */
+struct local_speech_phrase {
+    const char *text; /* of the config's borrowed bytes, no NUL */
+    size_t len;
+    float boost; /* as asked; 0: not said */
 };
 
 enum local_speech_request_kind {
@@ -65,9 +86,14 @@ struct local_speech_request {
 /* 0 or STATUS_PROTOCOL when the bytes are not such a message; `out` is then untouched. */
 int local_speech_request_read(const void *bytes, size_t len, struct local_speech_request *out);
 
+/* The phrases of speech_contexts or, where there is one, of the inline phrase sets of the
+ * adaptation: their number, `max` at most, or STATUS_PROTOCOL. */
+int local_speech_phrases_read(const struct local_speech_config *config,
+                              struct local_speech_phrase *out, size_t max);
+
 struct local_speech_word {
     const char *text;
-    int64_t start_us, end_us; /* of the stream's audio */
+    int64_t start_us, end_us; /* of the stream's audio; negative: not sent */
     float confidence;         /* 0: not sent */
 };
 
@@ -82,7 +108,8 @@ struct local_speech_result {
     size_t words_len;
 };
 
-/* One of results, event and error; the rest zero. */
+/* One of results, event and error; the rest zero. v2 has no error, and no event for a timeout: such
+ * a response is empty and not to be sent. */
 struct local_speech_response {
     const struct local_speech_result *results;
     size_t results_len;
@@ -96,3 +123,18 @@ struct local_speech_response {
 
 /* Appends the message to `out`; STATUS_FULL or STATUS_NOMEM as buf says. */
 int local_speech_response_write(const struct local_speech_response *response, struct buf *out);
+
+/* One version of the API. Texts and codes are those its clients know. */
+struct local_speech_wire {
+    const char *method;
+    const char *package; /* names, for messages to the peer */
+    const char *audio;
+    int (*read)(const void *bytes, size_t len, struct local_speech_request *out);
+    int (*write)(const struct local_speech_response *response, struct buf *out);
+    int too_old_code;
+    void (*too_old)(int64_t limit_ms, char *text, size_t cap);
+    int idle_code;
+    const char *idle;
+};
+
+extern const struct local_speech_wire local_speech_v1, local_speech_v2;

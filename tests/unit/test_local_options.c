@@ -32,13 +32,16 @@ static void test_defaults(void)
     CHECK_EQ(options.chat_port, 0);
     CHECK_EQ(options.decoders, 0);
     CHECK_EQ(options.stream_limit_s, 305);
+    CHECK_EQ(options.audio_timeout_s, 10);
+    CHECK_EQ(options.decoder_wait_s, 5);
 }
 
 static void test_everything_said(void)
 {
     CHECK_EQ(
         read_line("--speech-port 9001 --chat-port=9002 --listen ::1 --cert-dir /c --decoders 3 "
-                  "--stream-limit-s 20 --log debug --model-dir /m"),
+                  "--stream-limit-s 20 --audio-timeout-s 3 --decoder-wait-s 30 --log debug "
+                  "--model-dir /m"),
         0);
     CHECK_EQ(options.speech_port, 9001);
     CHECK_EQ(options.chat_port, 9002);
@@ -47,6 +50,8 @@ static void test_everything_said(void)
     CHECK_STR(options.model_dir, "/m");
     CHECK_EQ(options.decoders, 3);
     CHECK_EQ(options.stream_limit_s, 20);
+    CHECK_EQ(options.audio_timeout_s, 3);
+    CHECK_EQ(options.decoder_wait_s, 30);
     CHECK_STR(options.log, "debug");
 }
 
@@ -79,6 +84,8 @@ static void test_faults_are_named(void)
     refused("--decoders 65", "--decoders");
     refused("--decoders 2x", "2x");
     refused("--stream-limit-s 306", "--stream-limit-s");
+    refused("--audio-timeout-s 0", "--audio-timeout-s");
+    refused("--decoder-wait-s 61", "--decoder-wait-s");
     refused("--wrong", "--wrong");
     refused("--decoders", "needs a value");
     refused("extra", "extra");

@@ -36,8 +36,10 @@ static void hear(int frames, double level, double room)
         enum local_vad_verdict verdict = local_vad_frame(&vad, pcm, SILENCE_FRAMES);
         if (verdict == LOCAL_VAD_BEGIN)
             heard.begin[heard.begins++ % 8] = frame;
-        else if (verdict == LOCAL_VAD_END)
+        else if (verdict == LOCAL_VAD_END) {
             heard.end[heard.ends++ % 8] = frame;
+            local_vad_cut(&vad, LOCAL_VAD_WINDOW - 1);
+        }
     }
 }
 
@@ -122,10 +124,11 @@ static void test_a_cut_begins_anew(void)
     start();
     hear(50, 0, 10);
     hear(50, 4000, 10);
-    local_vad_cut(&vad);
+    local_vad_cut(&vad, 0);
     hear(50, 4000, 10);
     CHECK_EQ(heard.begins, 2);
-    CHECK(heard.begin[1] >= 100 && heard.begin[1] < 110);
+    /* The window reaches back to the cut: nothing of what follows it is lost. */
+    CHECK_EQ(heard.begin[1], 100 + LOCAL_VAD_WINDOW - 1);
 }
 
 static void test_history_does_not_move_the_boundaries(void)
@@ -144,6 +147,87 @@ static void test_history_does_not_move_the_boundaries(void)
     CHECK_EQ(heard.end[2] - base, end);
 }
 
+enum { TAIL_FRAMES = 20, LONG_FRAMES = 6000 };
+
+struct turns {
+    int begin[200], end[200]; /* frames of the recording; an end is what belongs to the utterance */
+    int begins, ends;
+};
+
+static int16_t recording[LONG_FRAMES][LOCAL_VAD_FRAME];
+
+/* Syllables of moving level with pauses of every length, in a room that is not quite quiet. */
+static void record(uint64_t seed, double room)
+{
+    struct rng rng;
+    double level = 0;
+    rng_init(&rng, seed);
+    for (int i = 0, left = 0; i < LONG_FRAMES; i++, left--) {
+        if (left == 0) {
+            bool pause = rng_below(&rng, 4) == 0;
+            left = pause ? 1 + (int)rng_below(&rng, 120) : 3 + (int)rng_below(&rng, 25);
+            level = pause ? 0 : 300 + 6000 * rng_unit(&rng);
+        }
+        for (int k = 0; k < LOCAL_VAD_FRAME; k++)
+            recording[i][k] = (int16_t)(level * sin(0.08 * (i * LOCAL_VAD_FRAME + k)) +
+                                        room * (2 * rng_unit(&rng) - 1));
+    }
+}
+
+static void listen(int from, struct turns *turns)
+{
+    struct local_vad one = {0};
+    *turns = (struct turns){0};
+    for (int i = from; i < LONG_FRAMES; i++)
+        switch (local_vad_frame(&one, recording[i], SILENCE_FRAMES)) {
+        case LOCAL_VAD_BEGIN: turns->begin[turns->begins++] = i; break;
+        case LOCAL_VAD_END:
+            turns->end[turns->ends++] = i + 1 - (SILENCE_FRAMES - TAIL_FRAMES);
+            local_vad_cut(&one, SILENCE_FRAMES - TAIL_FRAMES);
+            break;
+        default: break;
+        }
+}
+
+/* Those of `late` are the newest of `whole`. */
+static void check_same(const struct turns *whole, const struct turns *late, int skipped)
+{
+    CHECK_EQ(late->begins, whole->begins - skipped);
+    CHECK_EQ(late->ends, whole->ends - skipped);
+    for (int i = 0; i < late->begins && i < late->ends; i++) {
+        CHECK_EQ(late->begin[i], whole->begin[i + skipped]);
+        CHECK_EQ(late->end[i], whole->end[i + skipped]);
+    }
+}
+
+/* A listener who starts where an utterance ended, or anywhere in the silence before the next,
+ * hears the rest as the one who heard all of it. */
+static void test_where_one_starts_does_not_matter(void)
+{
+    static struct turns whole, late;
+    static const double rooms[] = {0, 10, 60, 250};
+    int inside = 0;
+    for (size_t room = 0; room < sizeof rooms / sizeof rooms[0]; room++) {
+        record(room + 1, rooms[room]);
+        listen(0, &whole);
+        CHECK(whole.ends >= 20);
+        for (int i = 0; i + 1 < whole.ends; i++) {
+            listen(whole.end[i], &late);
+            check_same(&whole, &late, i + 1);
+            /* All of the silence's window that the next begin looks at is still to be heard. */
+            int last = whole.begin[i + 1] - LOCAL_VAD_WINDOW + 1;
+            if (last <= whole.end[i] + 7)
+                continue;
+            listen(whole.end[i] + 7, &late);
+            check_same(&whole, &late, i + 1);
+            listen(last, &late);
+            check_same(&whole, &late, i + 1);
+            inside++;
+        }
+    }
+    CHECK(inside >= 20);
+}
+
 int main(void)
 {
     RUN(test_silence_stays_silence);
@@ -154,5 +238,6 @@ int main(void)
     RUN(test_long_speech_does_not_become_the_room);
     RUN(test_a_cut_begins_anew);
     RUN(test_history_does_not_move_the_boundaries);
+    RUN(test_where_one_starts_does_not_matter);
     return check_done();
 }
