@@ -118,11 +118,11 @@ int stt__response_read(const struct stt_response_fields *fields, const void *byt
     if (block == NULL)
         return STATUS_NOMEM;
     struct stt_response *response = (struct stt_response *)block;
-    struct stt_walk fill = {
-        .fields = fields,
-        .results = (struct stt_result *)(block + sizeof head),
-        .words = (struct stt_response_word *)(block + sizeof head + results_bytes),
-        .text = block + sizeof head + results_bytes + words_bytes};
+    struct stt_walk fill = {.fields = fields,
+                            .results = (struct stt_result *)(block + sizeof head),
+                            .words =
+                                (struct stt_response_word *)(block + sizeof head + results_bytes),
+                            .text = block + sizeof head + results_bytes + words_bytes};
     *response = (struct stt_response){.error_message = ""};
     status = stt__walk_message(&fill, reader, fields->response, response);
     assert(status == 0 && fill.text_len == count.text_len);

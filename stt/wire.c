@@ -1,10 +1,10 @@
 #include "stt/wire.h"
 
-#include "base/buf.h"
 #include "base/status.h"
 #include "stt/codec_protobuf.h"
 #include <assert.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -54,14 +54,20 @@ static bool listed(const char *list, const char *word)
     return false;
 }
 
-int stt_wire_target(const struct stt_wire *wire, const char *location, struct buf *out)
+static int fits(int len, size_t bytes)
+{
+    return len >= 0 && (size_t)len < bytes ? STATUS_OK : STATUS_LIMIT;
+}
+
+int stt_wire_target(const struct stt_wire *wire, const char *location, char *out, size_t bytes)
 {
     if (wire->host == NULL || !part_valid(location, "-") ||
         (wire->locations != NULL && !listed(wire->locations, location)))
         return STATUS_INVALID;
-    if (strcmp(location, "global") != 0)
-        buf_printf(out, "%s-", location);
-    return buf_printf(out, "%s:" PORT, wire->host);
+    bool global = strcmp(location, "global") == 0;
+    return fits(snprintf(out, bytes, "%s%s%s:%s", global ? "" : location, global ? "" : "-",
+                         wire->host, PORT),
+                bytes);
 }
 
 bool stt_wire_target_serves(const struct stt_wire *wire, const char *target, const char *location)
@@ -74,28 +80,27 @@ bool stt_wire_target_serves(const struct stt_wire *wire, const char *target, con
     if (strcmp(location, "global") == 0)
         return len == host_len;
     size_t location_len = strlen(location);
-    return len == location_len + 1 + host_len &&
-           strncasecmp(target, location, location_len) == 0 && target[location_len] == '-';
+    return len == location_len + 1 + host_len && strncasecmp(target, location, location_len) == 0 &&
+           target[location_len] == '-';
 }
 
 int stt_wire_recognizer(const char *project, const char *location, const char *recognizer,
-                        struct buf *out)
+                        char *out, size_t bytes)
 {
     if (!part_valid(project, "-_.:") || !part_valid(location, "-_.:") ||
         !part_valid(recognizer, "-_.:"))
         return STATUS_INVALID;
-    return buf_printf(out, "projects/%s/locations/%s/recognizers/%s", project, location,
-                      recognizer);
+    return fits(snprintf(out, bytes, "projects/%s/locations/%s/recognizers/%s", project, location,
+                         recognizer),
+                bytes);
 }
 
-int stt_wire_request_params(const char *recognizer, struct buf *out)
+int stt_wire_request_params(const char *recognizer, char *out, size_t bytes)
 {
-    buf_puts(out, "recognizer=");
-    for (const char *c = recognizer; *c != '\0'; c++) {
-        if (isalnum((unsigned char)*c) || strchr("-_.~", *c) != NULL)
-            buf_putc(out, *c);
-        else
-            buf_printf(out, "%%%02X", (unsigned char)*c);
+    int len = snprintf(out, bytes, "recognizer=");
+    for (const char *c = recognizer; *c != '\0' && (size_t)len < bytes; c++) {
+        bool plain = isalnum((unsigned char)*c) || strchr("-_.~", *c) != NULL;
+        len += snprintf(out + len, bytes - (size_t)len, plain ? "%c" : "%%%02X", (unsigned char)*c);
     }
-    return buf_status(out);
+    return fits(len, bytes);
 }

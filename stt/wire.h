@@ -26,7 +26,6 @@ struct stt_wire {
     const char *host;
     /* The locations that have a host of their own, space separated, "global" first; NULL: any. */
     const char *locations;
-    const char *model; /* asked for when none is configured; NULL: the API's own default */
     uint32_t audio_field;
     uint32_t audio_bytes_max; /* of PCM in one request */
     uint32_t stream_ms_max;   /* the API cuts a stream of this age; 0: it does not */
@@ -56,7 +55,7 @@ extern const struct stt_wire stt_wire_google_v1, stt_wire_google_v2, stt_wire_ri
 /* What the first request says for a provider, whoever speaks; strings are borrowed. */
 struct stt_provider {
     const struct stt_wire *wire;
-    const char *model;      /* NULL or "": wire->model */
+    const char *model;      /* NULL or "": a default, the wire's or the API's */
     const char *recognizer; /* where wire->recognizer, as stt_wire_recognizer() writes it */
     float boost;            /* of the session's vocabulary; 0: the API's default */
     enum stt_endpointing endpointing;
@@ -69,15 +68,18 @@ const struct stt_wire *stt_wire_find(const char *name);
 size_t stt_wire_audio_head(const struct stt_wire *wire, uint32_t bytes,
                            uint8_t head[STT_AUDIO_HEAD_MAX]);
 
-/* Appends "host:port" of the API for `location`. STATUS_INVALID: the wire has no host of its own,
- * or none there; STATUS_LIMIT, STATUS_NOMEM: the buffer's. */
-int stt_wire_target(const struct stt_wire *wire, const char *location, struct buf *out);
 /* False when `target` is a host of the API, but of another location: it would refuse every call.
  * Hosts that are not the API's own, such as proxies, serve any location. */
 bool stt_wire_target_serves(const struct stt_wire *wire, const char *target, const char *location);
-/* Appends "projects/P/locations/L/recognizers/R". STATUS_INVALID: a part that is empty or holds
- * more than letters, digits and "-_.:". */
+
+/* What follows writes text of less than `bytes`. STATUS_LIMIT: it does not fit. */
+
+/* "host:port" of the API for `location`. STATUS_INVALID: the wire has no host of its own, or none
+ * there. */
+int stt_wire_target(const struct stt_wire *wire, const char *location, char *out, size_t bytes);
+/* "projects/P/locations/L/recognizers/R". STATUS_INVALID: a part that is empty or holds more than
+ * letters, digits and "-_.:". */
 int stt_wire_recognizer(const char *project, const char *location, const char *recognizer,
-                        struct buf *out);
-/* Appends the x-goog-request-params metadata that routes calls to the recognizer's location. */
-int stt_wire_request_params(const char *recognizer, struct buf *out);
+                        char *out, size_t bytes);
+/* The x-goog-request-params metadata that routes calls to the recognizer's location. */
+int stt_wire_request_params(const char *recognizer, char *out, size_t bytes);
