@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "loop/loop.h"
 #include "server/config_table.h"
+#include "server/provider.h"
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
@@ -350,7 +351,9 @@ static int check(struct config_set *set)
         fprintf(set->err, "sotto: [stt] soft_ms must be below hard_ms\n");
         return STATUS_INVALID;
     }
-    return read_off(set);
+    struct provider provider;
+    int status = provider_init(&provider, config, set->err);
+    return status == STATUS_OK ? read_off(set) : status;
 }
 
 int config_load(struct config_set **out, int argc, char **argv, char **environment, FILE *err)

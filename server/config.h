@@ -35,9 +35,11 @@ struct config {
     uint64_t connections_max, sessions_max;
     uint64_t idle_ms, session_ms, flush_ms, drain_ms, ping_s;
 
-    const char *stt_target;
+    const char *stt_api, *stt_target, *stt_project, *stt_location, *stt_recognizer;
     bool stt_plaintext;
     const char *stt_ca, *stt_credentials, *stt_quota_project, *stt_model;
+    const char *stt_endpointing;
+    uint64_t stt_boost;
     bool stt_punctuation;
     uint64_t stt_agreement;
     uint64_t stt_channels, stt_streams_per_channel, stt_block_ms, stt_idle_close_ms;

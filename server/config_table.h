@@ -29,13 +29,27 @@
     X("server", "flush_ms", flush_ms, NUMBER, "10000", 100, 60000, "limit of an audio.flush")      \
     X("server", "drain_ms", drain_ms, NUMBER, "10000", 100, 60000,                                 \
       "after session.end: limit for delivering what is owed")                                      \
-    X("stt", "target", stt_target, TEXT, "127.0.0.1:50051", 0, 0, "speech API, host:port (gRPC)")  \
+    X("stt", "api", stt_api, TEXT, "google_v1", 0, 0,                                              \
+      "how the speech API is spoken to: google_v1, google_v2 or riva")                             \
+    X("stt", "target", stt_target, TEXT, "127.0.0.1:50051", 0, 0,                                  \
+      "speech API, host:port (gRPC); empty: Google's host of the location")                        \
+    X("stt", "project", stt_project, TEXT, "", 0, 0, "google_v2: project of the recognizer")       \
+    X("stt", "location", stt_location, TEXT, "global", 0, 0,                                       \
+      "google: where speech is recognised, such as global, us, eu; of google_v2 also a region")    \
+    X("stt", "recognizer", stt_recognizer, TEXT, "_", 0, 0,                                        \
+      "google_v2: a recognizer of the project; _: none, the request says all")                     \
     X("stt", "plaintext", stt_plaintext, BOOL, "false", 0, 0, "no TLS; loopback targets only")     \
     X("stt", "ca", stt_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")       \
     X("stt", "credentials", stt_credentials, TEXT, "", 0, 0,                                       \
       "google (application default credentials), a file with a bearer token, or empty")            \
     X("stt", "quota_project", stt_quota_project, TEXT, "", 0, 0, "x-goog-user-project")            \
-    X("stt", "model", stt_model, TEXT, "", 0, 0, "recognition model, such as latest_long")         \
+    X("stt", "model", stt_model, TEXT, "", 0, 0,                                                   \
+      "recognition model, such as latest_long; empty: the API's default, google_v2: long")         \
+    X("stt", "boost", stt_boost, NUMBER, "0", 0, 100,                                              \
+      "weight of a session's vocabulary; google takes up to 20; 0: the API's default")             \
+    X("stt", "endpointing", stt_endpointing, TEXT, "standard", 0, 0,                               \
+      "how soon the API calls an utterance final: standard, short or supershort (google_v2, "      \
+      "riva)")                                                                                     \
     X("stt", "punctuation", stt_punctuation, BOOL, "true", 0, 0, "automatic punctuation")          \
     X("stt", "channels", stt_channels, NUMBER, "32", 1, 256, "gRPC channels at most")              \
     X("stt", "streams_per_channel", stt_streams_per_channel, NUMBER, "80", 1, 100,                 \
@@ -47,6 +61,8 @@
       "as many, high half as many more")                                                           \
     X("stt", "idle_close_ms", stt_idle_close_ms, NUMBER, "8000", 500, 9500,                        \
       "a stream without audio for so long is closed and reopened at the next audio")               \
+    X("stt", "silence_close_ms", stt_silence_close_ms, NUMBER, "4000", 0, 600000,                  \
+      "when nobody has spoken for so long nothing is streamed until somebody does; 0: never")      \
     X("stt", "ring_ms", stt_ring_ms, NUMBER, "30000", 5000, 120000,                                \
       "audio not yet final that is kept for replay")                                               \
     X("stt", "soft_ms", stt_soft_ms, NUMBER, "240000", 1000, 290000,                               \
@@ -61,8 +77,6 @@
     X("chat", "ca", chat_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")     \
     X("chat", "connections", chat_connections, NUMBER, "16", 1, 64,                                \
       "HTTP/2 connections kept warm")                                                              \
-    X("stt", "silence_close_ms", stt_silence_close_ms, NUMBER, "4000", 0, 600000,                  \
-      "when nobody has spoken for so long nothing is streamed until somebody does; 0: never")      \
     X("chat", "streams", chat_streams, NUMBER, "100", 1, 1000, "requests at once on a connection") \
     X("chat", "requests_per_minute", chat_requests_per_minute, NUMBER, "4500", 0, 10000000,        \
       "the provider's limit; 0: none")                                                             \

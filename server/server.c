@@ -50,7 +50,8 @@ void server_post(struct server *server, struct msg *msg)
     }
 }
 
-static struct session_config session_config_from(const struct config *config)
+static struct session_config session_config_from(const struct config *config,
+                                                 const struct provider *provider)
 {
     return (struct session_config){
         .limits = {.frame_bytes_max = FRAME_BYTES_MAX,
@@ -61,14 +62,15 @@ static struct session_config session_config_from(const struct config *config)
                    .resume_ms = 0,
                    .flush_ms = (uint32_t)config->flush_ms,
                    .drain_ms = (uint32_t)config->drain_ms},
+        .stt_provider = &provider->stt,
         .punctuation = config->stt_punctuation,
         .block_ms = (uint32_t)config->stt_block_ms,
         .agreement = (unsigned)config->stt_agreement,
-        .idle_close_ms = (uint32_t)config->stt_idle_close_ms,
+        .idle_close_ms = provider_idle_close_ms(provider, (uint32_t)config->stt_idle_close_ms),
         .silence_close_ms = (uint32_t)config->stt_silence_close_ms,
         .ring_ms = (uint32_t)config->stt_ring_ms,
-        .stream_soft_ms = (uint32_t)config->stt_soft_ms,
-        .stream_hard_ms = (uint32_t)config->stt_hard_ms,
+        .stream_soft_ms = provider_rotate_ms(provider, (uint32_t)config->stt_soft_ms),
+        .stream_hard_ms = provider_rotate_ms(provider, (uint32_t)config->stt_hard_ms),
         .translate_gap_ms = (uint32_t)config->translate_partial_gap_ms,
         .grammar_gap_ms = (uint32_t)config->grammar_partial_gap_ms,
         .partial_words = (uint32_t)config->translate_partial_words,
@@ -155,14 +157,16 @@ int server_start(struct server **out, const struct config *config)
     struct server *server = mem_calloc(1, sizeof *server);
     if (server == NULL)
         return STATUS_NOMEM;
+    int made = provider_init(&server->provider, config, stderr);
+    if (made != STATUS_OK) {
+        mem_free(server);
+        return made;
+    }
     server->config = config;
     if (config->off != 0)
         LOG_WARN(LOG_MAIN, 0, "running without parts of it, for measuring only", "without=%s",
                  LOG_Q(config->without));
-    server->session_config = session_config_from(config);
-    server->stt_provider =
-        (struct stt_provider){.wire = &stt_wire_google_v1, .model = config->stt_model};
-    server->session_config.stt_provider = &server->stt_provider;
+    server->session_config = session_config_from(config, &server->provider);
     server->started_us = clock_mono_us();
     /* The ports first: that they are taken is the likeliest failure, and then nothing else has
      * begun. */

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "server/limits.h"
+#include "server/provider.h"
 #include "server/session.h"
-#include "stt/wire.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,7 +36,7 @@ enum front_msg {
 
 struct server {
     const struct config *config;
-    struct stt_provider stt_provider;
+    struct provider provider;
     struct session_config session_config;
     struct directory *directory;
     struct worker_pool *workers;

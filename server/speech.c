@@ -24,8 +24,10 @@ static void on_event(void *ctx, struct stt_event *event)
 int speech_start(struct server *server)
 {
     const struct config *config = server->config;
-    struct stt_client_config client = {
-        .target = config->stt_target,
+    const struct stt_client_config provider = {
+        .wire = server->provider.stt.wire,
+        .request_params = or_null(server->provider.request_params),
+        .target = server->provider.target,
         .plaintext = config->stt_plaintext,
         .ca_file = or_null(config->stt_ca),
         .credentials = config->stt_credentials,
@@ -34,19 +36,20 @@ int speech_start(struct server *server)
         .streams_per_channel = (unsigned)config->stt_streams_per_channel,
         .open_timeout_ms = OPEN_TIMEOUT_MS,
     };
-    int status = stt_client_create(&server->stt, &client, on_event, server);
+    int status = stt_client_create(&server->stt, &(struct stt_providers){&provider, 1}, on_event, server);
     if (status != STATUS_OK)
         LOG_ERROR(
             LOG_STT, 0, "cannot use the speech API as configured",
-            "target=%s plaintext=%d status=%s hint=%s", config->stt_target, config->stt_plaintext,
-            status_name(status),
+            "target=%s plaintext=%d status=%s hint=%s", server->provider.target,
+            config->stt_plaintext, status_name(status),
             LOG_Q("plaintext is for loopback targets only; check [stt] target, ca, credentials"));
     return status;
 }
 
 int speech_open(struct server *server, uint64_t session, uint32_t call, char *config, size_t len)
 {
-    int status = stt_client_open(server->stt, session, call, config, len);
+    const struct stt_request request = {.bytes = config, .len = len};
+    int status = stt_client_open(server->stt, session, call, &request);
     if (status != STATUS_OK)
         mem_free(config);
     return status;

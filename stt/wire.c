@@ -42,12 +42,12 @@ static bool part_valid(const char *text, const char *more)
     return text[0] != '\0';
 }
 
-/* `word` is one of the space-separated `list`. */
+/* `word` is one of the comma-separated `list`. */
 static bool listed(const char *list, const char *word)
 {
     size_t word_len = strlen(word);
-    for (size_t len = 0; *list != '\0'; list += len + strspn(list + len, " ")) {
-        len = strcspn(list, " ");
+    for (size_t len = 0; *list != '\0'; list += len + strspn(list + len, ", ")) {
+        len = strcspn(list, ", ");
         if (len == word_len && strncmp(list, word, len) == 0)
             return true;
     }

@@ -24,7 +24,7 @@ struct stt_wire {
     const char *method; /* the gRPC path of the stream */
     /* Where the API lives, without the port; NULL: there is no such place, it is self-hosted. */
     const char *host;
-    /* The locations that have a host of their own, space separated, "global" first; NULL: any. */
+    /* The locations that have a host of their own, comma separated, "global" first; NULL: any. */
     const char *locations;
     uint32_t audio_field;
     uint32_t audio_bytes_max; /* of PCM in one request */
