@@ -136,12 +136,14 @@ static uint64_t preroll_start(const struct stt_stream *stream)
     return entry != NULL ? entry->block->first_sample : from;
 }
 
-/* Nothing is owed for what was said, and what was last said is settled. */
+/* No words are open, and the recogniser has had time to hear words where the gate hears nobody,
+ * unless the client says so too. */
 static bool stream_owes_nothing(const struct stt_stream *stream, int64_t now_us)
 {
+    bool heard = stream->settled >= stream->silence.spoken &&
+                 now_us >= stream->heard_us + STT_SETTLE_MS * 1000;
     return stream->legs_len <= 1 && stt_segment_silent(&stream->segment) &&
-           stream->settled >= stream->silence.spoken &&
-           now_us >= stream->heard_us + STT_SETTLE_MS * 1000;
+           (heard || stream->silence.quiet_hint);
 }
 
 static void stream_sleep(struct stt_stream *stream)
