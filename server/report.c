@@ -15,7 +15,9 @@
 #include "server/server.h"
 #include "server/upstream.h"
 #include "stt/client.h"
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define LOOPS_MAX (FRONTS_MAX + 1)
@@ -139,6 +141,34 @@ static void write_pool(const struct pool_stats *pool, struct buf *out)
         metrics_counter(out, counters[i].name, counters[i].help, counters[i].value);
 }
 
+static void write_providers(const struct stt_client_stats *stats, struct buf *out)
+{
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+    } metrics[] = {
+#define M(name, type, help, field)                                                                 \
+    {"sotto_stt_provider_" name, type, help, offsetof(struct stt_provider_stats, field)}
+        M("calls", "gauge", "speech streams open, by provider in order of preference", calls),
+        M("calls_total", "counter", "speech streams opened", calls_total),
+        M("channels", "gauge", "gRPC channels", channels),
+        M("streams_per_channel", "gauge", "as configured, or fewer as learnt of the API", cap),
+        M("breaker", "gauge", "0: calls go through, 1: none does, 2: a few, to try", breaker),
+        M("breaker_trips_total", "counter", "times too many calls had failed", trips),
+        M("held_off_total", "counter", "calls that the breaker answered", held_off),
+#undef M
+    };
+    for (size_t m = 0; m < sizeof metrics / sizeof metrics[0]; m++) {
+        metrics_head(out, metrics[m].name, metrics[m].type, metrics[m].help);
+        for (unsigned i = 0; i < stats->providers_len; i++) {
+            uint64_t value;
+            memcpy(&value, (const char *)&stats->providers[i] + metrics[m].offset, sizeof value);
+            buf_printf(out, "%s{provider=\"%u\"} %llu\n", metrics[m].name, i + 1,
+                       (unsigned long long)value);
+        }
+    }
+}
+
 static void write_speech(struct server *server, struct buf *out)
 {
     struct stt_client_stats stats;
@@ -147,17 +177,11 @@ static void write_speech(struct server *server, struct buf *out)
     metrics_gauge(out, "sotto_stt_channels", "gRPC channels", (double)stats.channels);
     metrics_gauge(out, "sotto_stt_channels_draining", "gRPC channels that only end their streams",
                   (double)stats.draining);
-    metrics_gauge(out, "sotto_stt_channel_streams", "streams a channel gets, or fewer as learnt",
-                  (double)stats.cap);
     metrics_gauge(out, "sotto_stt_waiting", "speech streams waiting for a channel",
                   (double)stats.waiting);
     metrics_counter(out, "sotto_stt_moved_total",
                     "speech streams that waited behind a full connection and went to another",
                     stats.moved);
-    /* Wakes first: the other way round a session might be counted as less than none. */
-    uint64_t wakes = metrics_get(METRIC_STT_WAKES), sleeps = metrics_get(METRIC_STT_SLEEPS);
-    metrics_gauge(out, "sotto_stt_asleep", "silent sessions, whose audio is not streamed",
-                  (double)(sleeps - wakes));
     metrics_gauge(out, "sotto_audio_held_bytes", "audio kept until its finals have come",
                   (double)stt_blocks_held_bytes());
     metrics_counter(out, "sotto_stt_calls_total", "speech streams opened", stats.calls_total);
@@ -168,6 +192,7 @@ static void write_speech(struct server *server, struct buf *out)
         if (i == 0 || stats.closed_by_status[i] > 0)
             buf_printf(out, "sotto_stt_closed_total{status=\"%d\"} %llu\n", i,
                        (unsigned long long)stats.closed_by_status[i]);
+    write_providers(&stats, out);
 }
 
 static void write_off(unsigned off, struct buf *out)

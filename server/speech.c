@@ -36,7 +36,8 @@ int speech_start(struct server *server)
         .streams_per_channel = (unsigned)config->stt_streams_per_channel,
         .open_timeout_ms = OPEN_TIMEOUT_MS,
     };
-    int status = stt_client_create(&server->stt, &(struct stt_providers){&provider, 1}, on_event, server);
+    int status =
+        stt_client_create(&server->stt, &(struct stt_providers){&provider, 1}, on_event, server);
     if (status != STATUS_OK)
         LOG_ERROR(
             LOG_STT, 0, "cannot use the speech API as configured",

@@ -6,6 +6,8 @@
 #include "base/status.h"
 #include "stt/channel.h"
 #include "stt/credentials.h"
+#include "stt/failure.h"
+#include "stt/guard.h"
 #include "stt/limits.h"
 #include "stt/wire.h"
 #include <assert.h>
@@ -39,18 +41,23 @@ struct stt_call {
     bool broken;    /* cancelled, or a send failed: nothing more goes out */
     bool moving;    /* OPENING only: cancelled by us, to be opened anew on another channel */
     bool accepted;  /* the peer has given it a stream */
+    bool answered;  /* it has had a result */
+    bool excused;   /* its end says nothing against the provider */
+    unsigned provider;
     struct stt_call *bucket_next;
     struct stt_call *opening_next, *opening_prev;
-    int64_t begun_us, deadline_us; /* OPENING only */
+    int64_t opened_us;
+    int64_t begun_us;    /* on this channel */
+    int64_t deadline_us; /* OPENING only */
 
     grpc_call *grpc;
     struct stt_channel *channel;
     struct stt_metadata *metadata;
     struct stt_tag tags[STT_CALL_TAGS];
 
-    char *config; /* until it is opened */
-    size_t config_len;
-    grpc_slice request; /* holds it then, until it is accepted: it may have to go out again */
+    char *bytes; /* the first request, until it is opened */
+    size_t bytes_len;
+    grpc_slice request; /* holds them then, until it is accepted: they may have to go out again */
     grpc_byte_buffer *sending;
     struct stt_command *sent; /* the block in `sending` */
     struct stt_command *queue_first, *queue_last;
@@ -172,27 +179,26 @@ static void call_set_state(struct stt_calls *calls, struct stt_call *call, enum 
 
 /* Life. */
 
-struct stt_call *stt__call_create(char *config, size_t config_len)
+struct stt_call *stt__call_create(const struct stt_request *request)
 {
-    assert(config != NULL && config_len > 0 && config_len <= STT_CONFIG_BYTES_MAX);
+    assert(request->bytes != NULL && request->len > 0 && request->len <= STT_CONFIG_BYTES_MAX);
     struct stt_call *call = mem_calloc(1, sizeof *call);
     if (call == NULL)
         return NULL;
     for (int i = 0; i < STT_CALL_TAGS; i++)
         call->tags[i] = (struct stt_tag){.kind = STT_CALL_TAG_FIRST + i, .owner = call};
-    call->config = config;
-    call->config_len = config_len;
+    call->provider = request->provider;
+    call->bytes = request->bytes;
+    call->bytes_len = request->len;
     grpc_metadata_array_init(&call->initial);
     grpc_metadata_array_init(&call->trailing);
     call->details = call->request = grpc_empty_slice();
     return call;
 }
 
-char *stt__call_give_config(struct stt_call *call)
+void stt__call_disown(struct stt_call *call)
 {
-    char *config = call->config;
-    call->config = NULL;
-    return config;
+    call->bytes = NULL;
 }
 
 void stt__call_free(struct stt_call *call)
@@ -220,29 +226,46 @@ void stt__call_free(struct stt_call *call)
     request_drop(call);
     stt_metadata_put(call->metadata);
     mem_free(call->error_message);
-    mem_free(call->config);
+    mem_free(call->bytes);
     mem_free(call);
 }
 
-static void closed_emit(struct stt_calls *calls, struct stt_command *closed, int status,
-                        const char *details)
+static void closed_emit(struct stt_calls *calls, struct stt_command *closed)
 {
-    struct stt_event *event = &closed->event;
-    event->at_us = clock_mono_us();
-    event->grpc_status = status;
-    stt__command_details(closed, details);
+    int status = closed->event.grpc_status;
+    closed->event.at_us = clock_mono_us();
     count(&calls->counters->closed_by_status[status >= 0 && status <= 16 ? status : 2], 1);
     event_emit(calls, closed, STT_EVENT_CLOSED);
+}
+
+static struct stt_channels *provider_of(const struct stt_calls *calls, const struct stt_call *call)
+{
+    assert(call->provider < calls->providers_len);
+    return &calls->providers[call->provider];
 }
 
 /* A refused token that has been replaced in the meantime is no reason to give up. */
 static int call_final_status(struct stt_calls *calls, struct stt_call *call)
 {
     int status = call->error_code != 0 ? call->error_code : (int)call->status;
-    if (status == GRPC_STATUS_UNAUTHENTICATED &&
-        stt_credentials_renew(&calls->channels->credentials, call->metadata, clock_mono_us()))
-        status = GRPC_STATUS_UNAVAILABLE;
-    return status;
+    if (status != GRPC_STATUS_UNAUTHENTICATED)
+        return status;
+    call->excused = stt_credentials_renew(&provider_of(calls, call)->credentials, call->metadata,
+                                          clock_mono_us());
+    return call->excused ? GRPC_STATUS_UNAVAILABLE : status;
+}
+
+/* How long the API asks to be left alone: google.rpc.RetryInfo, in a trailer that gRPC core has
+ * decoded from base64. */
+static uint32_t call_retry_after_ms(const struct stt_call *call)
+{
+    for (size_t i = 0; i < call->trailing.count; i++) {
+        const grpc_metadata *entry = &call->trailing.metadata[i];
+        if (grpc_slice_str_cmp(entry->key, "grpc-status-details-bin") == 0)
+            return stt_failure_retry_after_ms(GRPC_SLICE_START_PTR(entry->value),
+                                              GRPC_SLICE_LENGTH(entry->value));
+    }
+    return 0;
 }
 
 static void channel_leave(struct stt_call *call)
@@ -265,13 +288,19 @@ static void call_join(struct stt_calls *calls, struct stt_call *call)
     *link = call->bucket_next;
     calls->len--;
     uncount(&calls->counters->calls_open);
+    uncount(&provider_of(calls, call)->counters->calls);
     channel_leave(call);
 
-    struct stt_command *closed = call->closed;
-    int status = call_final_status(calls, call);
+    struct stt_event *closed = &call->closed->event;
     char *details = grpc_slice_to_c_string(call->details);
-    closed_emit(calls, closed, status, call->error_message != NULL ? call->error_message : details);
+    closed->grpc_status = call_final_status(calls, call);
+    closed->retry_after_ms = call_retry_after_ms(call);
+    stt__command_details(call->closed, call->error_message != NULL ? call->error_message : details);
     gpr_free(details);
+    if (!call->excused)
+        stt_guard_end(provider_of(calls, call), closed, call->answered,
+                      clock_mono_us() - call->opened_us);
+    closed_emit(calls, call->closed);
     stt__call_free(call);
 }
 
@@ -358,7 +387,7 @@ static void call_start_send(struct stt_calls *calls, struct stt_call *call)
     command->event.end_sample = block->first_sample + block->bytes / 2;
     command->event.at_us = clock_mono_us();
     count(&calls->counters->bytes_sent, block->bytes);
-    call_sending_block(call, calls->channels->wire, block);
+    call_sending_block(call, provider_of(calls, call)->wire, block);
     call->sent = command;
 
     grpc_op ops[2] = {
@@ -408,7 +437,9 @@ void stt_call_refuse(struct stt_calls *calls, struct stt_command *command, int g
     assert(command->event.msg.kind == STT_COMMAND_OPEN && command->opened != NULL);
     stt__call_free(command->opened);
     command->opened = NULL;
-    closed_emit(calls, command, grpc_status, details);
+    command->event.grpc_status = grpc_status;
+    stt__command_details(command, details);
+    closed_emit(calls, command);
 }
 
 static const char no_stream[] = "every stream of every channel to the speech API is taken";
@@ -445,7 +476,7 @@ static void call_reopen(struct stt_calls *calls, struct stt_call *call)
     grpc_metadata_array_init(&call->initial);
     channel_leave(call);
     if (!call->broken) {
-        call->channel = stt_channels_get(calls->channels);
+        call->channel = stt_channels_get(provider_of(calls, call));
         call->moving = false;
     }
     if (call->channel != NULL) {
@@ -453,22 +484,17 @@ static void call_reopen(struct stt_calls *calls, struct stt_call *call)
         return;
     }
     if (!call->broken) {
+        call->excused = true;
         call->status = GRPC_STATUS_RESOURCE_EXHAUSTED;
         call->details = grpc_slice_from_static_string(no_stream);
     }
     call_set_state(calls, call, CALL_DONE);
 }
 
-void stt_call_on_open(struct stt_calls *calls, struct stt_command *command)
+static const char held_off[] = "the speech API has failed too often and is not asked for a while";
+
+static void call_add(struct stt_calls *calls, struct stt_call *call, struct stt_command *command)
 {
-    struct stt_call *call = command->opened;
-    assert(call != NULL && call_of(calls, command) == NULL);
-    count(&calls->counters->calls_total, 1);
-    call->channel = stt_channels_get(calls->channels);
-    if (call->channel == NULL) {
-        stt_call_refuse(calls, command, GRPC_STATUS_RESOURCE_EXHAUSTED, no_stream);
-        return;
-    }
     command->opened = NULL;
     call->closed = command;
     call->session = command->event.msg.session;
@@ -478,12 +504,36 @@ void stt_call_on_open(struct stt_calls *calls, struct stt_command *command)
     *link = call;
     calls->len++;
     count(&calls->counters->calls_open, 1);
-    call->deadline_us = clock_mono_us() + calls->open_timeout_us;
+    count(&provider_of(calls, call)->counters->calls, 1);
     opening_add(calls, call);
-    call->metadata = stt_credentials_metadata(&calls->channels->credentials);
+}
+
+void stt_call_on_open(struct stt_calls *calls, struct stt_command *command)
+{
+    struct stt_call *call = command->opened;
+    assert(call != NULL && call_of(calls, command) == NULL);
+    struct stt_channels *provider = provider_of(calls, call);
+    count(&calls->counters->calls_total, 1);
+    count(&provider->counters->calls_total, 1);
+    uint32_t wait_ms = stt_guard_ask(provider, &calls->rng);
+    if (wait_ms > 0) {
+        command->event.retry_after_ms = wait_ms;
+        stt_call_refuse(calls, command, provider->breaker.status, held_off);
+        return;
+    }
+    call->channel = stt_channels_get(provider);
+    if (call->channel == NULL) {
+        stt_call_refuse(calls, command, GRPC_STATUS_RESOURCE_EXHAUSTED, no_stream);
+        return;
+    }
+    call_add(calls, call, command);
+    call->opened_us = clock_mono_us();
+    call->deadline_us =
+        provider->open_timeout_us > 0 ? call->opened_us + provider->open_timeout_us : INT64_MAX;
+    call->metadata = stt_credentials_metadata(&provider->credentials);
     call->request =
-        grpc_slice_new_with_user_data(call->config, call->config_len, mem_free, call->config);
-    call->config = NULL;
+        grpc_slice_new_with_user_data(call->bytes, call->bytes_len, mem_free, call->bytes);
+    call->bytes = NULL;
     call_begin(calls, call);
 }
 
@@ -595,7 +645,7 @@ static int call_respond(struct stt_calls *calls, struct stt_call *call)
 {
     int64_t at_us = clock_mono_us();
     struct stt_response *response = NULL;
-    int status = response_read(calls->channels->wire, call->received, &response);
+    int status = response_read(provider_of(calls, call)->wire, call->received, &response);
     if (status != 0)
         return status;
     struct stt_command *command = stt__command_create(STT_COMMAND_SEND, call->session, call->id);
@@ -604,6 +654,10 @@ static int call_respond(struct stt_calls *calls, struct stt_call *call)
         return STATUS_NOMEM;
     }
     call_note_error(call, response);
+    if (!call->answered && response->error_code == 0) {
+        call->answered = true;
+        stt_guard_answer(provider_of(calls, call));
+    }
     command->event.at_us = at_us;
     command->event.response = response;
     count(&calls->counters->responses, 1);
@@ -658,12 +712,12 @@ int64_t stt_calls_expire(struct stt_calls *calls, int64_t now_us)
     for (struct stt_call *call = calls->opening_first; call != NULL; call = call->opening_next) {
         if (call->broken)
             continue;
-        if (calls->open_timeout_us != 0 && call->deadline_us <= now_us)
+        if (call->deadline_us <= now_us)
             call_cancel(call, GRPC_STATUS_DEADLINE_EXCEEDED, "no stream to the speech API in time");
         else if (!call->moving &&
                  stt_channel_capped(call->channel, call->begun_us, now_us, &due_us))
             call_move(calls, call);
-        else if (calls->open_timeout_us != 0)
+        else
             due_us = call->deadline_us < due_us ? call->deadline_us : due_us;
     }
     return due_us;

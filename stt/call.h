@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/rng.h"
 #include "stt/client.h"
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc.h>
@@ -66,21 +67,26 @@ void stt__command_free(struct msg *msg);
 
 /* Counters, written by the stt thread (commands by any), read by any: relaxed, they order nothing.
  */
+struct stt_provider_counters {
+    _Atomic uint64_t calls, calls_total, channels, draining, cap, breaker, trips, held_off;
+    _Atomic int64_t healthy_us; /* its breaker lets nobody through before */
+};
 struct stt_counters {
-    _Atomic uint64_t calls_open, calls_total, channels, blocks_sent, bytes_sent, responses, waiting;
-    _Atomic uint64_t moved, cap, draining;
+    _Atomic uint64_t calls_open, calls_total, blocks_sent, bytes_sent, responses, waiting, moved;
     _Atomic uint64_t closed_by_status[17];
+    struct stt_provider_counters providers[STT_PROVIDERS_MAX];
 };
 
 /* What calls share; owned by the client. */
 struct stt_calls {
-    struct stt_channels *channels;
+    struct stt_channels *providers; /* one set of channels each */
+    unsigned providers_len;
     grpc_completion_queue *queue;
+    struct rng rng;
     struct stt_call **table; /* by session and call */
     size_t table_len;        /* a power of two */
     size_t len;
     struct stt_call *opening_first, *opening_last; /* not accepted yet, oldest first */
-    int64_t open_timeout_us;                       /* 0: none */
     stt_event_fn *on_event;
     void *ctx;
     struct stt_counters *counters;
@@ -89,10 +95,10 @@ struct stt_calls {
 int stt_calls_init(struct stt_calls *calls, size_t calls_max);
 void stt_calls_deinit(struct stt_calls *calls);
 
-/* Takes `config` when not NULL is returned. */
-struct stt_call *stt__call_create(char *config, size_t config_len);
-/* Of a call that was never opened: gives its config back. */
-char *stt__call_give_config(struct stt_call *call);
+/* Takes the request's bytes when not NULL is returned. */
+struct stt_call *stt__call_create(const struct stt_request *request);
+/* Of a call that was never opened: its request is the caller's again. */
+void stt__call_disown(struct stt_call *call);
 void stt__call_free(struct stt_call *call);
 
 /* Answers an OPEN with CLOSED. Takes the command. */

@@ -80,7 +80,7 @@ static void channels_count(struct stt_channels *channels)
     unsigned draining = 0;
     for (unsigned i = 0; i < channels->len; i++)
         draining += channels->list[i]->state == STT_CHANNEL_DRAINING;
-    struct stt_counters *counters = channels->counters;
+    struct stt_provider_counters *counters = channels->counters;
     atomic_store_explicit(&counters->channels, channels->active, memory_order_relaxed);
     atomic_store_explicit(&counters->draining, draining, memory_order_relaxed);
     atomic_store_explicit(&counters->cap, channels->cap, memory_order_relaxed);
@@ -109,13 +109,14 @@ static int channel_add(struct stt_channels *channels)
 }
 
 int stt_channels_init(struct stt_channels *channels, const struct stt_client_config *config,
-                      grpc_completion_queue *queue, struct stt_counters *counters)
+                      grpc_completion_queue *queue, struct stt_provider_counters *counters)
 {
     assert(queue != NULL && counters != NULL);
     *channels = (struct stt_channels){
         .wire = config->wire != NULL ? config->wire : &stt_wire_google_v1,
         .queue = queue,
         .counters = counters,
+        .open_timeout_us = config->open_timeout_ms * INT64_C(1000),
         .plaintext = config->plaintext,
         .streams_max = config->streams_per_channel,
         .cap = config->streams_per_channel,

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "stt/breaker.h"
 #include "stt/call.h"
 #include "stt/client.h"
 #include "stt/credentials.h"
@@ -43,6 +44,8 @@ struct stt_channel {
 struct stt_channels {
     const struct stt_wire *wire;
     struct stt_credentials credentials;
+    struct stt_breaker breaker;
+    int64_t open_timeout_us; /* 0: none */
     char *target;
     bool plaintext;
     unsigned streams_max; /* a channel */
@@ -56,13 +59,13 @@ struct stt_channels {
     int64_t cap_us;  /* when it was learnt */
     unsigned keepalive_ms;
     bool closing;
-    struct stt_counters *counters;
+    struct stt_provider_counters *counters;
 };
 
 /* STATUS_INVALID: target, credentials or certificates cannot be used; STATUS_NOMEM. Opens the first
  * channel. */
 int stt_channels_init(struct stt_channels *channels, const struct stt_client_config *config,
-                      grpc_completion_queue *queue, struct stt_counters *counters);
+                      grpc_completion_queue *queue, struct stt_provider_counters *counters);
 /* Every call must have been put back. Watches come out of the queue after it. */
 void stt_channels_close(struct stt_channels *channels);
 /* After close, with the queue drained. */

@@ -22,7 +22,8 @@ struct stt_client {
     grpc_channel *lame;
     grpc_call *waker;
     struct stt_tag wake_tag;
-    struct stt_channels channels;
+    struct stt_channels providers[STT_PROVIDERS_MAX];
+    unsigned providers_len;
     struct stt_calls calls;
     struct stt_counters counters;
     pthread_t thread;
@@ -121,8 +122,10 @@ static int64_t client_wait_us(struct stt_client *client, unsigned taken)
     if (taken > 0)
         client->taken_us = now_us;
     int64_t due_us = stt_calls_expire(&client->calls, now_us);
-    int64_t surplus_us = stt_channels_tick(&client->channels, now_us);
-    due_us = surplus_us < due_us ? surplus_us : due_us;
+    for (unsigned i = 0; i < client->providers_len; i++) {
+        int64_t surplus_us = stt_channels_tick(&client->providers[i], now_us);
+        due_us = surplus_us < due_us ? surplus_us : due_us;
+    }
     if (now_us >= client->linger_until_us) {
         if (!mailbox_park(client->mailbox))
             return 0;
@@ -153,12 +156,14 @@ static void client_turn(struct stt_client *client)
 /* Watches and late wakes are still in the queue. */
 static void client_drain(struct stt_client *client)
 {
-    stt_channels_close(&client->channels);
-    while (client->channels.len > 0) {
-        grpc_event event =
-            grpc_completion_queue_next(client->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-        if (event.type == GRPC_OP_COMPLETE)
-            client_on_event(client, &event);
+    for (unsigned i = 0; i < client->providers_len; i++) {
+        stt_channels_close(&client->providers[i]);
+        while (client->providers[i].len > 0) {
+            grpc_event event = grpc_completion_queue_next(
+                client->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+            if (event.type == GRPC_OP_COMPLETE)
+                client_on_event(client, &event);
+        }
     }
 }
 
@@ -186,6 +191,19 @@ static bool config_valid(const struct stt_client_config *config)
            config->streams_per_channel <= STT_STREAMS_MAX;
 }
 
+/* Calls there may be at a time; 0: something is not valid. */
+static size_t calls_max(const struct stt_providers *providers)
+{
+    size_t max = 0;
+    for (unsigned i = 0; i < providers->len; i++) {
+        const struct stt_client_config *config = &providers->list[i];
+        if (!config_valid(config))
+            return 0;
+        max += (size_t)config->channels_max * config->streams_per_channel;
+    }
+    return providers->len <= STT_PROVIDERS_MAX ? max : 0;
+}
+
 /* What has no thread yet; safe on a half-made client. */
 static void client_free(struct stt_client *client)
 {
@@ -205,7 +223,7 @@ static void client_free(struct stt_client *client)
     grpc_shutdown();
 }
 
-static struct stt_client *client_alloc(const struct stt_client_config *config)
+static struct stt_client *client_alloc(size_t calls)
 {
     struct stt_client *client = mem_calloc(1, sizeof *client);
     if (client == NULL)
@@ -219,39 +237,54 @@ static struct stt_client *client_alloc(const struct stt_client_config *config)
                                              client->queue, grpc_slice_from_static_string("/wake"),
                                              NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
     client->mailbox = mailbox_create(STT_COMMANDS_MAX, client_wake, client);
-    int status =
-        stt_calls_init(&client->calls, (size_t)config->channels_max * config->streams_per_channel);
+    int status = stt_calls_init(&client->calls, calls);
     if (client->mailbox == NULL || status != 0) {
         client_free(client);
         return NULL;
     }
-    client->calls.channels = &client->channels;
+    client->calls.providers = client->providers;
     client->calls.queue = client->queue;
     client->calls.counters = &client->counters;
-    client->calls.open_timeout_us = config->open_timeout_ms * INT64_C(1000);
+    rng_init(&client->calls.rng, rng_seed());
     return client;
 }
 
-int stt_client_create(struct stt_client **out, const struct stt_client_config *config,
+static int client_add_provider(struct stt_client *client, const struct stt_client_config *config)
+{
+    unsigned at = client->providers_len;
+    int status = stt_channels_init(&client->providers[at], config, client->queue,
+                                   &client->counters.providers[at]);
+    if (status == 0)
+        client->calls.providers_len = ++client->providers_len;
+    return status;
+}
+
+static void client_remove_providers(struct stt_client *client)
+{
+    for (unsigned i = 0; i < client->providers_len; i++)
+        stt_channels_deinit(&client->providers[i]);
+}
+
+int stt_client_create(struct stt_client **out, const struct stt_providers *providers,
                       stt_event_fn *on_event, void *ctx)
 {
-    assert(out != NULL && config != NULL && on_event != NULL);
-    if (!config_valid(config))
+    assert(out != NULL && providers != NULL && on_event != NULL);
+    size_t calls = calls_max(providers);
+    if (calls == 0)
         return STATUS_INVALID;
-    struct stt_client *client = client_alloc(config);
+    struct stt_client *client = client_alloc(calls);
     if (client == NULL)
         return STATUS_NOMEM;
     client->calls.on_event = on_event;
     client->calls.ctx = ctx;
-    int status = stt_channels_init(&client->channels, config, client->queue, &client->counters);
-    if (status != 0) {
-        client_free(client);
-        return status;
-    }
-    status = thread_start(&client->thread, "stt", client_run, client);
+    int status = 0;
+    for (unsigned i = 0; i < providers->len && status == 0; i++)
+        status = client_add_provider(client, &providers->list[i]);
+    if (status == 0)
+        status = thread_start(&client->thread, "stt", client_run, client);
     if (status != 0) {
         client_drain(client);
-        stt_channels_deinit(&client->channels);
+        client_remove_providers(client);
         client_free(client);
         return status;
     }
@@ -267,7 +300,7 @@ void stt_client_destroy(struct stt_client *client)
     atomic_store_explicit(&client->stopping, true, memory_order_release);
     client_wake(client);
     pthread_join(client->thread, NULL);
-    stt_channels_deinit(&client->channels);
+    client_remove_providers(client);
     client_free(client);
 }
 
@@ -281,14 +314,14 @@ static int client_command(struct stt_client *client, struct stt_command *command
     return status;
 }
 
-int stt_client_open(struct stt_client *client, uint64_t session, uint32_t call, char *config,
-                    size_t config_len)
+int stt_client_open(struct stt_client *client, uint64_t session, uint32_t call,
+                    const struct stt_request *request)
 {
-    assert(client != NULL);
+    assert(client != NULL && request->provider < client->providers_len);
     struct stt_command *command = stt__command_create(STT_COMMAND_OPEN, session, call);
     if (command == NULL)
         return STATUS_NOMEM;
-    struct stt_call *opened = stt__call_create(config, config_len);
+    struct stt_call *opened = stt__call_create(request);
     if (opened == NULL) {
         stt__command_free(&command->event.msg);
         return STATUS_NOMEM;
@@ -297,7 +330,7 @@ int stt_client_open(struct stt_client *client, uint64_t session, uint32_t call, 
     int status = mailbox_send(client->mailbox, &command->event.msg);
     if (status == 0)
         return 0;
-    (void)stt__call_give_config(opened);
+    stt__call_disown(opened);
     stt__command_free(&command->event.msg);
     return status;
 }
@@ -324,22 +357,50 @@ int stt_client_cancel(struct stt_client *client, uint64_t session, uint32_t call
     return client_command(client, stt__command_create(STT_COMMAND_CANCEL, session, call));
 }
 
+unsigned stt_client_healthy(struct stt_client *client)
+{
+    unsigned healthy = 0;
+    int64_t now_us = clock_mono_us();
+    for (unsigned i = 0; i < client->providers_len; i++)
+        if (atomic_load_explicit(&client->counters.providers[i].healthy_us, memory_order_relaxed) <=
+            now_us)
+            healthy |= 1u << i;
+    return healthy;
+}
+
+#define READ(name) out->name = atomic_load_explicit(&counters->name, memory_order_relaxed)
+
+static void provider_stats(struct stt_provider_counters *counters, struct stt_provider_stats *out)
+{
+    READ(calls);
+    READ(calls_total);
+    READ(channels);
+    READ(draining);
+    READ(cap);
+    READ(breaker);
+    READ(trips);
+    READ(held_off);
+}
+
 void stt_client_stats(struct stt_client *client, struct stt_client_stats *out)
 {
     assert(client != NULL && out != NULL);
+    *out = (struct stt_client_stats){.providers_len = client->providers_len};
     struct stt_counters *counters = &client->counters;
-#define READ(name) out->name = atomic_load_explicit(&counters->name, memory_order_relaxed)
     READ(calls_open);
     READ(calls_total);
-    READ(channels);
     READ(blocks_sent);
     READ(bytes_sent);
     READ(responses);
     READ(waiting);
     READ(moved);
-    READ(cap);
-    READ(draining);
     for (int i = 0; i < 17; i++)
         READ(closed_by_status[i]);
-#undef READ
+    for (unsigned i = 0; i < client->providers_len; i++) {
+        provider_stats(&counters->providers[i], &out->providers[i]);
+        out->channels += out->providers[i].channels;
+        out->draining += out->providers[i].draining;
+    }
 }
+
+#undef READ

@@ -1,7 +1,8 @@
 /*
  * The gRPC side of speech: one thread that sits in grpc_completion_queue_next(), starts every batch
- * and carries all calls of a speech API (stt/wire.h) over a pool of channels, at most
- * `streams_per_channel` each.
+ * and carries all calls. Each provider of speech recognition (stt/wire.h) has a pool of channels,
+ * at most `streams_per_channel` calls each, and a breaker that answers calls here when too many in
+ * short time have failed. Who opens a call chooses the provider; stt_client_healthy() helps.
  *
  * A call is named by (session, call): the opener chooses `call`, unique within the session.
  *
@@ -20,6 +21,7 @@ struct stt_client;
 struct stt_response; /* stt/codec.h */
 struct stt_wire;     /* stt/wire.h */
 
+/* One provider. */
 struct stt_client_config {
     const struct stt_wire *wire; /* NULL: google_v1 */
     const char *request_params;  /* x-goog-request-params, or NULL */
@@ -82,16 +84,32 @@ struct stt_event {
 
 typedef void stt_event_fn(void *ctx, struct stt_event *event);
 
-/* Starts the thread and opens the first channel ahead of need. STATUS_INVALID, STATUS_NOMEM. */
-int stt_client_create(struct stt_client **out, const struct stt_client_config *config,
+#define STT_PROVIDERS_MAX 3
+
+struct stt_providers {
+    const struct stt_client_config *list; /* in order of preference */
+    unsigned len;                         /* 1 to STT_PROVIDERS_MAX */
+};
+
+/* The encoded first request of a call. */
+struct stt_request {
+    unsigned provider; /* place among stt_providers */
+    size_t len;
+    char *bytes;
+};
+
+/* Starts the thread and opens each provider's first channel ahead of need. STATUS_INVALID,
+ * STATUS_NOMEM. */
+int stt_client_create(struct stt_client **out, const struct stt_providers *providers,
                       stt_event_fn *on_event, void *ctx);
 /* Cancels every call, delivers their CLOSED events, joins the thread. */
 void stt_client_destroy(struct stt_client *client);
 
-/* Takes `config` bytes (the encoded first request) when 0. STATUS_FULL: mailbox full, no event will
- * come. When no channel has a free stream: a CLOSED event with RESOURCE_EXHAUSTED. */
-int stt_client_open(struct stt_client *client, uint64_t session, uint32_t call, char *config,
-                    size_t config_len);
+/* Takes the request's bytes when 0. STATUS_FULL: mailbox full, no event will come. When the
+ * provider has no channel with a free stream: a CLOSED event with RESOURCE_EXHAUSTED. While its
+ * breaker is open: CLOSED with the status that opened it, and retry_after_ms. */
+int stt_client_open(struct stt_client *client, uint64_t session, uint32_t call,
+                    const struct stt_request *request);
 /* Takes a reference of its own. Blocks of one call go out in order; at most STT_CALL_BLOCKS_MAX may
  * be unsent, the sender counts SENT events. None after finish. STATUS_FULL: nothing was queued. */
 int stt_client_send(struct stt_client *client, uint64_t session, uint32_t call,
@@ -101,13 +119,28 @@ int stt_client_finish(struct stt_client *client, uint64_t session, uint32_t call
 /* RST_STREAM; CLOSED follows. */
 int stt_client_cancel(struct stt_client *client, uint64_t session, uint32_t call);
 
-struct stt_client_stats {
-    uint64_t calls_open, calls_total, channels, blocks_sent, bytes_sent, responses;
-    uint64_t closed_by_status[17];
-    uint64_t waiting;  /* calls waiting for a stream: always visible, never silent */
-    uint64_t moved;    /* calls that went to another channel for theirs */
-    uint64_t cap;      /* streams a channel gets: as configured, or as learnt of the peer */
+/* Providers whose breaker lets calls through, as bits: 1 << provider. A hint: it may have changed
+ * by the time of the call. */
+unsigned stt_client_healthy(struct stt_client *client);
+
+struct stt_provider_stats {
+    uint64_t calls, calls_total;
+    uint64_t channels;
     uint64_t draining; /* channels that await the end of their calls, beside `channels` */
+    uint64_t cap;      /* streams a channel gets: as configured, or as learnt of the peer */
+    uint64_t breaker;  /* enum stt_breaker_state */
+    uint64_t trips;    /* times it opened */
+    uint64_t held_off; /* calls it answered */
+};
+
+struct stt_client_stats {
+    uint64_t calls_open, calls_total, blocks_sent, bytes_sent, responses;
+    uint64_t closed_by_status[17];
+    uint64_t waiting;            /* calls waiting for a stream: always visible, never silent */
+    uint64_t moved;              /* calls that went to another channel for theirs */
+    uint64_t channels, draining; /* over all providers */
+    unsigned providers_len;
+    struct stt_provider_stats providers[STT_PROVIDERS_MAX];
 };
 /* A copy, any thread. */
 void stt_client_stats(struct stt_client *client, struct stt_client_stats *out);

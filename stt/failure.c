@@ -1,5 +1,6 @@
 #include "stt/failure.h"
 
+#include "stt/codec_protobuf.h"
 #include "stt/stream_limits.h"
 #include <assert.h>
 #include <stddef.h>
@@ -83,4 +84,63 @@ int64_t stt_failure_backoff_ms(enum stt_remedy remedy, unsigned failures, uint32
         retry_after_ms < STT_RETRY_AFTER_MAX_MS ? retry_after_ms : STT_RETRY_AFTER_MAX_MS;
     ms = ms > asked ? ms : asked;
     return ms + rng_range(rng, 0, ms / 4);
+}
+
+bool stt_failure_trouble(int status, enum stt_trouble *out)
+{
+    switch (status) {
+    case STT_CODE_UNKNOWN:
+    case STT_CODE_DEADLINE_EXCEEDED:
+    case STT_CODE_INTERNAL:
+    case STT_CODE_UNAVAILABLE: *out = STT_TROUBLE_OUTAGE; return true;
+    case STT_CODE_RESOURCE_EXHAUSTED: *out = STT_TROUBLE_QUOTA; return true;
+    case STT_CODE_NOT_FOUND:
+    case STT_CODE_PERMISSION_DENIED:
+    case STT_CODE_FAILED_PRECONDITION:
+    case STT_CODE_UNIMPLEMENTED:
+    case STT_CODE_UNAUTHENTICATED: *out = STT_TROUBLE_CONFIG; return true;
+    default: return false;
+    }
+}
+
+/* google.protobuf.Any: true and its value when it holds a message of that type. */
+static bool any_is(struct stt_pb_reader any, const char *type, struct stt_pb_reader *value)
+{
+    struct stt_pb_field field;
+    bool is = false, has = false;
+    size_t type_len = strlen(type);
+    while (stt__pb_next(&any, &field) > 0) {
+        size_t len =
+            field.tag == PB_TAG(1, PB_LEN) ? (size_t)(field.inside.end - field.inside.at) : 0;
+        if (field.tag == PB_TAG(1, PB_LEN))
+            is = len >= type_len && memcmp(field.inside.end - type_len, type, type_len) == 0;
+        if (field.tag == PB_TAG(2, PB_LEN)) {
+            *value = field.inside;
+            has = true;
+        }
+    }
+    return is && has;
+}
+
+static uint32_t retry_info_ms(struct stt_pb_reader info)
+{
+    struct stt_pb_field field;
+    int64_t us = 0;
+    while (stt__pb_next(&info, &field) > 0)
+        if (field.tag == PB_TAG(1, PB_LEN) && stt__pb_duration(field.inside, &us) != 0)
+            return 0;
+    if (us <= 0)
+        return 0;
+    int64_t ms = (us + 999) / 1000;
+    return ms < STT_RETRY_AFTER_MAX_MS ? (uint32_t)ms : STT_RETRY_AFTER_MAX_MS;
+}
+
+uint32_t stt_failure_retry_after_ms(const uint8_t *bytes, size_t len)
+{
+    struct stt_pb_reader status = {bytes, bytes + len}, info;
+    struct stt_pb_field field;
+    while (stt__pb_next(&status, &field) > 0)
+        if (field.tag == PB_TAG(3, PB_LEN) && any_is(field.inside, "/google.rpc.RetryInfo", &info))
+            return retry_info_ms(info);
+    return 0;
 }

@@ -6,13 +6,16 @@
 #pragma once
 
 #include "base/rng.h"
+#include "stt/breaker.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* google.rpc.Code, as far as they differ for us. */
 enum stt_code {
     STT_CODE_OK = 0,
     STT_CODE_CANCELLED = 1,
+    STT_CODE_UNKNOWN = 2,
     STT_CODE_INVALID_ARGUMENT = 3,
     STT_CODE_DEADLINE_EXCEEDED = 4,
     STT_CODE_NOT_FOUND = 5,
@@ -59,3 +62,12 @@ enum stt_remedy stt_failure_remedy(const struct stt_failure *failure,
  * API asked for, up to STT_RETRY_AFTER_MAX_MS. Only for RETRY and HOLD. */
 int64_t stt_failure_backoff_ms(enum stt_remedy remedy, unsigned failures, uint32_t retry_after_ms,
                                struct rng *rng);
+
+/* Whether an end like this, of a call without an answer, speaks against the provider; *out says
+ * how. */
+bool stt_failure_trouble(int status, enum stt_trouble *out);
+
+/* The pause that an encoded google.rpc.Status asks for by a google.rpc.RetryInfo among its details;
+ * 0: it does not, or is malformed. At most STT_RETRY_AFTER_MAX_MS.
+ * https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto */
+uint32_t stt_failure_retry_after_ms(const uint8_t *bytes, size_t len);

@@ -10,7 +10,7 @@
 #define SECOND INT64_C(1000000)
 
 static grpc_completion_queue *queue;
-static struct stt_counters counters;
+static struct stt_provider_counters counters;
 static struct stt_channels channels;
 
 static void up(unsigned channels_max)

@@ -1,6 +1,7 @@
 #include "tests/upstream/speech_rig.h"
 
 #include "base/thread.h"
+#include "stt/breaker.h"
 #include "stt/channel.h"
 #include <arpa/inet.h>
 #include <grpc/grpc.h>
@@ -44,11 +45,10 @@ static void test_call(void)
     CHECK_EQ(served(&rig).half_closes, 1);
     CHECK_EQ(served(&rig).protocol_errors, 0);
     uint8_t request[512];
-    size_t len;
-    char *config = config_make(&len);
-    CHECK_EQ(speech_server_request(rig.server, request, sizeof request), len);
-    CHECK(memcmp(request, config, len) == 0);
-    mem_free(config);
+    struct stt_request sent = request_make(0);
+    CHECK_EQ(speech_server_request(rig.server, request, sizeof request), sent.len);
+    CHECK(memcmp(request, sent.bytes, sent.len) == 0);
+    mem_free(sent.bytes);
 
     struct stt_client_stats stats = stats_of(&rig);
     CHECK_EQ(stats.calls_open, 0);
@@ -290,7 +290,7 @@ static void narrow_peer(unsigned cap, unsigned calls)
     UNTIL(stats_of(&rig).blocks_sent == 2 * calls);
     UNTIL(served(&rig).messages == 3 * calls);
     unsigned used = cap < config.streams_per_channel ? cap : config.streams_per_channel;
-    CHECK_EQ(stats_of(&rig).cap, used);
+    CHECK_EQ(stats_of(&rig).providers[0].cap, used);
     CHECK_EQ(stats_of(&rig).channels, stt__channels_needed(calls, used));
     if (cap >= config.streams_per_channel)
         CHECK_EQ(stats_of(&rig).moved, 0);
@@ -324,7 +324,7 @@ static void test_thousand_streams(void)
     UNTIL(stats_of(&rig).waiting == 0);
     CHECK_EQ(stats_of(&rig).channels, 13 + 1);
     CHECK_EQ(stats_of(&rig).moved, 0);
-    CHECK_EQ(stats_of(&rig).cap, 80);
+    CHECK_EQ(stats_of(&rig).providers[0].cap, 80);
     rig_down(&rig);
 }
 
@@ -426,6 +426,117 @@ static void test_dead_peer(void)
     close(fd);
 }
 
+/* google.rpc.Status with a google.rpc.RetryInfo of 7.5 s, behind a detail of another kind. */
+static const uint8_t retry_info[] = "\x08\x08"
+                                    "\x12\x05quota"
+                                    "\x1a\x10\x0a\x0cx/y.Whatever\x12\x00"
+                                    "\x1a\x36\x0a\x28type.googleapis.com/google.rpc.RetryInfo"
+                                    "\x12\x0a\x0a\x08\x08\x07\x10\x80\xca\xb5\xee\x01";
+
+static void test_retry_info(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.fail_open = GRPC_STATUS_RESOURCE_EXHAUSTED,
+                                                .status_details = retry_info,
+                                                .status_details_len = sizeof retry_info - 1});
+    open_call(&rig, 1, 1);
+    struct stt_event *event = event_next(&rig);
+    CHECK_EQ(event->kind, STT_EVENT_CLOSED);
+    CHECK_EQ(event->grpc_status, GRPC_STATUS_RESOURCE_EXHAUSTED);
+    CHECK_EQ(event->retry_after_ms, 7500);
+    event_free(event);
+    rig_down(&rig);
+}
+
+/* A provider that fails for everybody is left alone, answers come from here, and it is found again
+ * when it works. */
+static void test_breaker(void)
+{
+    struct rig rig;
+    rig_up(&rig, &(struct speech_server_config){.fail_open = GRPC_STATUS_UNAVAILABLE});
+    CHECK_EQ(stt_client_healthy(rig.client), 1);
+    for (uint32_t call = 1; call <= STT_BREAKER_TROUBLES; call++) {
+        open_call(&rig, 1, call);
+        expect_closed(&rig, 1, call, GRPC_STATUS_UNAVAILABLE, "scripted refusal");
+    }
+    CHECK_EQ(stt_client_healthy(rig.client), 0);
+    CHECK_EQ(stats_of(&rig).providers[0].breaker, STT_BREAKER_OPEN);
+    speech_server_script(rig.server, &(struct speech_server_config){0});
+    open_call(&rig, 1, 100);
+    struct stt_event *event = event_next(&rig);
+    CHECK_EQ(event->kind, STT_EVENT_CLOSED);
+    CHECK_EQ(event->grpc_status, GRPC_STATUS_UNAVAILABLE);
+    CHECK(event->retry_after_ms > 0 &&
+          event->retry_after_ms <= STT_BREAKER_OUTAGE_MS * 3 / 2 + STT_BREAKER_SPREAD_MS);
+    event_free(event);
+    CHECK_EQ(served(&rig).calls, STT_BREAKER_TROUBLES);
+    CHECK_EQ(stats_of(&rig).providers[0].held_off, 1);
+    UNTIL(stt_client_healthy(rig.client) == 1);
+    CHECK_EQ(run_call(&rig, 1, 101, 3).status, GRPC_STATUS_OK);
+    CHECK_EQ(stats_of(&rig).providers[0].breaker, STT_BREAKER_CLOSED);
+    CHECK_EQ(stats_of(&rig).providers[0].trips, 1);
+    rig_down(&rig);
+}
+
+/* Calls that have worked and end together are no trouble; nor is being full. */
+static void test_breaker_is_fair(void)
+{
+    struct rig rig;
+    rig_start(&rig, &(struct speech_server_config){0});
+    struct stt_client_config config = client_config(&rig);
+    config.channels_max = 1;
+    config.streams_per_channel = 40;
+    rig_connect(&rig, &config);
+    for (uint64_t session = 1; session <= 40; session++) {
+        open_call(&rig, session, 1);
+        for (unsigned block = 0; block < 10; block++)
+            send_block(&rig, session, 1, block);
+    }
+    for (unsigned answered = 0; answered < 40;) {
+        struct stt_event *event = event_next(&rig);
+        answered += event->kind == STT_EVENT_RESPONSE &&
+                    event->response->results[0].is_final == 0 &&
+                    event->response->results[0].result_end_us >= 1000000;
+        event_free(event);
+    }
+    for (uint64_t session = 101; session <= 160; session++)
+        open_call(&rig, session, 1);
+    UNTIL(stats_of(&rig).closed_by_status[GRPC_STATUS_RESOURCE_EXHAUSTED] == 60);
+    speech_server_drop(rig.server);
+    UNTIL(stats_of(&rig).closed_by_status[GRPC_STATUS_UNAVAILABLE] == 40);
+    CHECK_EQ(stats_of(&rig).providers[0].trips, 0);
+    rig_down(&rig);
+}
+
+/* Each provider has channels and a breaker of its own. */
+static void test_two_providers(void)
+{
+    struct rig first, second;
+    rig_start(&first, &(struct speech_server_config){.fail_open = GRPC_STATUS_PERMISSION_DENIED});
+    rig_start(&second, &(struct speech_server_config){0});
+    struct stt_client_config configs[] = {client_config(&first), client_config(&second)};
+    const struct stt_providers providers = {configs, 2};
+    CHECK_EQ(stt_client_create(&first.client, &providers, on_event, &first), 0);
+    CHECK_EQ(stt_client_healthy(first.client), 3);
+    for (uint32_t call = 1; call <= STT_BREAKER_REFUSALS + 1; call++) {
+        open_call(&first, 1, call);
+        expect_closed(&first, 1, call, GRPC_STATUS_PERMISSION_DENIED, NULL);
+    }
+    CHECK_EQ(served(&first).calls, STT_BREAKER_REFUSALS);
+    CHECK_EQ(stt_client_healthy(first.client), 2);
+    struct stt_request request = request_make(1);
+    CHECK_EQ(stt_client_open(first.client, 2, 1, &request), 0);
+    UNTIL(served(&second).calls == 1);
+    CHECK_EQ(stt_client_finish(first.client, 2, 1), 0);
+    expect_closed(&first, 2, 1, GRPC_STATUS_OK, NULL);
+    CHECK_EQ(stats_of(&first).providers_len, 2);
+    CHECK_EQ(stats_of(&first).providers[1].calls_total, 1);
+    CHECK_EQ(stats_of(&first).channels, 2);
+    speech_server_destroy(second.server);
+    mailbox_destroy(second.events);
+    rig_down(&first);
+}
+
 static void test_malformed_response(void)
 {
     struct rig rig;
@@ -480,7 +591,9 @@ static void test_mailbox_full(void)
     struct stt_client_config config = client_config(&rig);
     sem_init(&held, 0, 0);
     sem_init(&gate, 0, 0);
-    CHECK_EQ(stt_client_create(&rig.client, &config, on_event_gated, NULL), 0);
+    CHECK_EQ(
+        stt_client_create(&rig.client, &(struct stt_providers){&config, 1}, on_event_gated, NULL),
+        0);
     open_call(&rig, 1, 1);
     send_block(&rig, 1, 1, 0);
     sem_wait(&held);
@@ -492,10 +605,9 @@ static void test_mailbox_full(void)
     CHECK_EQ(stt_client_send(rig.client, 1, 1, block), STATUS_FULL);
     CHECK_EQ(atomic_load(&block->refs), 1);
     stt_block_unref(block);
-    size_t len;
-    char *request = config_make(&len);
-    CHECK_EQ(stt_client_open(rig.client, 3, 1, request, len), STATUS_FULL);
-    mem_free(request);
+    struct stt_request request = request_make(0);
+    CHECK_EQ(stt_client_open(rig.client, 3, 1, &request), STATUS_FULL);
+    mem_free(request.bytes);
     CHECK_EQ(stt_client_cancel(rig.client, 1, 1), STATUS_FULL);
     sem_post(&gate);
     rig_down(&rig);
@@ -507,11 +619,10 @@ static void test_no_memory(void)
 {
     struct rig rig;
     rig_up(&rig, &(struct speech_server_config){0});
-    size_t len;
-    char *config = config_make(&len);
+    struct stt_request request = request_make(0);
     for (unsigned nth = 1; nth <= 2; nth++) {
         mem_fail_nth(nth);
-        CHECK_EQ(stt_client_open(rig.client, 1, 1, config, len), STATUS_NOMEM);
+        CHECK_EQ(stt_client_open(rig.client, 1, 1, &request), STATUS_NOMEM);
     }
     struct stt_block *block = block_make(0);
     mem_fail_nth(1);
@@ -521,7 +632,7 @@ static void test_no_memory(void)
     CHECK_EQ(stt_client_finish(rig.client, 1, 1), STATUS_NOMEM);
     mem_fail_nth(0);
     stt_block_unref(block);
-    mem_free(config);
+    mem_free(request.bytes);
     rig_down(&rig);
 }
 
@@ -533,17 +644,16 @@ static void test_no_memory(void)
 struct sender {
     struct rig *rig;
     struct stt_block *shared;
-    const char *config;
-    size_t config_len;
+    struct stt_request request; /* is copied for each call */
     unsigned number;
     pthread_t thread;
 };
 
-static char *config_copy(const char *config, size_t len)
+static struct stt_request request_copy(const struct stt_request *request)
 {
-    char *copy = mem_alloc(len);
-    NEED(copy != NULL);
-    memcpy(copy, config, len);
+    struct stt_request copy = {.bytes = mem_alloc(request->len), .len = request->len};
+    NEED(copy.bytes != NULL);
+    memcpy(copy.bytes, request->bytes, request->len);
     return copy;
 }
 
@@ -552,9 +662,10 @@ static void *sender_run(void *ctx)
     struct sender *sender = ctx;
     struct stt_client *client = sender->rig->client;
     uint64_t first = sender->number * 1000;
-    for (unsigned i = 0; i < SENDER_CALLS; i++)
-        NEED(stt_client_open(client, first + i, 1, config_copy(sender->config, sender->config_len),
-                             sender->config_len) == 0);
+    for (unsigned i = 0; i < SENDER_CALLS; i++) {
+        struct stt_request request = request_copy(&sender->request);
+        NEED(stt_client_open(client, first + i, 1, &request) == 0);
+    }
     for (unsigned block = 0; block < SENDER_BLOCKS; block++)
         for (unsigned i = 0; i < SENDER_CALLS; i++)
             NEED(stt_client_send(client, first + i, 1, sender->shared) == 0);
@@ -568,12 +679,11 @@ static void test_many_senders(void)
     struct rig rig;
     rig_up(&rig, &(struct speech_server_config){.latency_ms = 1});
     struct stt_block *shared = block_make(0);
-    size_t config_len;
-    char *config = config_make(&config_len);
+    struct stt_request request = request_make(0);
     struct sender senders[SENDERS];
     for (unsigned i = 0; i < SENDERS; i++) {
-        senders[i] = (struct sender){
-            .rig = &rig, .shared = shared, .config = config, .config_len = config_len, .number = i};
+        senders[i] =
+            (struct sender){.rig = &rig, .shared = shared, .request = request, .number = i};
         CHECK_EQ(thread_start(&senders[i].thread, "sender", sender_run, &senders[i]), 0);
     }
     unsigned closed = 0, sent = 0, finals = 0;
@@ -595,7 +705,7 @@ static void test_many_senders(void)
     CHECK_EQ(served(&rig).audio_bytes,
              (uint64_t)SENDERS * SENDER_CALLS * SENDER_BLOCKS * BLOCK_BYTES);
     CHECK(stats_of(&rig).channels <= stt__channels_needed(SENDERS * SENDER_CALLS, 80));
-    mem_free(config);
+    mem_free(request.bytes);
     UNTIL(atomic_load(&shared->refs) == 1);
     stt_block_unref(shared);
     rig_down(&rig);
@@ -623,6 +733,10 @@ int main(void)
     RUN(test_cancelled_while_moving);
     RUN(test_goaway);
     RUN(test_dead_peer);
+    RUN(test_retry_info);
+    RUN(test_breaker);
+    RUN(test_breaker_is_fair);
+    RUN(test_two_providers);
     RUN(test_malformed_response);
     RUN(test_destroy_with_calls);
     RUN(test_mailbox_full);

@@ -43,7 +43,8 @@ static void test_config_refused(void)
     bad[9].ca_file = "/etc/ssl/certs/ca-certificates.crt"; /* its roots are its own */
     for (size_t i = 0; i < 10; i++) {
         struct stt_client *client = NULL;
-        CHECK_EQ(stt_client_create(&client, &bad[i], on_event, &rig), STATUS_INVALID);
+        CHECK_EQ(stt_client_create(&client, &(struct stt_providers){&bad[i], 1}, on_event, &rig),
+                 STATUS_INVALID);
         CHECK(client == NULL);
     }
 }
@@ -113,9 +114,11 @@ static void test_token(void)
 
     file_write(path, "two words");
     struct stt_client *client;
-    CHECK_EQ(stt_client_create(&client, &config, on_event, &rig), STATUS_INVALID);
+    CHECK_EQ(stt_client_create(&client, &(struct stt_providers){&config, 1}, on_event, &rig),
+             STATUS_INVALID);
     file_write(path, "\n");
-    CHECK_EQ(stt_client_create(&client, &config, on_event, &rig), STATUS_INVALID);
+    CHECK_EQ(stt_client_create(&client, &(struct stt_providers){&config, 1}, on_event, &rig),
+             STATUS_INVALID);
     unlink(path);
 }
 

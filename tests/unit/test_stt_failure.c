@@ -112,8 +112,47 @@ static void test_the_api_asks_for_a_pause(void)
     CHECK(ms >= 4000 && ms <= 5000);
 }
 
+#define ANY_RETRY_INFO "\x0a\x28type.googleapis.com/google.rpc.RetryInfo"
+#define AFTER(text)    stt_failure_retry_after_ms((const uint8_t *)(text), sizeof(text) - 1)
+
+static void test_retry_info(void)
+{
+    /* 2 s; half a millisecond; an hour. */
+    CHECK_EQ(AFTER("\x1a\x30" ANY_RETRY_INFO "\x12\x04\x0a\x02\x08\x02"), 2000);
+    CHECK_EQ(AFTER("\x1a\x32" ANY_RETRY_INFO "\x12\x06\x0a\x04\x10\xa0\xc2\x1e"), 1);
+    CHECK_EQ(AFTER("\x1a\x31" ANY_RETRY_INFO "\x12\x05\x0a\x03\x08\x90\x1c"),
+             STT_RETRY_AFTER_MAX_MS);
+    /* None: no details, another kind, nothing in it, less than nothing, cut short. */
+    CHECK_EQ(AFTER(""), 0);
+    CHECK_EQ(AFTER("\x08\x08\x12\x02no"), 0);
+    CHECK_EQ(AFTER("\x1a\x30\x0a\x28type.googleapis.com/google.rpc.DebugInfo"
+                   "\x12\x04\x0a\x02\x08\x02"),
+             0);
+    CHECK_EQ(AFTER("\x1a\x2c" ANY_RETRY_INFO "\x12\x00"), 0);
+    CHECK_EQ(AFTER("\x1a\x39" ANY_RETRY_INFO
+                   "\x12\x0d\x0a\x0b\x08\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+             0);
+    CHECK_EQ(AFTER("\x1a\x30" ANY_RETRY_INFO "\x12\x04\x0a\x02\x08"), 0);
+}
+
+static void test_trouble(void)
+{
+    enum stt_trouble trouble;
+    static const int none[] = {STT_CODE_OK, STT_CODE_CANCELLED, STT_CODE_INVALID_ARGUMENT,
+                               STT_CODE_ABORTED, STT_CODE_OUT_OF_RANGE};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        CHECK(!stt_failure_trouble(none[i], &trouble));
+    CHECK(stt_failure_trouble(STT_CODE_UNAVAILABLE, &trouble) && trouble == STT_TROUBLE_OUTAGE);
+    CHECK(stt_failure_trouble(STT_CODE_RESOURCE_EXHAUSTED, &trouble));
+    CHECK_EQ(trouble, STT_TROUBLE_QUOTA);
+    CHECK(stt_failure_trouble(STT_CODE_PERMISSION_DENIED, &trouble));
+    CHECK_EQ(trouble, STT_TROUBLE_CONFIG);
+}
+
 int main(void)
 {
+    RUN(test_retry_info);
+    RUN(test_trouble);
     RUN(test_limits_of_the_api);
     RUN(test_silence);
     RUN(test_configuration_is_never_retried);

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "stt/client.h"
-#include "stt/wire.h"
 #include "stt/limits.h"
+#include "stt/wire.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,8 @@ static void open_streams(struct load *load)
         buf_init(&out, STT_CONFIG_BYTES_MAX);
         stt_wire_google_v1.config_write(&config, &out);
         char *bytes = buf_take(&out, &len);
-        if (stt_client_open(load->client, i, 1, bytes, len) != 0)
+        if (stt_client_open(load->client, i, 1,
+                            &(struct stt_request){.bytes = bytes, .len = len}) != 0)
             exit(1);
         nap_until(clock_mono_us() + 500);
     }
@@ -135,7 +136,7 @@ int main(int argc, char **argv)
     void *pcm = mem_calloc(1, bytes);
     sent_us = mem_calloc(load.streams + 1, sizeof *sent_us);
     load.block = stt_block_create(pcm, bytes, 0);
-    if (stt_client_create(&load.client, &config, on_event, NULL) != 0)
+    if (stt_client_create(&load.client, &(struct stt_providers){&config, 1}, on_event, NULL) != 0)
         return 1;
     nap_until(clock_mono_us() + 1000000);
     int64_t seconds_us = (int64_t)strtoul(argv[3], NULL, 10) * 1000000;

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "stt/client.h"
-#include "stt/wire.h"
 #include "stt/limits.h"
+#include "stt/wire.h"
 #include "tests/check.h"
 #include "tests/upstream/speech_server.h"
 #include <sched.h>
@@ -61,7 +61,8 @@ static inline void rig_start(struct rig *rig, const struct speech_server_config 
 
 static inline void rig_connect(struct rig *rig, const struct stt_client_config *config)
 {
-    CHECK_EQ(stt_client_create(&rig->client, config, on_event, rig), 0);
+    const struct stt_providers providers = {config, 1};
+    CHECK_EQ(stt_client_create(&rig->client, &providers, on_event, rig), 0);
 }
 
 static inline void rig_up(struct rig *rig, const struct speech_server_config *server)
@@ -119,21 +120,22 @@ static inline void expect_silence(struct rig *rig)
     CHECK(mailbox_recv(rig->events) == NULL);
 }
 
-static inline char *config_make(size_t *len)
+static inline struct stt_request request_make(unsigned provider)
 {
     struct stt_recognition_config config = {
         .rate = 16000, .language = "en-US", .word_offsets = true, .interim_results = true};
     struct buf out;
     buf_init(&out, STT_CONFIG_BYTES_MAX);
     CHECK_EQ(stt_wire_google_v1.config_write(&config, &out), 0);
-    return buf_take(&out, len);
+    struct stt_request request = {.provider = provider};
+    request.bytes = buf_take(&out, &request.len);
+    return request;
 }
 
 static inline void open_call(struct rig *rig, uint64_t session, uint32_t call)
 {
-    size_t len;
-    char *config = config_make(&len);
-    CHECK_EQ(stt_client_open(rig->client, session, call, config, len), 0);
+    const struct stt_request request = request_make(0);
+    CHECK_EQ(stt_client_open(rig->client, session, call, &request), 0);
 }
 
 static inline struct stt_block *block_make(uint64_t index)

@@ -179,8 +179,15 @@ static void call_recv(struct call *call)
 static void call_send_end(struct call *call, const struct answer *answer)
 {
     grpc_slice text = grpc_slice_from_copied_string(answer->text != NULL ? answer->text : "");
+    grpc_metadata trailer = {.key = grpc_slice_from_static_string("grpc-status-details-bin")};
+    bool detailed = answer->status != 0 && call->script.status_details != NULL;
+    if (detailed)
+        trailer.value = grpc_slice_from_static_buffer(call->script.status_details,
+                                                      call->script.status_details_len);
     grpc_op op = {.op = GRPC_OP_SEND_STATUS_FROM_SERVER,
-                  .data = {.send_status_from_server = {.status = (grpc_status_code)answer->status,
+                  .data = {.send_status_from_server = {.trailing_metadata_count = detailed,
+                                                       .trailing_metadata = &trailer,
+                                                       .status = (grpc_status_code)answer->status,
                                                        .status_details = &text}}};
     call->ended = true;
     call_start(call, &call->send_tag, &op, 1);

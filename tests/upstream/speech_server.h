@@ -27,12 +27,15 @@ struct speech_server_config {
     int fail_status;                /* with it a call ends past one of these, when not 0: */
     uint32_t fail_after_ms;         /* of audio */
     uint32_t fail_after_messages;   /* of audio */
-    bool fail_in_response;          /* as field `error` of a response; the call ends with OK */
-    bool drop_connection;           /* instead of a status */
-    uint32_t stream_limit_ms;       /* OUT_OF_RANGE after it */
-    bool mute;                      /* never answers, never ends */
-    bool malformed;                 /* answers with bytes that are no response */
-    bool deaf;                      /* reads nothing past the first request */
+    /* Goes out as grpc-status-details-bin with every status but OK; NULL: none. */
+    const void *status_details;
+    size_t status_details_len;
+    bool fail_in_response;    /* as field `error` of a response; the call ends with OK */
+    bool drop_connection;     /* instead of a status */
+    uint32_t stream_limit_ms; /* OUT_OF_RANGE after it */
+    bool mute;                /* never answers, never ends */
+    bool malformed;           /* answers with bytes that are no response */
+    bool deaf;                /* reads nothing past the first request */
 };
 
 struct speech_server_stats {
