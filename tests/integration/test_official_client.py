@@ -5,6 +5,7 @@ import kit
 import official_kit
 import test_local
 
+NO_EVENT = "SPEECH_EVENT_UNSPECIFIED", "SPEECH_EVENT_TYPE_UNSPECIFIED"  # v1, v2
 SAID = (("slt", "Welcome to the lesson."), ("rms", "We live in a house near the river."))
 
 
@@ -57,13 +58,43 @@ class Version:
         self.assertLessEqual(seconds(self.finals[-1][self.end]), length + 0.001)
         self.assertGreater(before, length - 2.5, "the last word was heard where it was said")
 
+    def test_voice_activity(self):
+        """Two sentences: begin and end of each, in order, where they were said."""
+        events = [(r["speechEventType"], seconds(r[self.event])) for r in self.responses
+                  if r["speechEventType"] not in NO_EVENT]
+        self.assertEqual([kind for kind, _ in events], ["SPEECH_ACTIVITY_BEGIN", "SPEECH_ACTIVITY_END"] * len(SAID))
+        self.assertEqual([at for _, at in events], sorted(at for _, at in events))
+        self.assertLess(events[0][1], 1)
+
 
 class V1(Version, unittest.TestCase):
     api = "v1"
-    times, end = ("startTime", "endTime"), "resultEndTime"
+    times, end, event = ("startTime", "endTime"), "resultEndTime", "speechEventTime"
     request = {"config": {"encoding": "LINEAR16", "sampleRateHertz": kit.RATE, "languageCode": "en-US",
                           "enableWordTimeOffsets": True, "enableAutomaticPunctuation": True},
-               "interimResults": True}
+               "interimResults": True, "enableVoiceActivityEvents": True}
+
+    def test_single_utterance(self):
+        """It ends with the first sentence, and says so before its final."""
+        request = {**self.request, "singleUtterance": True, "enableVoiceActivityEvents": False}
+        responses, status = official_kit.recognise("v1", self.local.speech_port, request, self.pcm)
+        self.assertEqual(status["code"], 0)
+        kinds = [r["speechEventType"] for r in responses]
+        ends = kinds.index("END_OF_SINGLE_UTTERANCE")
+        finals = [i for i, r in enumerate(responses) for result in r["results"] if result["isFinal"]]
+        self.assertEqual((kinds.count("END_OF_SINGLE_UTTERANCE"), len(finals)), (1, 1))
+        self.assertLess(ends, finals[0])
+
+
+class V2(Version, unittest.TestCase):
+    api = "v2"
+    times, end, event = ("startOffset", "endOffset"), "resultEndOffset", "speechEventOffset"
+    decoding = {"encoding": "LINEAR16", "sampleRateHertz": kit.RATE, "audioChannelCount": 1}
+    request = {"recognizer": "projects/test/locations/global/recognizers/_",
+               "streamingConfig": {
+                   "config": {"explicitDecodingConfig": decoding, "model": "long", "languageCodes": ["en-US"],
+                              "features": {"enableWordTimeOffsets": True, "enableAutomaticPunctuation": True}},
+                   "streamingFeatures": {"interimResults": True, "enableVoiceActivityEvents": True}}}
 
 
 class Refused(unittest.TestCase):
