@@ -232,7 +232,7 @@ static bool feed_audio(struct sim *s)
     }
     if (c->odd && n > 3 && chance(s, 30))
         n = 1 + rng_below(&s->rng, n);
-    const uint8_t *bytes = (const uint8_t *)wire_audio() + (c->given & 0x1ffff);
+    const void *bytes = wire_audio(&s->provider, c->given, n);
     c->given += n;
     s->rules.input_us = s->now_us;
     session_audio(s->session, bytes, n, s->now_us);

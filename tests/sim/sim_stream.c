@@ -240,8 +240,8 @@ static void session_give(struct session *s)
             s->totals->pushed_back++;
             return;
         }
-        int status =
-            stt_stream_audio(s->stream, &wire_audio()[s->taken & 0xffff], n * 2, s->now_us);
+        const void *audio = wire_audio(&s->provider, s->taken * 2, n * 2);
+        int status = stt_stream_audio(s->stream, audio, n * 2, s->now_us);
         HOLD(s, status == STATUS_OK);
         s->taken += n;
     }
@@ -355,6 +355,7 @@ static void session_configure(struct session *s)
         .agreement = (unsigned)rng_range(r, 1, 3),
         .block_ms = (uint32_t)rng_range(r, 2, 20) * 20,
         .idle_close_ms = (uint32_t)rng_range(r, 1500, 9000),
+        .silence_close_ms = rng_below(r, 2) ? (uint32_t)rng_range(r, 2500, 9000) : 0,
         .ring_ms = (uint32_t)rng_range(r, 10000, 40000),
         .stream_soft_ms = soft,
         .stream_hard_ms = soft + (uint32_t)rng_range(r, 3000, 50000),

@@ -1,8 +1,9 @@
 /*
- * A scripted speech API for sim_stream.c. The audio describes itself: every sample is the low half
- * of its own position, so the provider knows which span it hears, on whichever call, and answers
- * the script's words of exactly that span. A word is heard by the call that hears its middle
- * sample. Everything else is chance: delays, wording of hypotheses, where finals fall, faults.
+ * A scripted speech API for the simulations. It knows from its blocks which span of the script
+ * (stream_script.h) each call hears, and answers the words of exactly that span. A word is heard by
+ * the call that hears its middle sample; where the manner says `whole`, it is heard rightly only by
+ * a call that hears all of it, and the others hear nothing, a piece or something else. Everything
+ * else is chance: delays, wording of hypotheses, where finals fall, faults.
  */
 #pragma once
 
@@ -12,21 +13,20 @@
 #include "stt/client.h"
 #include "stt/codec.h"
 #include "stt/stream.h"
+#include "tests/sim/stream_script.h"
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SIM_RATE      8000
-#define SIM_WORDS_MAX 8192
-#define SIM_CALLS_MAX 16 /* alive for the provider, cancelled ones included */
-#define SIM_TEXT_MAX  16384
-#define SIM_RESULTS   3
-#define SIM_MS        (SIM_RATE / 1000)
-
-struct sim_word {
-    uint64_t start, middle, end;
-};
+#define SIM_RATE       8000
+#define SIM_WORDS_MAX  131072
+#define SIM_CALLS_MAX  16 /* alive for the provider, cancelled ones included */
+#define SIM_TEXT_MAX   16384
+#define SIM_WORD_BYTES SCRIPT_WORD_BYTES
+#define SIM_RESULTS    3
+#define SIM_MS         (SIM_RATE / 1000)
 
 enum sim_event_kind {
     SIM_BLOCK,   /* the transport accepts a block */
@@ -35,6 +35,9 @@ enum sim_event_kind {
     SIM_DELIVER, /* a response reaches the stream */
     SIM_CLOSE,   /* the end of a call reaches the stream */
     SIM_FAULT,   /* a call dies at the provider */
+    SIM_IDLE,    /* the provider looks whether audio still comes */
+    SIM_HOLE,    /* of no call: the connection begins to swallow what it is given */
+    SIM_RESET,   /* of no call: the connection is gone, and all its calls */
 };
 
 struct sim_event {
@@ -47,10 +50,17 @@ struct sim_event {
     struct sim_reply *reply;
 };
 
+struct sim_said {
+    char text[SIM_WORD_BYTES];
+};
+
 /* A response and what it points to. */
 struct sim_reply {
     struct stt_response response;
     struct stt_result results[SIM_RESULTS];
+    struct stt_response_word *words; /* of the final, when it has times */
+    struct sim_said *said;
+    size_t said_len;
     size_t used;
     char text[SIM_TEXT_MAX];
 };
@@ -59,11 +69,11 @@ struct sim_call {
     uint32_t id; /* 0: free */
     bool begun, finishing, finished, dead;
     bool broken; /* died of a fault */
-    bool loses_close, loses_final;
+    bool plain;  /* writes no capitals, punctuation, digits */
     uint64_t base, given, heard_to;
     size_t final_words, heard_words; /* of the script: words before are final, were heard */
     uint64_t final_to;
-    int64_t opened_us, transport_us, out_us;
+    int64_t opened_us, transport_us, out_us, final_us, audio_us;
     unsigned unsent;
     uint64_t audio; /* samples given: for the pace */
     bool decoding;
@@ -71,18 +81,28 @@ struct sim_call {
 
 /* How a session's provider behaves. */
 struct sim_manner {
-    bool truthful;              /* what is said twice, or final, is what was spoken */
-    int life_ms;                /* median life of a call before a fault; 0: none */
-    int open_fail;              /* percent of calls that fail at once */
-    int revise, shrink;         /* percent of hypotheses */
-    int split;                  /* percent of looks that end a final inside speech */
-    int slow_sent;              /* percent of blocks accepted late */
-    int lose_close, lose_final; /* percent of finished calls */
-    int late_final;             /* percent of finished calls */
-    int full;                   /* percent of hand-overs the client refuses */
-    bool refuses;               /* ends with a configuration error */
-    int pause;                  /* ms of silence that end an utterance */
-    int stable;                 /* percent of hypotheses in two pieces */
+    bool truthful;               /* what is said twice, or final, is what was spoken */
+    int life_ms;                 /* median life of a call before a fault; 0: none */
+    int open_fail;               /* percent of calls that fail at once */
+    int revise, shrink;          /* percent of hypotheses */
+    int split;                   /* percent of looks that end a final inside speech */
+    int slow_sent;               /* percent of blocks accepted late */
+    int lose_close, lose_final;  /* percent of finished calls */
+    int late_final;              /* percent of finished calls */
+    int full;                    /* percent of hand-overs the client refuses */
+    bool refuses;                /* ends with a configuration error */
+    int pause;                   /* ms of silence that end an utterance */
+    int stable;                  /* percent of hypotheses in two pieces */
+    bool whole;                  /* a word is heard rightly only where all of it is heard */
+    bool times;                  /* finals have word times */
+    bool exact;                  /* a final ends with its last word, not somewhere behind it */
+    int grain_ms;                /* times are multiples of it; 0: exact */
+    int plain;                   /* percent of calls whose finals look like hypotheses */
+    int final_every_ms;          /* at least, between finals of a call that goes on */
+    int cut_low_ms, cut_high_ms; /* life of a call, evenly; 0: see life_ms */
+    int idle_ms;                 /* a call without audio for so long is aborted; 0: never */
+    int hole_ms;                 /* median time between two losses of the connection; 0: none */
+    int hole_long_ms;            /* audio swallowed before the loss shows, at most */
 };
 
 struct sim_provider {
@@ -105,12 +125,13 @@ struct sim_provider {
     int64_t now_us;
     int64_t down_until_us; /* every call fails before */
     int down_status;
+    bool hole;     /* what is sent now is lost */
     unsigned lies; /* makes every wrong word a different one */
     bool calm;     /* no more faults: the session is ending */
     /* Denials the stream has been told of since it last heard a response. */
     unsigned failures;
     bool ever_answered;
-    uint64_t faults[17], finals, interims, partial_finals, drains_lost;
+    uint64_t faults[17], finals, interims, partial_finals, drains_lost, resets;
 };
 
 static inline bool sim_chance(struct sim_provider *p, int percent)
@@ -196,53 +217,140 @@ static inline struct sim_reply *sim_reply_create(void)
     struct sim_reply *reply = mem_alloc(sizeof(*reply));
     assert(reply != NULL);
     reply->response = (struct stt_response){.error_message = "", .results = reply->results};
-    reply->used = 0;
+    reply->words = NULL;
+    reply->said = NULL;
+    reply->used = reply->said_len = 0;
     return reply;
 }
 
-/* Words [from, to) of the script; finals are written a little differently. */
-static inline void sim_print(struct sim_provider *p, char *text, size_t from, size_t to, bool final)
+static inline void sim_reply_free(struct sim_reply *reply)
 {
-    size_t at = (size_t)snprintf(text, SIM_TEXT_MAX, "%s", sim_chance(p, 30) ? " " : "");
-    text[at] = '\0';
-    for (size_t i = from; i < to && at + 32 < SIM_TEXT_MAX; i++)
-        at += (size_t)snprintf(text + at, SIM_TEXT_MAX - at, "%s%c%s%zu%s", i > from ? " " : "",
-                               final && i == from ? 'W' : 'w', p->tag, i,
-                               final && (i + 1 == to || i % 9 == 0) ? "," : "");
+    if (reply == NULL)
+        return;
+    mem_free(reply->words);
+    mem_free(reply->said);
+    mem_free(reply);
 }
 
 static inline int64_t sim_rel_us(const struct sim_provider *p, const struct sim_call *call,
                                  uint64_t position)
 {
-    return (int64_t)((position - call->base) * 1000000 / p->rate);
+    int64_t us = (int64_t)((position - call->base) * 1000000 / p->rate);
+    int64_t grain_us = (int64_t)p->manner.grain_ms * 1000;
+    return grain_us > 0 ? (us + grain_us / 2) / grain_us * grain_us : us;
+}
+
+/* A word of the script as this call hears it. */
+static inline void sim_word_text(const struct sim_provider *p, const struct sim_call *call,
+                                 size_t index, char out[SIM_WORD_BYTES])
+{
+    const struct sim_word *word = &p->words[index];
+    bool begins = word->start >= call->base, ends = word->end <= call->heard_to;
+    if (word->text == NULL)
+        snprintf(out, SIM_WORD_BYTES, "w%s%zu", p->tag, index);
+    else if (p->manner.whole && !(begins && ends))
+        script_garble(word->text, begins, (uint32_t)index * 2654435761u + call->id * 40503u, out);
+    else
+        strcpy(out, call->plain ? word->text : script_digits(word->text));
+}
+
+/* How finals are written. */
+static inline void sim_dress(char out[SIM_WORD_BYTES], bool first, bool last)
+{
+    out[0] = first ? (char)toupper((unsigned char)out[0]) : out[0];
+    if (last)
+        strcat(out, ",");
+}
+
+static inline void sim_note_word(struct sim_provider *p, const struct sim_call *call,
+                                 struct sim_reply *reply, size_t index, const char *text)
+{
+    const struct sim_word *word = &p->words[index];
+    struct sim_said *said = &reply->said[reply->said_len];
+    strcpy(said->text, text);
+    reply->words[reply->said_len++] = (struct stt_response_word){
+        .text = said->text,
+        .start_us = sim_rel_us(p, call, word->start > call->base ? word->start : call->base),
+        .end_us = sim_rel_us(p, call, word->end < call->heard_to ? word->end : call->heard_to),
+    };
+}
+
+/* Words [from, to) of the script, as a hypothesis; or as a final, which `reply` gets, and which is
+ * written a little differently. */
+static inline void sim_print(struct sim_provider *p, const struct sim_call *call, char *text,
+                             size_t from, size_t to, struct sim_reply *reply)
+{
+    size_t at = 0, printed = 0;
+    if (sim_chance(p, 30))
+        text[at++] = ' ';
+    for (size_t i = from; i < to && at + 2 * SIM_WORD_BYTES < SIM_TEXT_MAX; i++) {
+        char word[SIM_WORD_BYTES];
+        sim_word_text(p, call, i, word);
+        if (word[0] == '\0')
+            continue;
+        if (reply != NULL && !call->plain)
+            sim_dress(word, i == from, i + 1 == to || i % 9 == 0);
+        if (printed++ > 0)
+            text[at++] = ' ';
+        if (reply != NULL && p->manner.times)
+            sim_note_word(p, call, reply, i, word);
+        size_t len = strlen(word);
+        memcpy(text + at, word, len);
+        at += len;
+    }
+    text[at] = '\0';
 }
 
 static inline void sim_send(struct sim_provider *p, struct sim_call *call, struct sim_reply *reply,
                             int64_t delay_us)
 {
+    if (p->hole || reply->response.results_len + (size_t)reply->response.error_code == 0) {
+        sim_reply_free(reply);
+        return;
+    }
     sim_out(p, call,
             (struct sim_event){.at_us = p->now_us + delay_us, .kind = SIM_DELIVER, .reply = reply});
 }
 
-/* Makes words before `to` final. The end lies between the last word that is and the first that is
- * not. */
+/* Where a final of the words before `to` ends: behind the last of them, and where the next is not
+ * heard yet. */
+static inline uint64_t sim_final_end(struct sim_provider *p, const struct sim_call *call, size_t to)
+{
+    bool whole = p->manner.whole;
+    const struct sim_word *last = &p->words[to - 1], *next = to < p->words_len ? last + 1 : NULL;
+    uint64_t low = whole ? last->end : last->middle + 1, high = call->heard_to;
+    if (next != NULL && (whole ? next->start : next->middle) < high)
+        high = whole ? next->start : next->middle;
+    low = low < high ? low : high;
+    if (p->manner.exact)
+        return low;
+    return sim_chance(p, 50) ? high : (uint64_t)rng_range(p->rng, (int64_t)low, (int64_t)high);
+}
+
+/* Makes words before `to` final. */
 static inline void sim_add_final(struct sim_provider *p, struct sim_call *call,
                                  struct sim_reply *reply, size_t to)
 {
     char text[SIM_TEXT_MAX];
-    uint64_t low = p->words[to - 1].middle + 1, high = call->heard_to;
-    if (to < p->words_len && p->words[to].middle < high)
-        high = p->words[to].middle;
-    uint64_t end =
-        sim_chance(p, 50) ? high : (uint64_t)rng_range(p->rng, (int64_t)low, (int64_t)high);
-    sim_print(p, text, call->final_words, to, true);
+    uint64_t end = sim_final_end(p, call, to);
+    if (p->manner.times) {
+        reply->words = mem_alloc((to - call->final_words) * sizeof *reply->words);
+        reply->said = mem_alloc((to - call->final_words) * sizeof *reply->said);
+        assert(reply->words != NULL && reply->said != NULL);
+    }
+    sim_print(p, call, text, call->final_words, to, reply);
     if (!p->manner.truthful && sim_chance(p, 30))
         snprintf(text + strlen(text) / 2, 32, " lie%u", p->lies++);
-    sim_add_result(reply, text, true, 0, sim_rel_us(p, call, end));
     p->finals++;
     p->partial_finals += to < call->heard_words;
     call->final_words = to;
     call->final_to = end;
+    call->final_us = p->now_us;
+    if (text[strspn(text, " ")] == '\0')
+        return;
+    sim_add_result(reply, text, true, 0, sim_rel_us(p, call, end));
+    reply->results[reply->response.results_len - 1].words = reply->words;
+    reply->results[reply->response.results_len - 1].words_len = reply->said_len;
 }
 
 /* The hypothesis for what is not final; `exact`: nothing wrong, nothing missing. */
@@ -253,24 +361,27 @@ static inline void sim_add_interim(struct sim_provider *p, struct sim_call *call
     size_t from = call->final_words, to = call->heard_words;
     int64_t end_us = sim_rel_us(p, call, call->heard_to);
     p->interims++;
+    /* A word that is still being spoken is left out, or is a wrong one. */
+    bool partial = p->manner.whole && p->words[to - 1].end > call->heard_to;
     if (!exact && to - from > 1 && sim_chance(p, p->manner.shrink))
         to -= 1 + rng_below(p->rng, to - from - 1 > 2 ? 2 : 1);
     bool wrong = !exact && to > from && sim_chance(p, p->manner.revise);
-    size_t right = wrong ? to - 1 : to;
+    size_t right = wrong || (partial && to == call->heard_words) ? to - 1 : to;
     if (wrong && !p->manner.truthful)
         right = from + rng_below(p->rng, to - from);
     if (!exact && right - from > 1 && sim_chance(p, p->manner.stable)) {
         size_t middle = from + 1 + rng_below(p->rng, right - from - 1);
-        sim_print(p, text, from, middle, false);
+        sim_print(p, call, text, from, middle, NULL);
         sim_add_result(reply, text, false, 0.9f, end_us);
         text[0] = ' ';
-        sim_print(p, text + 1, middle, right, false);
+        sim_print(p, call, text + 1, middle, right, NULL);
     } else {
-        sim_print(p, text, from, right, false);
+        sim_print(p, call, text, from, right, NULL);
     }
     if (wrong)
         snprintf(text + strlen(text), 32, " x%u", p->lies++ / (p->manner.truthful ? 1 : 3));
-    sim_add_result(reply, text, false, 0.1f, end_us);
+    if (text[0] != '\0' || reply->response.results_len > 0)
+        sim_add_result(reply, text, false, 0.1f, end_us);
 }
 
 static inline void sim_decode_later(struct sim_provider *p, struct sim_call *call)
@@ -280,51 +391,77 @@ static inline void sim_decode_later(struct sim_provider *p, struct sim_call *cal
                     .at_us = p->now_us + sim_us(p, 50, 300), .kind = SIM_DECODE, .call = call->id});
 }
 
+/* What becomes final at this look: the words before the one that is returned, `final_words` for
+ * none. */
+static inline size_t sim_finalise(struct sim_provider *p, const struct sim_call *call)
+{
+    const struct sim_word *last = &p->words[call->heard_words - 1];
+    size_t count = call->heard_words - call->final_words;
+    int64_t since_us = p->now_us - call->final_us,
+            every_us = (int64_t)p->manner.final_every_ms * 1000;
+    if (since_us < every_us)
+        return call->final_words;
+    if (call->heard_to >= last->end + (uint64_t)p->manner.pause * p->rate / 1000)
+        return call->heard_words;
+    if (count > 1 && sim_chance(p, every_us > 0 ? 100 : p->manner.split))
+        return call->final_words + 1 + rng_below(p->rng, count - 1);
+    return call->final_words;
+}
+
 static inline void sim_on_decode(struct sim_provider *p, struct sim_call *call)
 {
     call->decoding = false;
-    if (call->dead || call->finished || call->heard_words == call->final_words)
+    if (call->dead || call->finished || p->hole || call->heard_words == call->final_words)
         return;
     struct sim_reply *reply = sim_reply_create();
-    const struct sim_word *last = &p->words[call->heard_words - 1];
-    size_t count = call->heard_words - call->final_words;
-    bool pause = call->heard_to >= last->end + (uint64_t)p->manner.pause * p->rate / 1000;
-    if (pause)
-        sim_add_final(p, call, reply, call->heard_words);
-    else if (count > 1 && sim_chance(p, p->manner.split))
-        sim_add_final(p, call, reply, call->final_words + 1 + rng_below(p->rng, count - 1));
-    if (call->heard_words > call->final_words &&
-        (reply->response.results_len == 0 || sim_chance(p, 50)))
+    size_t to = sim_finalise(p, call);
+    if (to > call->final_words)
+        sim_add_final(p, call, reply, to);
+    bool final = reply->response.results_len > 0;
+    if (call->heard_words > call->final_words && (!final || sim_chance(p, 50)))
         sim_add_interim(p, call, reply, false);
-    bool again = call->heard_words > call->final_words &&
-                 reply->results[reply->response.results_len - 1].is_final;
-    sim_send(p, call, reply, sim_us(p, 20, 400));
-    if (reply->results[0].is_final && sim_chance(p, 3)) {
-        struct sim_reply *twice = sim_reply_create();
+    bool again = call->heard_words > call->final_words && reply->response.results_len == final;
+    struct sim_reply *twice = final && sim_chance(p, 3) ? sim_reply_create() : NULL;
+    if (twice != NULL)
         sim_add_result(twice, reply->results[0].transcript, true, 0,
                        reply->results[0].result_end_us);
+    sim_send(p, call, reply, sim_us(p, 20, 400));
+    if (twice != NULL)
         sim_send(p, call, twice, 0);
-    }
     if (again)
         sim_decode_later(p, call);
 }
 
-/* Samples come in: words whose middle is among them are heard. */
+/* Where a call begins to hear a word. */
+static inline uint64_t sim_heard_from(const struct sim_provider *p, size_t index)
+{
+    const struct sim_word *word = &p->words[index];
+    return p->manner.whole ? word->start + (word->end - word->start) / 4 : word->middle;
+}
+
+/* Now and then silence is made final. */
+static inline void sim_hear_nothing(struct sim_provider *p, struct sim_call *call)
+{
+    bool begun =
+        call->heard_words < p->words_len && p->words[call->heard_words].start < call->heard_to;
+    if (call->finished || begun || !sim_chance(p, 1) || call->final_to >= call->heard_to)
+        return;
+    struct sim_reply *reply = sim_reply_create();
+    sim_add_result(reply, sim_chance(p, 50) ? "" : " .", true, 0,
+                   sim_rel_us(p, call, call->heard_to));
+    call->final_to = call->heard_to;
+    sim_send(p, call, reply, sim_us(p, 10, 100));
+}
+
+/* Samples come in: words among them are heard. */
 static inline void sim_hear(struct sim_provider *p, struct sim_call *call, uint64_t end)
 {
     call->heard_to = end;
-    while (call->heard_words < p->words_len && p->words[call->heard_words].middle < end)
+    while (call->heard_words < p->words_len && sim_heard_from(p, call->heard_words) < end)
         call->heard_words++;
-    if (call->heard_words == call->final_words) {
-        if (!call->finished && sim_chance(p, 1) && call->final_to < end) {
-            struct sim_reply *reply = sim_reply_create();
-            sim_add_result(reply, sim_chance(p, 50) ? "" : " .", true, 0, sim_rel_us(p, call, end));
-            call->final_to = end;
-            sim_send(p, call, reply, sim_us(p, 10, 100));
-        }
-        return;
-    }
-    if (!call->decoding)
+    if (call->heard_words == call->final_words)
+        sim_hear_nothing(p, call);
+    else if (!call->decoding)
         sim_decode_later(p, call);
 }
 
@@ -338,7 +475,7 @@ static inline void sim_close(struct sim_provider *p, struct sim_call *call, int 
 
 static inline void sim_on_finish(struct sim_provider *p, struct sim_call *call)
 {
-    if (call->dead)
+    if (call->dead || p->hole)
         return;
     call->finished = true;
     bool late = sim_chance(p, p->manner.late_final);
@@ -355,6 +492,13 @@ static inline void sim_on_finish(struct sim_provider *p, struct sim_call *call)
         p->drains_lost++;
     else
         sim_close(p, call, 0, sim_us(p, 1, 100));
+}
+
+/* A stream's own age, or the service's, ends it. */
+static inline int sim_cut_status(struct sim_provider *p)
+{
+    static const int statuses[] = {11, 11, 11, 10, 10, 10, 14, 13, 0};
+    return statuses[rng_below(p->rng, sizeof(statuses) / sizeof(statuses[0]))];
 }
 
 /* One of the statuses a call may die with, such that the stream will try again. */
@@ -383,6 +527,40 @@ static inline void sim_on_fault(struct sim_provider *p, struct sim_call *call, i
     sim_close(p, call, status, sim_us(p, 1, 50));
 }
 
+static inline void sim_on_idle(struct sim_provider *p, struct sim_call *call)
+{
+    int64_t due_us = call->audio_us + (int64_t)p->manner.idle_ms * 1000;
+    if (call->dead || call->finished)
+        return;
+    if (p->now_us >= due_us)
+        sim_on_fault(p, call, sim_chance(p, 50) ? 11 : 10);
+    else
+        sim_push(p, (struct sim_event){.at_us = due_us, .kind = SIM_IDLE, .call = call->id});
+}
+
+/* The connection swallows what it is given, then breaks: a while of that, later the next time. */
+static inline void sim_on_hole(struct sim_provider *p)
+{
+    p->hole = !p->calm;
+    sim_push(p, (struct sim_event){.at_us = p->now_us + sim_us(p, 0, p->manner.hole_long_ms),
+                                   .kind = SIM_RESET});
+}
+
+static inline void sim_on_reset(struct sim_provider *p)
+{
+    for (size_t i = 0; p->hole && i < SIM_CALLS_MAX; i++) {
+        struct sim_call *call = &p->calls[i];
+        if (call->id != 0 && !call->dead) {
+            call->broken = true;
+            sim_close(p, call, 14, sim_us(p, 0, 5));
+        }
+    }
+    p->resets += p->hole;
+    p->hole = false;
+    int64_t wait_us = sim_us(p, p->manner.hole_ms / 2, 2 * (int64_t)p->manner.hole_ms);
+    sim_push(p, (struct sim_event){.at_us = p->now_us + wait_us, .kind = SIM_HOLE});
+}
+
 /* What no provider should send: times from nowhere, finals that are none, texts that vanish. */
 static inline void sim_twist(struct sim_provider *p, struct stt_result *result)
 {
@@ -401,7 +579,7 @@ static inline void sim_twist(struct sim_provider *p, struct stt_result *result)
 static inline void sim_provider_deinit(struct sim_provider *p)
 {
     for (size_t i = 0; i < p->heap_len; i++)
-        mem_free(p->heap[i].reply);
+        sim_reply_free(p->heap[i].reply);
     mem_free(p->heap);
     mem_free(p->words);
 }

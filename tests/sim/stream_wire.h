@@ -7,6 +7,8 @@
 #include "stt/limits.h"
 #include "tests/sim/stream_provider.h"
 
+#define WIRE_AUDIO_MAX 65536 /* bytes */
+
 /* A rule between stream and provider. */
 #define WIRE_HOLD(p, expr)                                                                         \
     do {                                                                                           \
@@ -21,15 +23,14 @@
                     (double)((p)->now_us - (p)->began_us) / 1e6, __VA_ARGS__);                     \
     } while (0)
 
-/* What stands at each sample; repeats after 65536 of them. */
-static inline const uint16_t *wire_audio(void)
+/* Bytes [first, first + len) of what is spoken; an odd one begins within a sample. */
+static inline const void *wire_audio(const struct sim_provider *p, uint64_t first, size_t len)
 {
-    static uint16_t audio[2 * 65536];
-    static bool made;
-    for (size_t i = 0; !made && i < sizeof audio / sizeof audio[0]; i++)
-        audio[i] = (uint16_t)(i * 40503u);
-    made = true;
-    return audio;
+    static int16_t audio[WIRE_AUDIO_MAX / 2 + 2];
+    assert(len <= WIRE_AUDIO_MAX);
+    script_audio(p->words, p->words_len, p->rate, first / 2, (first + len + 1) / 2 - first / 2,
+                 audio);
+    return (const uint8_t *)audio + first % 2;
 }
 
 static inline void wire_fate(struct sim_provider *p, uint32_t id)
@@ -41,6 +42,9 @@ static inline void wire_fate(struct sim_provider *p, uint32_t id)
     } else if (p->now_us < p->down_until_us || sim_chance(p, p->manner.open_fail)) {
         fault.status = p->now_us < p->down_until_us ? p->down_status : sim_status(p);
         fault.at_us += sim_us(p, 0, 500);
+    } else if (p->manner.cut_high_ms > 0) {
+        fault.status = sim_cut_status(p);
+        fault.at_us += sim_us(p, p->manner.cut_low_ms, p->manner.cut_high_ms);
     } else if (p->manner.life_ms > 0) {
         fault.status = sim_status(p);
         fault.at_us += (int64_t)(rng_lognormal(p->rng, p->manner.life_ms, 1.0) * 1000);
@@ -57,8 +61,13 @@ static inline int wire_open(struct sim_provider *p, uint32_t id)
     struct sim_call *call = sim_find(p, 0);
     WIRE_HOLD(p, call != NULL && sim_find(p, id) == NULL);
     *call = (struct sim_call){.id = id, .opened_us = p->now_us};
-    call->transport_us = call->out_us = p->now_us;
+    call->transport_us = call->out_us = call->audio_us = call->final_us = p->now_us;
+    call->plain = sim_chance(p, p->manner.plain);
     WIRE_TRACE(p, "open call %u", id);
+    if (p->manner.idle_ms > 0)
+        sim_push(p, (struct sim_event){.at_us = p->now_us + (int64_t)p->manner.idle_ms * 1000,
+                                       .kind = SIM_IDLE,
+                                       .call = id});
     wire_fate(p, id);
     return STATUS_OK;
 }
@@ -67,7 +76,12 @@ static inline void wire_begin(struct sim_provider *p, struct sim_call *call, uin
 {
     call->begun = true;
     call->base = call->given = call->heard_to = call->final_to = first;
-    while (call->final_words < p->words_len && p->words[call->final_words].middle < first)
+    call->final_words = script_find(p->words, p->words_len, first);
+    /* Of the word it begins in there must be enough to notice it. */
+    const struct sim_word *word = &p->words[call->final_words];
+    if (call->final_words < p->words_len &&
+        (p->manner.whole ? word->end - (word->end - word->start) / 4 <= first
+                         : word->middle < first))
         call->final_words++;
     call->heard_words = call->final_words;
 }
@@ -82,7 +96,7 @@ static inline int wire_send(struct sim_provider *p, uint32_t id, const struct st
     WIRE_HOLD(p, block->bytes > 0 && block->bytes <= STT_BLOCK_BYTES_MAX);
     uint64_t n = block->bytes / 2, first = block->first_sample;
     /* Every byte is where the client put it, odd frames or not. */
-    WIRE_HOLD(p, memcmp(block->pcm, &wire_audio()[first & 0xffff], block->bytes) == 0);
+    WIRE_HOLD(p, memcmp(block->pcm, wire_audio(p, first * 2, block->bytes), block->bytes) == 0);
     if (!call->begun)
         wire_begin(p, call, first);
     WIRE_HOLD(p, first == call->given);
@@ -179,7 +193,11 @@ static inline void wire_on_deliver(struct sim_provider *p, const struct sim_call
 static inline void wire_step(struct sim_provider *p)
 {
     struct sim_event event = sim_pop(p);
-    struct sim_call *call = sim_find(p, event.call);
+    struct sim_call *call = event.call != 0 ? sim_find(p, event.call) : NULL;
+    if (event.kind == SIM_HOLE)
+        sim_on_hole(p);
+    if (event.kind == SIM_RESET)
+        sim_on_reset(p);
     if (call != NULL) {
         switch (event.kind) {
         case SIM_BLOCK:
@@ -187,18 +205,23 @@ static inline void wire_step(struct sim_provider *p)
                 break;
             WIRE_HOLD(p, !call->finished && call->unsent > 0);
             call->unsent--;
-            sim_hear(p, call, event.end);
+            call->audio_us = p->now_us;
+            if (!p->hole)
+                sim_hear(p, call, event.end);
             wire_give(p, call->id,
                       (struct stt_event){.kind = STT_EVENT_SENT, .end_sample = event.end});
             break;
         case SIM_FINISH: sim_on_finish(p, call); break;
+        case SIM_IDLE: sim_on_idle(p, call); break;
         case SIM_DECODE: sim_on_decode(p, call); break;
         case SIM_FAULT: sim_on_fault(p, call, event.status); break;
         case SIM_DELIVER: wire_on_deliver(p, call, event.reply); break;
         case SIM_CLOSE: wire_on_close(p, call, event.status); break;
+        case SIM_HOLE:
+        case SIM_RESET: break;
         }
     }
-    mem_free(event.reply);
+    sim_reply_free(event.reply);
 }
 
 static inline void wire_manner(struct sim_provider *p)

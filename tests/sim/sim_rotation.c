@@ -1,0 +1,573 @@
+/*
+ * Sessions whose calls end all the time: by our own limits, by the provider's, by lost connections,
+ * inside words too. A call hears a word rightly only when it hears all of it. What is shown must be
+ * the script, word for word: none lost, none repeated but those that were said twice; and where the
+ * provider tells times, each word stands where it was spoken.
+ *
+ * SEED, SESSIONS, VIRTUAL_MINUTES; SESSION runs one of them, TRACE tells its story; SCENARIO names
+ * one of the table below, ALL=1 takes those in too that do not hold yet; SOTTO_SIM_SCALE multiplies
+ * the number of sessions.
+ */
+#include "stt/stream_internal.h"
+#include "tests/sim/rotation.h"
+#include "tests/sim/stream_wire.h"
+#include <inttypes.h>
+#include <setjmp.h>
+
+#define RATE         SIM_RATE
+#define SPREAD_LEAST 40 /* sessions that say something about how rotations are spread */
+
+struct scenario {
+    const char *name;
+    bool held;     /* runs without being asked for */
+    bool rotates;  /* limits of our own come soon */
+    bool cuts;     /* the provider ends calls */
+    bool loses;    /* connections break, and swallow what was sent last */
+    bool withheld; /* a final a minute */
+    bool talks_on; /* without a pause */
+    bool steady;   /* the server's defaults, nothing goes wrong */
+    bool rough;    /* all of it, with late closes, full queues, flushes */
+    bool quiet;    /* speech, two hours of silence, speech */
+};
+
+static const struct scenario scenarios[] = {
+    {.name = "steady", .steady = true},
+    {.name = "rotate", .rotates = true},
+    {.name = "monologue", .rotates = true, .talks_on = true},
+    {.name = "cut", .cuts = true},
+    {.name = "lost", .loses = true},
+    {.name = "withheld", .withheld = true},
+    {.name = "rough", .rotates = true, .cuts = true, .loses = true, .rough = true},
+    {.name = "quiet", .quiet = true},
+};
+#define SCENARIOS (sizeof scenarios / sizeof scenarios[0])
+
+struct totals {
+    uint64_t sessions, failed, broken, words, lost, added, wrong, finals, partials, timed, off,
+        calls, cuts, resets, spoken_ms, billed_ms;
+    int64_t off_most_ms, final_most_ms;
+};
+
+struct session {
+    uint64_t seed;
+    unsigned index;
+    const struct scenario *scenario;
+    struct rng rng;
+    struct sim_provider provider;
+    struct script script;
+    struct heard heard;
+    struct stt_stream *stream;
+    struct stt_stream_config config;
+    int64_t now_us, frame_us;
+    uint64_t spoken, taken; /* samples: by the clock, by the stream */
+    unsigned frame_ms;
+    int flush_percent, mute_percent;
+    bool ended;
+    uint32_t segment, rev;
+    char committed[SIM_TEXT_MAX]; /* of the open segment */
+    int64_t end_ms, final_most_ms;
+    uint64_t settled, partials;
+    uint64_t calls;
+    int64_t rotated_us; /* when its second call was opened */
+    uint64_t quiet_from, quiet_to, billed_from, allocations;
+    jmp_buf broken;
+    char why[256];
+};
+
+static bool trace;
+
+/* A rule is broken: the session ends here. */
+#define HOLD(s, expr)                                                                              \
+    do {                                                                                           \
+        if (!(expr))                                                                               \
+            session_break(s, #expr, __FILE__, __LINE__);                                           \
+    } while (0)
+
+#define TRACE(s, format, ...)                                                                      \
+    do {                                                                                           \
+        if (trace)                                                                                 \
+            fprintf(stderr, "%.3f " format "\n", (double)(s)->now_us / 1e6, __VA_ARGS__);          \
+    } while (0)
+
+static void session_break(void *ctx, const char *what, const char *file, int line)
+{
+    struct session *s = ctx;
+    snprintf(s->why, sizeof s->why, "%s:%d: %s at %.3f s", strrchr(file, '/') + 1, line, what,
+             (double)s->now_us / 1e6);
+    longjmp(s->broken, 1);
+}
+
+/* Operations of the stream. */
+
+static int op_open(void *ctx, uint32_t id, char *config, size_t len)
+{
+    struct session *s = ctx;
+    mem_free(config);
+    HOLD(s, len > 0);
+    if (++s->calls == 2)
+        s->rotated_us = s->now_us;
+    return wire_open(&s->provider, id);
+}
+
+static int op_send(void *ctx, uint32_t id, struct stt_block *block)
+{
+    struct session *s = ctx;
+    const struct sim_call *call = sim_find(&s->provider, id);
+    int status = wire_send(&s->provider, id, block);
+    uint64_t pace =
+        STT_PACE_BURST_MS + STT_PACE_SPEED * (uint64_t)(s->now_us - call->opened_us) / 1000;
+    HOLD(s, call->audio <= (pace + 1) * RATE / 1000);
+    return status;
+}
+
+static int op_finish(void *ctx, uint32_t id)
+{
+    struct session *s = ctx;
+    return wire_finish(&s->provider, id);
+}
+
+static int op_cancel(void *ctx, uint32_t id)
+{
+    struct session *s = ctx;
+    return wire_cancel(&s->provider, id);
+}
+
+static void check_final(struct session *s, const struct stt_transcript *t)
+{
+    HOLD(s, t->tentative[0] == '\0' && t->committed[0] != '\0');
+    heard_final(&s->heard, t);
+    if (t->end_ms - t->start_ms > s->final_most_ms)
+        s->final_most_ms = t->end_ms - t->start_ms;
+    s->segment++;
+    s->rev = 0;
+    s->committed[0] = '\0';
+    s->end_ms = t->end_ms;
+}
+
+static void op_transcript(void *ctx, const struct stt_transcript *t)
+{
+    struct session *s = ctx;
+    size_t before = strlen(s->committed);
+    TRACE(s, "%s segment %u rev %u [%lld, %lld] %zu words%s \"%s\" + \"%s\"",
+          t->final ? "final" : "partial", t->segment, t->rev, (long long)t->start_ms,
+          (long long)t->end_ms, t->words_len, t->spliced ? " spliced" : "", t->committed,
+          t->tentative);
+    HOLD(s, t->segment == s->segment && t->rev == s->rev + 1);
+    HOLD(s, t->start_ms >= s->end_ms && t->end_ms >= t->start_ms);
+    HOLD(s, (uint64_t)t->end_ms * RATE / 1000 <= stt_stream_received(s->stream));
+    HOLD(s, t->final || !t->spliced);
+    s->rev = t->rev;
+    if (t->final) {
+        check_final(s, t);
+        return;
+    }
+    HOLD(s, strncmp(t->committed, s->committed, before) == 0);
+    HOLD(s, strlen(t->committed) < sizeof s->committed);
+    strcpy(s->committed, t->committed);
+    s->partials++;
+}
+
+static void op_settled(void *ctx, uint64_t samples)
+{
+    struct session *s = ctx;
+    HOLD(s, samples > s->settled && samples <= stt_stream_received(s->stream));
+    TRACE(s, "settled %.3f", (double)samples / RATE);
+    s->settled = samples;
+}
+
+static void op_health(void *ctx, enum stt_health health, int grpc_status, const char *details,
+                      uint32_t retry_after_ms)
+{
+    struct session *s = ctx;
+    HOLD(s, details != NULL && health != STT_HEALTH_REFUSED);
+}
+
+static void on_give(void *ctx, struct stt_event *event)
+{
+    struct session *s = ctx;
+    stt_stream_event(s->stream, event, s->now_us);
+}
+
+/* The client. */
+
+static bool between_words(const struct session *s, uint64_t position)
+{
+    size_t next = script_find(s->script.words, s->script.len, position);
+    return next == s->script.len || s->script.words[next].start >= position;
+}
+
+static void session_give(struct session *s)
+{
+    while (s->taken < s->spoken) {
+        size_t room = stt_stream_room(s->stream) / 2;
+        uint64_t n = s->spoken - s->taken;
+        n = n < room ? n : room;
+        n = n < 8000 ? n : 8000;
+        if (n == 0)
+            return;
+        const void *audio = wire_audio(&s->provider, s->taken * 2, n * 2);
+        HOLD(s, stt_stream_audio(s->stream, audio, n * 2, s->now_us) == STATUS_OK);
+        s->taken += n;
+    }
+}
+
+static void session_frame(struct session *s)
+{
+    uint64_t n = (uint64_t)s->frame_ms * RATE / 1000;
+    int64_t wait_ms = s->frame_ms;
+    if (rng_below(&s->rng, 1000) == 0)
+        n *= 20; /* a burst after a network pause */
+    if (rng_below(&s->rng, 1000) < (uint64_t)s->mute_percent)
+        wait_ms += rng_range(&s->rng, 1000, 25000);
+    s->spoken = s->spoken + n < s->script.samples ? s->spoken + n : s->script.samples;
+    s->frame_us = s->now_us + wait_ms * 1000 + rng_range(&s->rng, -10000, 10000);
+    session_give(s);
+    if (rng_below(&s->rng, 1000) < (uint64_t)s->flush_percent && between_words(s, s->taken))
+        stt_stream_flush(s->stream, s->now_us);
+    if (s->spoken == s->script.samples)
+        s->provider.calm = true;
+}
+
+/* While nobody speaks for long, nothing may grow. */
+static void quiet_check(struct session *s)
+{
+    const struct stt_stream *stream = s->stream;
+    uint64_t settled_in = s->quiet_from + 30 * RATE;
+    if (s->taken < settled_in || s->taken > s->quiet_to)
+        return;
+    if (s->allocations == 0) {
+        s->allocations = mem_allocations();
+        s->billed_from = stt_stream_billed_ms(stream);
+    }
+    HOLD(s, stream->ring.cap <= 256 && stream->marks.frames.cap <= 1024 &&
+                stream->marks.blocks.cap <= 256);
+    HOLD(s, stream->legs_len <= 2 && stt_segment_empty(&stream->segment));
+    HOLD(s, stream->received - stream->settled <= 10 * RATE);
+}
+
+static void session_check(struct session *s)
+{
+    uint64_t received = stt_stream_received(s->stream);
+    HOLD(s, received == s->taken && stt_stream_settled(s->stream) == s->settled);
+    HOLD(s, received - s->settled <= (uint64_t)s->config.ring_ms * RATE / 1000);
+    if (s->quiet_to > 0)
+        quiet_check(s);
+}
+
+/* The next moment at which something happens. */
+static int64_t session_next(const struct session *s, int64_t due)
+{
+    if (s->spoken < s->script.samples && s->frame_us < due)
+        due = s->frame_us;
+    if (s->provider.heap_len > 0 && s->provider.heap[0].at_us < due)
+        due = s->provider.heap[0].at_us;
+    return due;
+}
+
+/* Runs to the end: the script is spoken, then everything owed comes within two minutes. */
+static void session_loop(struct session *s)
+{
+    int64_t due = 0, deadline = INT64_MAX;
+    while (stt_stream_settled(s->stream) < s->script.samples) {
+        int64_t at = session_next(s, due);
+        HOLD(s, at != INT64_MAX);
+        s->now_us = at > s->now_us ? at : s->now_us;
+        s->provider.now_us = s->now_us;
+        if (s->provider.heap_len > 0 && s->provider.heap[0].at_us <= s->now_us)
+            wire_step(&s->provider);
+        else if (s->spoken < s->script.samples && s->frame_us <= s->now_us)
+            session_frame(s);
+        session_give(s);
+        if (s->taken == s->script.samples && !s->ended) {
+            stt_stream_end(s->stream, s->now_us);
+            s->ended = true;
+        }
+        due = stt_stream_tick(s->stream, s->now_us);
+        HOLD(s, due > s->now_us);
+        session_check(s);
+        if (s->provider.calm && deadline == INT64_MAX)
+            deadline = s->now_us + 120 * 1000000 +
+                       (int64_t)(s->script.samples - s->settled) * 1000000 / RATE;
+        HOLD(s, s->now_us < deadline);
+    }
+    HOLD(s, s->ended && !stt_stream_segment_open(s->stream));
+}
+
+/* How the session is set up. */
+
+static void session_manner(struct session *s)
+{
+    const struct scenario *c = s->scenario;
+    struct sim_manner *m = &s->provider.manner;
+    struct rng *r = &s->rng;
+    *m = (struct sim_manner){
+        .truthful = true,
+        .whole = true,
+        .revise = s->config.agreement == 1 ? 0 : (int)rng_below(r, 40),
+        .shrink = (int)rng_below(r, 20),
+        .split = rng_below(r, 2) ? (int)rng_below(r, 6) : 0,
+        .late_final = (int)rng_below(r, 50),
+        .pause = (int)rng_range(r, 300, 1500),
+        .stable = (int)rng_below(r, 50),
+        .times = rng_below(r, 2),
+        .exact = rng_below(r, 2),
+        .grain_ms = (int[]){0, 0, 10, 100}[rng_below(r, 4)],
+        .plain = (int[]){0, 50, 100}[rng_below(r, 3)],
+        .idle_ms = rng_below(r, 2) ? 10000 : 5500,
+        .final_every_ms = c->withheld ? 60000 : 0,
+    };
+    if (c->cuts) {
+        m->cut_low_ms = 20000;
+        m->cut_high_ms = rng_below(r, 2) ? 300000 : 60000;
+    }
+    if (c->loses) {
+        m->hole_ms = (int)rng_range(r, 20000, 200000);
+        m->hole_long_ms = (int[]){0, 2000, 9000}[rng_below(r, 3)];
+    }
+    if (c->rough) {
+        m->slow_sent = (int)rng_below(r, 10);
+        m->lose_close = (int)rng_below(r, 30);
+        m->full = (int)rng_below(r, 20);
+        m->open_fail = (int)rng_below(r, 20);
+    }
+}
+
+static void session_configure(struct session *s)
+{
+    struct rng *r = &s->rng;
+    bool steady = s->scenario->steady || s->scenario->quiet;
+    s->config = (struct stt_stream_config){
+        .rate = RATE,
+        .language = "en-US",
+        .partials = steady || rng_below(r, 8) != 0,
+        .agreement = steady ? 2 : (unsigned)rng_range(r, 1, 3),
+        .block_ms = steady || rng_below(r, 2) ? 100 : (uint32_t)rng_range(r, 2, 20) * 20,
+        .idle_close_ms = steady ? 8000 : (uint32_t)rng_range(r, 2000, 9000),
+        .silence_close_ms = steady || rng_below(r, 4) ? 4000 : 0,
+        .ring_ms = rng_below(r, 2) ? 30000 : (uint32_t)rng_range(r, 15000, 40000),
+        .stream_soft_ms = 240000,
+        .stream_hard_ms = 290000,
+        .seed = rng_next(r),
+    };
+    if (s->scenario->rotates) {
+        s->config.stream_soft_ms = (uint32_t)rng_range(r, 10000, 60000);
+        s->config.stream_hard_ms = s->config.stream_soft_ms + (uint32_t)rng_range(r, 3000, 30000);
+    }
+    s->frame_ms = (unsigned[]){20, 60, 100, 100, 250}[steady ? 2 : rng_below(r, 5)];
+    s->flush_percent = s->scenario->rough && rng_below(r, 2) ? (int)rng_below(r, 10) : 0;
+    s->mute_percent = s->scenario->rough && rng_below(r, 3) == 0 ? (int)rng_below(r, 10) : 0;
+}
+
+static void session_script(struct session *s, uint64_t minutes)
+{
+    static const struct script_talk talks[] = {
+        {.sentence = 10, .brief = 2, .repeat = 2},
+        {.sentence = 6, .brief = 2, .repeat = 2, .monologue = 2, .silence = 1},
+        {.brief = 4, .repeat = 4, .silence = 1},
+    };
+    static const struct script_talk talks_on = {.sentence = 2, .repeat = 4, .monologue = 6};
+    struct script *script = &s->script;
+    const struct script_talk *talk =
+        s->scenario->talks_on ? &talks_on : &talks[rng_below(&s->rng, 3)];
+    *script = (struct script){.rng = &s->rng, .rate = RATE, .samples = minutes * 60 * RATE};
+    script->at = (uint64_t)rng_range(&s->rng, 0, 3 * RATE);
+    if (s->scenario->quiet) {
+        script->samples = (2 * 60 + 4) * 60 * RATE;
+        s->quiet_from = 2 * 60 * RATE;
+        s->quiet_to = s->quiet_from + (uint64_t)2 * 3600 * RATE;
+        script_fill(script, talk, s->quiet_from);
+        script->at = s->quiet_to;
+    }
+    script_fill(script, talk, script->samples);
+    s->heard.script = script;
+    s->provider.words = script->words;
+    s->provider.words_len = script->len;
+}
+
+static void session_init(struct session *s, uint64_t minutes)
+{
+    struct sim_provider *p = &s->provider;
+    s->segment = 1;
+    s->now_us = s->frame_us = 1000000;
+    rng_init(&s->rng, s->seed ^ (0x9e3779b97f4a7c15u * (s->index + 1)));
+    p->rng = &s->rng;
+    p->rate = RATE;
+    p->tag = "";
+    p->now_us = s->now_us;
+    p->trace = trace;
+    p->give = on_give;
+    p->fail = session_break;
+    p->ctx = s;
+    session_configure(s);
+    session_manner(s);
+    session_script(s, minutes);
+    if (p->manner.hole_ms > 0)
+        sim_push(p, (struct sim_event){.at_us = s->now_us + sim_us(p, 5000, p->manner.hole_ms),
+                                       .kind = SIM_HOLE});
+}
+
+/* What happened is added up; what went wrong is told. */
+static void session_count(const struct session *s, struct totals *t)
+{
+    const struct heard *h = &s->heard;
+    t->sessions++;
+    t->broken += s->why[0] != '\0';
+    t->words += s->script.len;
+    t->lost += h->lost;
+    t->added += h->added;
+    t->wrong += h->wrong;
+    t->timed += h->timed;
+    t->off += h->off;
+    t->off_most_ms = h->off_most_ms > t->off_most_ms ? h->off_most_ms : t->off_most_ms;
+    t->final_most_ms = s->final_most_ms > t->final_most_ms ? s->final_most_ms : t->final_most_ms;
+    t->finals += h->finals_len;
+    t->partials += s->partials;
+    t->calls += s->calls;
+    for (int i = 1; i < 17; i++)
+        t->cuts += s->provider.faults[i];
+    t->resets += s->provider.resets;
+    t->spoken_ms += s->taken * 1000 / RATE;
+    t->billed_ms += stt_stream_billed_ms(s->stream);
+}
+
+static bool session_failed(const struct session *s)
+{
+    const struct heard *h = &s->heard;
+    return s->why[0] != '\0' || h->lost + h->added + h->wrong + h->off > 0;
+}
+
+static void session_tell(const struct session *s, uint64_t minutes)
+{
+    const struct heard *h = &s->heard;
+    const struct sim_manner *m = &s->provider.manner;
+    printf(
+        "FAIL %s: %" PRIu64 " lost %" PRIu64 " added %" PRIu64 " wrong of %" PRIu64
+        " words, %" PRIu64 " times off by up to %" PRId64 " ms%s%s%s%s; %s\n"
+        "     times %d exact %d grain %d pause %d split %d ring %u soft %u hard %u agreement %u\n"
+        "     SEED=%" PRIu64 " SESSION=%u VIRTUAL_MINUTES=%" PRIu64
+        " ALL=1 TRACE=1 build/bin/sim_rotation\n",
+        s->scenario->name, h->lost, h->added, h->wrong, s->script.len, h->off, h->off_most_ms,
+        s->why[0] != '\0' ? "; " : "", s->why, h->first[0] != '\0' ? "; " : "", h->first,
+        s->why[0] != '\0' ? "broken" : "ran to its end", m->times, m->exact, m->grain_ms, m->pause,
+        m->split, s->config.ring_ms, s->config.stream_soft_ms, s->config.stream_hard_ms,
+        s->config.agreement, s->seed, s->index, minutes);
+}
+
+/* Silence costs next to nothing. */
+static void quiet_end(struct session *s)
+{
+    uint64_t billed = stt_stream_billed_ms(s->stream) - s->billed_from;
+    TRACE(s, "silence: %.1f s billed, %.1f allocations a second", (double)billed / 1000,
+          (double)(mem_allocations() - s->allocations) / 7200);
+    HOLD(s, billed <= 2 * 120 * 1000 + 7200 * 1000 / 20);
+}
+
+static bool session_run(struct session *s, uint64_t minutes, struct totals *totals)
+{
+    static const struct stt_stream_ops ops = {op_open,       op_send,    op_finish, op_cancel,
+                                              op_transcript, op_settled, op_health};
+    session_init(s, minutes);
+    const struct sim_manner *m = &s->provider.manner;
+    const struct heard_times times = {
+        .words = m->times, .exact = m->exact, .within_ms = 50 + m->grain_ms / 2};
+    int status = stt_stream_create(&s->stream, &s->config, &ops, s);
+    assert(status == STATUS_OK);
+    if (setjmp(s->broken) == 0) {
+        session_loop(s);
+        heard_end(&s->heard, &times);
+        if (s->quiet_to > 0)
+            quiet_end(s);
+    }
+    session_count(s, totals);
+    stt_stream_destroy(s->stream);
+    heard_deinit(&s->heard);
+    sim_provider_deinit(&s->provider);
+    return !session_failed(s);
+}
+
+/* Of sessions that began together, how many rotate within one second, at most. */
+static unsigned spread_most(const int64_t *rotated_us, size_t len)
+{
+    unsigned most = 0;
+    for (size_t i = 0; i < len; i++) {
+        unsigned n = 0;
+        for (size_t k = 0; k < len; k++)
+            n += rotated_us[k] >= rotated_us[i] && rotated_us[k] < rotated_us[i] + 1000000;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static void totals_tell(const char *name, const struct totals *t)
+{
+    if (t->sessions == 0)
+        return;
+    printf(
+        "%-10s %" PRIu64 " sessions, %" PRIu64 " failed (%" PRIu64 " broken); of %" PRIu64
+        " words %" PRIu64 " lost %" PRIu64 " added %" PRIu64 " wrong; %" PRIu64
+        " finals, longest %.1f s, %" PRIu64 " timed %" PRIu64 " off by up to %" PRId64
+        " ms; %" PRIu64 " calls, %" PRIu64 " ended by status, %" PRIu64 " resets; billed %.2f %%\n",
+        name, t->sessions, t->failed, t->broken, t->words, t->lost, t->added, t->wrong, t->finals,
+        (double)t->final_most_ms / 1000, t->timed, t->off, t->off_most_ms, t->calls, t->cuts,
+        t->resets, t->spoken_ms > 0 ? 100.0 * (double)t->billed_ms / (double)t->spoken_ms : 0);
+}
+
+static uint64_t setting(int argc, char **argv, int index, const char *name, uint64_t otherwise)
+{
+    const char *text = argc > index ? argv[index] : getenv(name);
+    return text != NULL && text[0] != '\0' ? strtoull(text, NULL, 10) : otherwise;
+}
+
+/* Which scenario a session plays; NULL: none now. */
+static const struct scenario *scenario_of(uint64_t index)
+{
+    const char *name = getenv("SCENARIO");
+    const struct scenario *scenario = &scenarios[index % SCENARIOS];
+    if (name != NULL)
+        return strcmp(name, scenario->name) == 0 ? scenario : NULL;
+    return scenario->held || getenv("ALL") != NULL ? scenario : NULL;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seed = setting(argc, argv, 1, "SEED", rng_seed());
+    uint64_t sessions = setting(argc, argv, 2, "SESSIONS", 160);
+    uint64_t minutes = setting(argc, argv, 3, "VIRTUAL_MINUTES", 10);
+    uint64_t only = setting(0, argv, 4, "SESSION", UINT64_MAX);
+    uint64_t tell_most = setting(0, argv, 4, "TELL", 12); /* failures told at length */
+    const char *scale = getenv("SOTTO_SIM_SCALE");
+    if (scale != NULL && strtod(scale, NULL) > 0)
+        sessions = (uint64_t)((double)sessions * strtod(scale, NULL)) + 1;
+    sessions = only != UINT64_MAX && sessions <= only ? only + 1 : sessions;
+    trace = getenv("TRACE") != NULL;
+    struct totals totals[SCENARIOS] = {0};
+    int64_t *rotated_us = mem_calloc(sessions, sizeof *rotated_us);
+    struct session *s = mem_alloc(sizeof *s);
+    size_t rotated = 0, failed = 0;
+    printf("seed %" PRIu64 " sessions %" PRIu64 " minutes %" PRIu64 "\n", seed, sessions, minutes);
+    fflush(stdout);
+    for (uint64_t i = only != UINT64_MAX ? only : 0; i < sessions; i++) {
+        const struct scenario *scenario = scenario_of(i);
+        if (scenario == NULL || (only != UINT64_MAX && i != only))
+            continue;
+        *s = (struct session){.seed = seed, .index = (unsigned)i, .scenario = scenario};
+        if (!session_run(s, minutes, &totals[scenario - scenarios])) {
+            totals[scenario - scenarios].failed++;
+            if (failed++ < tell_most)
+                session_tell(s, minutes);
+        }
+        if (scenario->steady && s->rotated_us > 0)
+            rotated_us[rotated++] = s->rotated_us;
+        fflush(stdout);
+    }
+    for (size_t i = 0; i < SCENARIOS; i++)
+        totals_tell(scenarios[i].name, &totals[i]);
+    if (rotated >= SPREAD_LEAST) {
+        unsigned most = spread_most(rotated_us, rotated);
+        printf("of %zu sessions %u rotate within the same second at most\n", rotated, most);
+        failed += most > rotated / 5;
+    }
+    mem_free(rotated_us);
+    mem_free(s);
+    return failed > 0;
+}
