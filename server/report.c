@@ -182,6 +182,10 @@ static void write_speech(struct server *server, struct buf *out)
     metrics_counter(out, "sotto_stt_moved_total",
                     "speech streams that waited behind a full connection and went to another",
                     stats.moved);
+    /* Wakes first: the other way round a session might be counted as less than none. */
+    uint64_t wakes = metrics_get(METRIC_STT_WAKES), sleeps = metrics_get(METRIC_STT_SLEEPS);
+    metrics_gauge(out, "sotto_stt_asleep", "silent sessions, whose audio is not streamed",
+                  (double)(sleeps - wakes));
     metrics_gauge(out, "sotto_audio_held_bytes", "audio kept until its finals have come",
                   (double)stt_blocks_held_bytes());
     metrics_counter(out, "sotto_stt_calls_total", "speech streams opened", stats.calls_total);

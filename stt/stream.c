@@ -15,12 +15,11 @@ static bool config_valid(const struct stt_stream_config *config)
 {
     return config->rate >= 8000 && config->rate <= 48000 && config->language != NULL &&
            config->language[0] != '\0' && strlen(config->language) < STT_LANGUAGE_BYTES &&
-           utf8_valid(config->language, strlen(config->language)) &&
-           config->agreement >= 1 && config->agreement <= STT_AGREEMENT_MAX &&
-           config->block_ms >= STT_BLOCK_MS_MIN && config->block_ms <= STT_BLOCK_MS_MAX &&
-           config->ring_ms >= STT_RING_MS_MIN && config->ring_ms <= STT_RING_MS_MAX &&
-           config->idle_close_ms > 0 && config->stream_soft_ms > 0 &&
-           config->stream_hard_ms >= config->stream_soft_ms;
+           utf8_valid(config->language, strlen(config->language)) && config->agreement >= 1 &&
+           config->agreement <= STT_AGREEMENT_MAX && config->block_ms >= STT_BLOCK_MS_MIN &&
+           config->block_ms <= STT_BLOCK_MS_MAX && config->ring_ms >= STT_RING_MS_MIN &&
+           config->ring_ms <= STT_RING_MS_MAX && config->idle_close_ms > 0 &&
+           config->stream_soft_ms > 0 && config->stream_hard_ms >= config->stream_soft_ms;
 }
 
 static void vocabulary_free(char **words, size_t len)
@@ -137,13 +136,19 @@ static uint64_t preroll_start(const struct stt_stream *stream)
 }
 
 /* No words are open, and the recogniser has had time to hear words where the gate hears nobody,
- * unless the client says so too. */
+ * unless the client says so too. Words that stay open in spite of the silence are made final by the
+ * half-close. */
 static bool stream_owes_nothing(const struct stt_stream *stream, int64_t now_us)
 {
-    bool heard = stream->settled >= stream->silence.spoken &&
-                 now_us >= stream->heard_us + STT_SETTLE_MS * 1000;
-    return stream->legs_len <= 1 && stt_segment_silent(&stream->segment) &&
-           (heard || stream->silence.quiet_hint);
+    const struct stt_silence *silence = &stream->silence;
+    bool late = now_us >= stream->heard_us + STT_SETTLE_MS * 1000;
+    uint64_t stale = stt__samples(stream, stream->config.silence_close_ms + STT_SETTLE_MS);
+    if (stream->legs_len > 1)
+        return false;
+    if (late && audio_end(stream) >= silence->spoken + stale)
+        return true;
+    return stt_segment_silent(&stream->segment) &&
+           (silence->quiet_hint || (late && stream->settled >= silence->spoken));
 }
 
 static void stream_sleep(struct stt_stream *stream)

@@ -42,6 +42,7 @@ struct world {
     struct call calls[CALLS];
     unsigned calls_len; /* the last number + 1 */
     uint64_t settled, sent_ms;
+    bool lazy;    /* makes nothing final but at the end */
     int close_ms; /* from half-close to the end of the call */
     int close_status;
 };
@@ -217,7 +218,8 @@ static void calls_run(void)
             give(id, (struct stt_event){.kind = STT_EVENT_SENT, .end_sample = call->sent});
         }
         bool ends = call->finished && world.now_us >= call->finished_us + world.close_ms * 1000;
-        if (!call->finished || ends)
+        bool done = world.lazy && call_paused(call);
+        if (ends || (!call->finished && !done))
             call_say(id, ends ? world.close_status == 0 : call_paused(call));
         if (!ends)
             continue;
@@ -471,6 +473,25 @@ static void test_what_is_owed_keeps_it_awake(void)
     end();
 }
 
+/* A recogniser that leaves its words open is made to decide. */
+static void test_words_left_open_are_closed(void)
+{
+    begin(CLOSE_MS);
+    world.lazy = true;
+    quiet(3500);
+    say(1500);
+    quiet(CLOSE_MS);
+    CHECK(!stt_stream_asleep(world.stream));
+    CHECK(stt_stream_segment_open(world.stream));
+    quiet(STT_SETTLE_MS + 1000);
+    CHECK(stt_stream_asleep(world.stream));
+    CHECK_EQ(world.next_shown, 1);
+    quiet(5000);
+    say(1500);
+    quiet(500);
+    end();
+}
+
 static void test_hints(void)
 {
     begin(CLOSE_MS);
@@ -550,6 +571,7 @@ int main(void)
     RUN(test_speech_while_the_last_call_drains);
     RUN(test_a_failed_close);
     RUN(test_what_is_owed_keeps_it_awake);
+    RUN(test_words_left_open_are_closed);
     RUN(test_hints);
     RUN(test_never_when_switched_off);
     RUN(test_random_sessions);
