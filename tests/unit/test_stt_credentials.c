@@ -93,6 +93,28 @@ static void test_tls(void)
     unlink(other_file);
 }
 
+/* Whatever a call may have to say of itself, at once. */
+static void test_metadata(void)
+{
+    char path[32] = "";
+    file_write(path, "secret");
+    struct rig rig;
+    rig_start(&rig, &(struct speech_server_config){.token = "secret"});
+    struct stt_client_config config = client_config(&rig);
+    config.credentials = path;
+    config.quota_project = "billing-1";
+    config.request_params = "recognizer=projects%2Fp";
+    rig_connect(&rig, &config);
+    CHECK_EQ(run_call(&rig, 1, 1, 1).status, GRPC_STATUS_OK);
+    char value[64];
+    speech_server_metadata(rig.server, "x-goog-user-project", value, sizeof value);
+    CHECK_STR(value, "billing-1");
+    speech_server_metadata(rig.server, "x-goog-request-params", value, sizeof value);
+    CHECK_STR(value, "recognizer=projects%2Fp");
+    rig_down(&rig);
+    unlink(path);
+}
+
 /* A token that was replaced in its file costs one attempt, one that was not is refused for good. */
 static void test_token(void)
 {
@@ -127,6 +149,7 @@ int main(void)
     RUN(test_target_loopback);
     RUN(test_config_refused);
     RUN(test_tls);
+    RUN(test_metadata);
     RUN(test_token);
     return check_done();
 }
