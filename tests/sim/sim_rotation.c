@@ -14,8 +14,11 @@
 #include <inttypes.h>
 #include <setjmp.h>
 
-#define RATE         SIM_RATE
-#define SPREAD_LEAST 40 /* sessions that say something about how rotations are spread */
+#define RATE SIM_RATE
+/* Of two hours in which nobody speaks: what may be sent of them, and asked of the allocator. */
+#define QUIET_BILLED_MS   20000
+#define QUIET_ALLOCATIONS 100
+#define SPREAD_LEAST      40 /* sessions that say something about how rotations are spread */
 
 struct scenario {
     const char *name;
@@ -44,7 +47,7 @@ static const struct scenario scenarios[] = {
 
 struct totals {
     uint64_t sessions, failed, broken, words, lost, added, wrong, finals, partials, timed, off,
-        calls, cuts, resets, spoken_ms, billed_ms;
+        calls, ends, resets, spoken_ms, billed_ms;
     int64_t off_most_ms, final_most_ms;
 };
 
@@ -69,7 +72,8 @@ struct session {
     uint64_t settled, partials;
     uint64_t calls;
     int64_t rotated_us; /* when its second call was opened */
-    uint64_t quiet_from, quiet_to, billed_from, allocations;
+    uint64_t quiet_from, quiet_to, billed, allocations;
+    uint64_t billed_from, allocations_from; /* when it has become quiet */
     jmp_buf broken;
     char why[256];
 };
@@ -235,9 +239,11 @@ static void quiet_check(struct session *s)
     uint64_t settled_in = s->quiet_from + 30 * RATE;
     if (s->taken < settled_in || s->taken > s->quiet_to)
         return;
-    if (s->allocations == 0) {
-        s->allocations = mem_allocations();
-        s->billed_from = stt_stream_billed_ms(stream);
+    s->allocations = mem_allocations();
+    s->billed = stt_stream_billed_ms(stream);
+    if (s->allocations_from == 0) {
+        s->allocations_from = s->allocations;
+        s->billed_from = s->billed;
     }
     HOLD(s, stream->ring.cap <= 256 && stream->marks.frames.cap <= 1024 &&
                 stream->marks.blocks.cap <= 256);
@@ -400,6 +406,7 @@ static void session_init(struct session *s, uint64_t minutes)
     p->ctx = s;
     session_configure(s);
     session_manner(s);
+    p->room = (unsigned)rng_below(&s->rng, SCRIPT_ROOMS);
     session_script(s, minutes);
     if (p->manner.hole_ms > 0)
         sim_push(p, (struct sim_event){.at_us = s->now_us + sim_us(p, 5000, p->manner.hole_ms),
@@ -423,8 +430,7 @@ static void session_count(const struct session *s, struct totals *t)
     t->finals += h->finals_len;
     t->partials += s->partials;
     t->calls += s->calls;
-    for (int i = 1; i < 17; i++)
-        t->cuts += s->provider.faults[i];
+    t->ends += s->provider.ends;
     t->resets += s->provider.resets;
     t->spoken_ms += s->taken * 1000 / RATE;
     t->billed_ms += stt_stream_billed_ms(s->stream);
@@ -453,13 +459,13 @@ static void session_tell(const struct session *s, uint64_t minutes)
         s->config.agreement, s->seed, s->index, minutes);
 }
 
-/* Silence costs next to nothing. */
+/* Two hours of silence cost next to nothing. */
 static void quiet_end(struct session *s)
 {
-    uint64_t billed = stt_stream_billed_ms(s->stream) - s->billed_from;
-    TRACE(s, "silence: %.1f s billed, %.1f allocations a second", (double)billed / 1000,
-          (double)(mem_allocations() - s->allocations) / 7200);
-    HOLD(s, billed <= 2 * 120 * 1000 + 7200 * 1000 / 20);
+    uint64_t billed_ms = s->billed - s->billed_from;
+    uint64_t allocations = s->allocations - s->allocations_from;
+    TRACE(s, "silence: %" PRIu64 " ms billed, %" PRIu64 " allocations", billed_ms, allocations);
+    HOLD(s, billed_ms <= QUIET_BILLED_MS && allocations <= QUIET_ALLOCATIONS);
 }
 
 static bool session_run(struct session *s, uint64_t minutes, struct totals *totals)
@@ -502,14 +508,15 @@ static void totals_tell(const char *name, const struct totals *t)
 {
     if (t->sessions == 0)
         return;
-    printf(
-        "%-10s %" PRIu64 " sessions, %" PRIu64 " failed (%" PRIu64 " broken); of %" PRIu64
-        " words %" PRIu64 " lost %" PRIu64 " added %" PRIu64 " wrong; %" PRIu64
-        " finals, longest %.1f s, %" PRIu64 " timed %" PRIu64 " off by up to %" PRId64
-        " ms; %" PRIu64 " calls, %" PRIu64 " ended by status, %" PRIu64 " resets; billed %.2f %%\n",
-        name, t->sessions, t->failed, t->broken, t->words, t->lost, t->added, t->wrong, t->finals,
-        (double)t->final_most_ms / 1000, t->timed, t->off, t->off_most_ms, t->calls, t->cuts,
-        t->resets, t->spoken_ms > 0 ? 100.0 * (double)t->billed_ms / (double)t->spoken_ms : 0);
+    printf("%-10s %" PRIu64 " sessions, %" PRIu64 " failed (%" PRIu64 " broken); of %" PRIu64
+           " words %" PRIu64 " lost %" PRIu64 " added %" PRIu64 " wrong; %" PRIu64
+           " finals, longest %.1f s, %" PRIu64 " timed %" PRIu64 " off by up to %" PRId64
+           " ms; %" PRIu64 " calls, %" PRIu64 " ended by the provider, %" PRIu64
+           " resets; billed %.2f %%\n",
+           name, t->sessions, t->failed, t->broken, t->words, t->lost, t->added, t->wrong,
+           t->finals, (double)t->final_most_ms / 1000, t->timed, t->off, t->off_most_ms, t->calls,
+           t->ends, t->resets,
+           t->spoken_ms > 0 ? 100.0 * (double)t->billed_ms / (double)t->spoken_ms : 0);
 }
 
 static uint64_t setting(int argc, char **argv, int index, const char *name, uint64_t otherwise)
@@ -531,7 +538,7 @@ static const struct scenario *scenario_of(uint64_t index)
 int main(int argc, char **argv)
 {
     uint64_t seed = setting(argc, argv, 1, "SEED", rng_seed());
-    uint64_t sessions = setting(argc, argv, 2, "SESSIONS", 160);
+    uint64_t sessions = setting(argc, argv, 2, "SESSIONS", 400);
     uint64_t minutes = setting(argc, argv, 3, "VIRTUAL_MINUTES", 10);
     uint64_t only = setting(0, argv, 4, "SESSION", UINT64_MAX);
     uint64_t tell_most = setting(0, argv, 4, "TELL", 12); /* failures told at length */

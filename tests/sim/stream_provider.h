@@ -118,6 +118,7 @@ struct sim_provider {
     struct sim_manner manner;
     struct sim_word *words;
     size_t words_len;
+    unsigned room; /* what is heard between them */
     struct sim_call calls[SIM_CALLS_MAX];
     struct sim_event *heap;
     size_t heap_len, heap_cap;
@@ -131,7 +132,7 @@ struct sim_provider {
     /* Denials the stream has been told of since it last heard a response. */
     unsigned failures;
     bool ever_answered;
-    uint64_t faults[17], finals, interims, partial_finals, drains_lost, resets;
+    uint64_t faults[17], finals, interims, partial_finals, drains_lost, resets, ends;
 };
 
 static inline bool sim_chance(struct sim_provider *p, int percent)
@@ -524,6 +525,7 @@ static inline void sim_on_fault(struct sim_provider *p, struct sim_call *call, i
         sim_send(p, call, reply, sim_us(p, 1, 50));
     }
     call->broken = true;
+    p->ends++;
     sim_close(p, call, status, sim_us(p, 1, 50));
 }
 
@@ -552,6 +554,7 @@ static inline void sim_on_reset(struct sim_provider *p)
         struct sim_call *call = &p->calls[i];
         if (call->id != 0 && !call->dead) {
             call->broken = true;
+            p->ends++;
             sim_close(p, call, 14, sim_us(p, 0, 5));
         }
     }

@@ -99,28 +99,41 @@ static inline const int16_t *script_voice(uint32_t rate)
     return tables[i].at;
 }
 
-static inline const int16_t *script_hiss(void)
+/* What a room sounds like while nobody speaks: from a good microphone to a fan beside it. */
+#define SCRIPT_ROOMS 3
+static inline const int16_t *script_hiss(unsigned room)
 {
-    static int16_t table[2 * SCRIPT_TABLE];
-    static bool made;
-    for (uint32_t i = 0; !made && i < 2 * SCRIPT_TABLE; i++)
-        table[i] = (int16_t)((int)((i % SCRIPT_TABLE * 2654435761u >> 16) % 17) - 8);
-    made = true;
-    return table;
+    static const int peaks[SCRIPT_ROOMS] = {8, 60, 250};
+    static int16_t tables[SCRIPT_ROOMS][2 * SCRIPT_TABLE];
+    static bool made[SCRIPT_ROOMS];
+    uint32_t span = 2 * (uint32_t)peaks[room] + 1;
+    for (uint32_t i = 0; !made[room] && i < 2 * SCRIPT_TABLE; i++)
+        tables[room][i] =
+            (int16_t)((int)((i % SCRIPT_TABLE * 2654435761u >> 12) % span) - peaks[room]);
+    made[room] = true;
+    return tables[room];
 }
 
+struct script_sound {
+    const struct sim_word *words;
+    size_t len;
+    uint32_t rate;
+    unsigned room;
+};
+
 /* Samples [first, first + n) of the session. */
-static inline void script_audio(const struct sim_word *words, size_t len, uint32_t rate,
-                                uint64_t first, uint64_t n, int16_t *out)
+static inline void script_audio(const struct script_sound *sound, uint64_t first, uint64_t n,
+                                int16_t *out)
 {
-    size_t word = script_find(words, len, first);
+    const struct sim_word *words = sound->words;
+    size_t len = sound->len, word = script_find(words, len, first);
     while (n > 0) {
         bool voiced = word < len && words[word].start <= first;
         uint64_t until = first + SCRIPT_TABLE;
         if (word < len && (voiced ? words[word].end : words[word].start) < until)
             until = voiced ? words[word].end : words[word].start;
         uint64_t span = until - first < n ? until - first : n;
-        const int16_t *table = voiced ? script_voice(rate) : script_hiss();
+        const int16_t *table = voiced ? script_voice(sound->rate) : script_hiss(sound->room);
         memcpy(out, table + first % SCRIPT_TABLE, span * sizeof *out);
         out += span;
         first += span;

@@ -27,9 +27,9 @@
 static inline const void *wire_audio(const struct sim_provider *p, uint64_t first, size_t len)
 {
     static int16_t audio[WIRE_AUDIO_MAX / 2 + 2];
+    const struct script_sound sound = {p->words, p->words_len, p->rate, p->room};
     assert(len <= WIRE_AUDIO_MAX);
-    script_audio(p->words, p->words_len, p->rate, first / 2, (first + len + 1) / 2 - first / 2,
-                 audio);
+    script_audio(&sound, first / 2, (first + len + 1) / 2 - first / 2, audio);
     return (const uint8_t *)audio + first % 2;
 }
 
