@@ -5,9 +5,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* Between our patience with silence and the API's. */
-#define IDLE_MARGIN_MS 500
-
 /* One line for the operator; returns STATUS_INVALID. */
 static int __attribute__((format(printf, 2, 3))) complain(FILE *err, const char *format, ...)
 {
@@ -111,16 +108,4 @@ int provider_init(struct provider *provider, const struct config *config, FILE *
     if (status == STATUS_LIMIT)
         return complain(err, "target, project, location or recognizer is too long");
     return status;
-}
-
-uint32_t provider_idle_close_ms(const struct provider *provider, uint32_t configured_ms)
-{
-    uint32_t gap_ms = provider->stt.wire->gap_ms_max;
-    return gap_ms == 0 || configured_ms + IDLE_MARGIN_MS <= gap_ms ? configured_ms
-                                                                   : gap_ms - IDLE_MARGIN_MS;
-}
-
-uint32_t provider_rotate_ms(const struct provider *provider, uint32_t configured_ms)
-{
-    return provider->stt.wire->stream_ms_max != 0 ? configured_ms : UINT32_MAX;
 }

@@ -24,9 +24,3 @@ struct provider {
 
 /* STATUS_INVALID: `err` got one line that says what to do. */
 int provider_init(struct provider *provider, const struct config *config, FILE *err);
-
-/* The longest a stream of this provider may be without audio, at most `configured_ms`: below the
- * silence at which the API cuts it. */
-uint32_t provider_idle_close_ms(const struct provider *provider, uint32_t configured_ms);
-/* When to replace a stream of this provider: `configured_ms`, or never where none is cut. */
-uint32_t provider_rotate_ms(const struct provider *provider, uint32_t configured_ms);

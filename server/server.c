@@ -53,6 +53,7 @@ void server_post(struct server *server, struct msg *msg)
 static struct session_config session_config_from(const struct config *config,
                                                  const struct provider *provider)
 {
+    const struct stt_wire *wire = provider->stt.wire;
     return (struct session_config){
         .limits = {.frame_bytes_max = FRAME_BYTES_MAX,
                    .audio_speed_max = AUDIO_SPEED_MAX,
@@ -66,11 +67,11 @@ static struct session_config session_config_from(const struct config *config,
         .punctuation = config->stt_punctuation,
         .block_ms = (uint32_t)config->stt_block_ms,
         .agreement = (unsigned)config->stt_agreement,
-        .idle_close_ms = provider_idle_close_ms(provider, (uint32_t)config->stt_idle_close_ms),
+        .idle_close_ms = stt_wire_idle_ms(wire, (uint32_t)config->stt_idle_close_ms),
         .silence_close_ms = (uint32_t)config->stt_silence_close_ms,
         .ring_ms = (uint32_t)config->stt_ring_ms,
-        .stream_soft_ms = provider_rotate_ms(provider, (uint32_t)config->stt_soft_ms),
-        .stream_hard_ms = provider_rotate_ms(provider, (uint32_t)config->stt_hard_ms),
+        .stream_soft_ms = stt_wire_rotate_ms(wire, (uint32_t)config->stt_soft_ms),
+        .stream_hard_ms = stt_wire_rotate_ms(wire, (uint32_t)config->stt_hard_ms),
         .translate_gap_ms = (uint32_t)config->translate_partial_gap_ms,
         .grammar_gap_ms = (uint32_t)config->grammar_partial_gap_ms,
         .partial_words = (uint32_t)config->translate_partial_words,

@@ -9,6 +9,9 @@
 #include <strings.h>
 
 #define PORT "443"
+/* How long before the API would we end a stream. */
+#define ROTATE_MARGIN_MS 5000
+#define IDLE_MARGIN_MS   500
 
 static const struct stt_wire *const wires[] = {&stt_wire_google_v1, &stt_wire_google_v2,
                                                &stt_wire_riva};
@@ -31,6 +34,23 @@ size_t stt_wire_audio_head(const struct stt_wire *wire, uint32_t bytes,
     head[0] = (uint8_t)PB_TAG(wire->audio_field, PB_LEN);
     memcpy(head + 1, varint, len);
     return 1 + len;
+}
+
+static uint32_t less(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+uint32_t stt_wire_rotate_ms(const struct stt_wire *wire, uint32_t configured_ms)
+{
+    uint32_t max_ms = wire->stream_ms_max;
+    return max_ms == 0 ? UINT32_MAX : less(configured_ms, max_ms - ROTATE_MARGIN_MS);
+}
+
+uint32_t stt_wire_idle_ms(const struct stt_wire *wire, uint32_t configured_ms)
+{
+    uint32_t max_ms = wire->gap_ms_max;
+    return max_ms == 0 ? configured_ms : less(configured_ms, max_ms - IDLE_MARGIN_MS);
 }
 
 /* A part of a resource name or of a host. */

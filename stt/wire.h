@@ -68,6 +68,12 @@ const struct stt_wire *stt_wire_find(const char *name);
 size_t stt_wire_audio_head(const struct stt_wire *wire, uint32_t bytes,
                            uint8_t head[STT_AUDIO_HEAD_MAX]);
 
+/* The age at which to replace a stream: `configured_ms`, less where the API cuts it before;
+ * UINT32_MAX where it never does. */
+uint32_t stt_wire_rotate_ms(const struct stt_wire *wire, uint32_t configured_ms);
+/* How long a stream may be without audio: `configured_ms`, less where the API cuts it before. */
+uint32_t stt_wire_idle_ms(const struct stt_wire *wire, uint32_t configured_ms);
+
 /* False when `target` is a host of the API, but of another location: it would refuse every call.
  * Hosts that are not the API's own, such as proxies, serve any location. */
 bool stt_wire_target_serves(const struct stt_wire *wire, const char *target, const char *location);

@@ -123,6 +123,21 @@ static void test_request_params(void)
     CHECK_STR(params, "recognizer=a%2Fb");
 }
 
+/* As far as the API's own patience with age and silence goes. */
+static void test_patience(void)
+{
+    CHECK_EQ(stt_wire_rotate_ms(&stt_wire_google_v1, 300000), 300000);
+    CHECK_EQ(stt_wire_rotate_ms(&stt_wire_google_v1, 304000), 300000);
+    CHECK_EQ(stt_wire_rotate_ms(&stt_wire_google_v2, 240000), 240000);
+    CHECK_EQ(stt_wire_rotate_ms(&stt_wire_google_v2, 300000), 295000);
+    CHECK_EQ(stt_wire_rotate_ms(&stt_wire_riva, 240000), UINT32_MAX);
+    CHECK_EQ(stt_wire_idle_ms(&stt_wire_google_v1, 8000), 8000);
+    CHECK_EQ(stt_wire_idle_ms(&stt_wire_google_v1, 12000), 9500);
+    CHECK_EQ(stt_wire_idle_ms(&stt_wire_google_v2, 8000), 4500);
+    CHECK_EQ(stt_wire_idle_ms(&stt_wire_google_v2, 4000), 4000);
+    CHECK_EQ(stt_wire_idle_ms(&stt_wire_riva, 60000), 60000);
+}
+
 int main(void)
 {
     RUN(test_find);
@@ -132,5 +147,6 @@ int main(void)
     RUN(test_target_serves);
     RUN(test_recognizer);
     RUN(test_request_params);
+    RUN(test_patience);
     return check_done();
 }
