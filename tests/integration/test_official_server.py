@@ -27,30 +27,92 @@ class V1:
     """How v1 says things; the other wires differ from it."""
     name = "v1"
     path = "/google.cloud.speech.v1.Speech/StreamingRecognize"
-    flags = ("--stt-model", "latest_long")
-    results, times, end = "results", ("start_time", "end_time"), "result_end_time"
+    flags = ("--stt-model", "latest_long", "--stt-boost", "12")
+    metadata = {}  # besides what all have
+    event = {"speech_event_type": "SPEECH_ACTIVITY_BEGIN", "speech_event_time": duration(640)}
+    # How a stream that is too old is told so.
     limit = {"send": {"error": {"code": 11, "message": "Exceeded maximum allowed stream duration of 305 seconds."}}}
 
     @staticmethod
-    def config(rate, phrases):
+    def request(rate, phrases):
         config = {"encoding": "LINEAR16", "sample_rate_hertz": rate, "language_code": "en-US",
-                  "speech_contexts": [{"phrases": phrases}], "enable_word_time_offsets": True,
+                  "speech_contexts": [{"phrases": phrases, "boost": 12}], "enable_word_time_offsets": True,
                   "enable_automatic_punctuation": True, "model": "latest_long"}
         return {"streaming_request": "streaming_config",
                 "streaming_config": {"config": config, "interim_results": True}}
 
-    @classmethod
-    def word(cls, text, start_ms, end_ms):
-        return {cls.times[0]: duration(start_ms), cls.times[1]: duration(end_ms), "word": text}
+    @staticmethod
+    def word(text, start_ms, end_ms):
+        return {"start_time": duration(start_ms), "end_time": duration(end_ms), "word": text}
 
     @classmethod
     def result(cls, text, end_ms, words=(), **fields):
         return {"alternatives": [{"transcript": text, "words": [cls.word(*w) for w in words]}],
-                cls.end: duration(end_ms), "language_code": "en-us", **fields}
+                "result_end_time": duration(end_ms), "language_code": "en-us", **fields}
+
+    @staticmethod
+    def response(*results):
+        return {"results": list(results)}
+
+
+class V2(V1):
+    name = "v2"
+    path = "/google.cloud.speech.v2.Speech/StreamingRecognize"
+    flags = ("--stt-api", "google_v2", "--stt-project", "globe", "--stt-location", "eu", "--stt-recognizer", "bard",
+             "--stt-model", "chirp_2", "--stt-boost", "12", "--stt-endpointing", "short")
+    metadata = {"x-goog-request-params": "recognizer=projects%2Fglobe%2Flocations%2Feu%2Frecognizers%2Fbard"}
+    event = {"speech_event_type": "SPEECH_ACTIVITY_BEGIN", "speech_event_offset": duration(640)}
+    limit = {"status": {"code": 10, "details": "Max duration of 5 minutes reached for stream."}}
+
+    @staticmethod
+    def request(rate, phrases):
+        phrase_set = {"phrases": [{"value": phrase} for phrase in phrases], "boost": 12}
+        config = {"features": {"enable_word_time_offsets": True, "enable_automatic_punctuation": True},
+                  "adaptation": {"phrase_sets": [{"inline_phrase_set": phrase_set, "value": "inline_phrase_set"}]},
+                  "explicit_decoding_config": {"encoding": "LINEAR16", "sample_rate_hertz": rate,
+                                               "audio_channel_count": 1},
+                  "decoding_config": "explicit_decoding_config", "model": "chirp_2", "language_codes": ["en-US"]}
+        features = {"interim_results": True, "endpointing_sensitivity": "ENDPOINTING_SENSITIVITY_SHORT"}
+        return {"recognizer": "projects/globe/locations/eu/recognizers/bard", "streaming_request": "streaming_config",
+                "streaming_config": {"config": config, "streaming_features": features}}
+
+    @staticmethod
+    def word(text, start_ms, end_ms):
+        return {"start_offset": duration(start_ms), "end_offset": duration(end_ms), "word": text}
 
     @classmethod
-    def response(cls, *results):
-        return {cls.results: list(results)}
+    def result(cls, text, end_ms, words=(), **fields):
+        result = super().result(text, end_ms, words, **fields)
+        result["result_end_offset"] = result.pop("result_end_time")
+        return result
+
+
+class Riva(V1):
+    name = "riva"
+    path = "/nvidia.riva.asr.RivaSpeechRecognition/StreamingRecognize"
+    flags = ("--stt-api", "riva", "--stt-model", "parakeet", "--stt-boost", "12", "--stt-endpointing", "short")
+    event = {"id": {"value": "of the request"}}
+
+    @staticmethod
+    def request(rate, phrases):
+        config = {"encoding": "LINEAR_PCM", "sample_rate_hertz": rate, "language_code": "en-US",
+                  "speech_contexts": [{"phrases": phrases, "boost": 12}], "enable_word_time_offsets": True,
+                  "enable_automatic_punctuation": True, "model": "parakeet",
+                  "endpointing_config": {"stop_history": 500, "_stop_history": "stop_history"}}
+        return {"streaming_request": "streaming_config",
+                "streaming_config": {"config": config, "interim_results": True}}
+
+    @staticmethod
+    def word(text, start_ms, end_ms):
+        return {"start_time": start_ms, "end_time": end_ms, "word": text}
+
+    @classmethod
+    def result(cls, text, end_ms, words=(), **fields):
+        result = super().result(text, end_ms, words, **fields)
+        del result["result_end_time"], result["language_code"]
+        result["audio_processed"] = end_ms / 1000
+        result["alternatives"][0]["language_code"] = ["en-us"]
+        return result
 
 
 def hypotheses(wire):
@@ -74,6 +136,7 @@ class Wire:
     def serve(self, *calls, flags=()):
         server = official_kit.Server(self.wire.name, *calls)
         self.addCleanup(server.stop)
+        # There is nothing to ask a chat API for.
         sotto = kit.Sotto(server.port, kit.free_port(), "", *self.wire.flags, *flags)
         self.addCleanup(lambda: self.assertEqual(sotto.stop(), 0))
         return server, sotto
@@ -97,7 +160,9 @@ class Wire:
         self.assertEqual(metadata["x-goog-user-project"], "payer")
         self.assertEqual(metadata["authorization"], "Bearer " + TOKEN)
         self.assertRegex(metadata["user-agent"], r"\bsotto/\d")
-        self.assertEqual(config["message"], self.wire.config(24000, VOCABULARY))
+        for key, value in self.wire.metadata.items():
+            self.assertEqual(metadata[key], value)
+        self.assertEqual(config["message"], self.wire.request(24000, VOCABULARY))
         self.assertFalse(config["audio"], "the first message carries no audio")
         self.assertEqual(server.all("wrong"), [], "every later message carries audio and nothing else")
         self.assertEqual(ended["event"], "end", "the call is half-closed, not cancelled")
@@ -120,6 +185,14 @@ class Wire:
         self.assertEqual([e for e in events if e["type"] in ("error", "session.degraded")], [])
         self.assertEqual(server.audio(1), self.pcm)
 
+    def test_responses_without_results(self):
+        """Speech events, or a request's name: no hypothesis."""
+        server, sotto = self.serve([{"at": "config", "send": self.wire.event}, *hypotheses(self.wire),
+                                    {"at": at_ms(2100), "send": self.wire.event}])
+        texts = [e["committed"] for e in kit.finals(self.speak(sotto), "transcript")]
+        self.assertEqual(texts, ["to be or not to be"])
+        self.assertEqual(len(server.all("open")), 1)
+
     def cut(self, ending):
         """A call that ends in mid-speech after a final: another takes over where the final ended."""
         last = self.wire.result(" That is the question.", 1000, is_final=True)
@@ -137,10 +210,6 @@ class Wire:
         self.assertEqual(server.wait(2, "config")["message"], server.wait(1, "config")["message"])
         return events
 
-    def test_the_limit_of_a_stream(self):
-        events = self.cut(self.wire.limit)
-        self.assertEqual([e for e in events if e["type"] == "session.degraded"], [])
-
     def test_unavailable(self):
         self.cut({"status": {"code": 14, "details": "408:Request Timeout"}})
 
@@ -152,16 +221,23 @@ class Wire:
         self.assertEqual(len(server.all("open")), 1, "a refusal is not retried")
 
 
-class GoogleV1(Wire, unittest.TestCase):
+class Google(Wire):
+    def test_the_limit_of_a_stream(self):
+        """A new call is all that comes of it: nobody need be told."""
+        events = self.cut(self.wire.limit)
+        self.assertEqual([e for e in events if e["type"] == "session.degraded"], [])
+
+
+class GoogleV1(Google, unittest.TestCase):
     wire = V1
 
-    def test_speech_events(self):
-        """A response with an event and no results is no hypothesis."""
-        event = {"speech_event_type": "SPEECH_ACTIVITY_BEGIN", "speech_event_time": duration(640)}
-        end = {"speech_event_type": "SPEECH_ACTIVITY_END", "speech_event_time": duration(1900)}
-        _, sotto = self.serve([{"at": at_ms(700), "send": event}, *hypotheses(V1), {"at": at_ms(2100), "send": end}])
-        texts = [e["committed"] for e in kit.finals(self.speak(sotto), "transcript")]
-        self.assertEqual(texts, ["to be or not to be"])
+
+class GoogleV2(Google, unittest.TestCase):
+    wire = V2
+
+
+class NvidiaRiva(Wire, unittest.TestCase):
+    wire = Riva
 
 
 if __name__ == "__main__":
