@@ -50,15 +50,19 @@ struct config_set {
     int line; /* of the file being read */
 };
 
-/* "--stt-block-ms" and "SOTTO_STT_BLOCK_MS"; the sections server and bench are
- * left out. */
+/* "--stt-block-ms" and "SOTTO_STT_BLOCK_MS", "--stt-2-api" and "SOTTO_STT_2_API"; the sections
+ * server and bench are left out. */
 static void option_name(const struct option *option, bool flag, char out[NAME_MAX_BYTES])
 {
     bool bare = strcmp(option->section, "server") == 0 || strcmp(option->section, "bench") == 0;
     int len = snprintf(out, NAME_MAX_BYTES, "%s%s%s%s", flag ? "--" : "SOTTO_",
                        bare ? "" : option->section, bare ? "" : "_", option->key);
-    for (int i = flag ? 2 : 0; i < len; i++)
-        out[i] = flag ? (out[i] == '_' ? '-' : out[i]) : (char)toupper((unsigned char)out[i]);
+    for (int i = flag ? 2 : 0; i < len; i++) {
+        if (out[i] == '_' || out[i] == '.')
+            out[i] = flag ? '-' : '_';
+        else if (!flag)
+            out[i] = (char)toupper((unsigned char)out[i]);
+    }
 }
 
 static bool parse_bool(const char *text, bool *out)
@@ -351,8 +355,8 @@ static int check(struct config_set *set)
         fprintf(set->err, "sotto: [stt] soft_ms must be below hard_ms\n");
         return STATUS_INVALID;
     }
-    struct provider provider;
-    int status = provider_init(&provider, config, set->err);
+    struct providers providers;
+    int status = providers_init(&providers, config, set->err);
     return status == STATUS_OK ? read_off(set) : status;
 }
 

@@ -26,6 +26,16 @@ enum config_off {
 #undef X
 };
 
+/* Sections [stt], [stt.2] and [stt.3]: who recognises speech, in order of preference. */
+#define CONFIG_PROVIDERS 3
+
+struct config_provider {
+    const char *api, *target, *project, *location, *recognizer;
+    bool plaintext;
+    const char *ca, *credentials, *quota_project, *model, *endpointing;
+    uint64_t boost, channels, streams_per_channel;
+};
+
 struct config {
     const char *listen;
     uint64_t fronts, workers;
@@ -35,14 +45,10 @@ struct config {
     uint64_t connections_max, sessions_max;
     uint64_t idle_ms, session_ms, flush_ms, drain_ms, ping_s;
 
-    const char *stt_api, *stt_target, *stt_project, *stt_location, *stt_recognizer;
-    bool stt_plaintext;
-    const char *stt_ca, *stt_credentials, *stt_quota_project, *stt_model;
-    const char *stt_endpointing;
-    uint64_t stt_boost;
+    struct config_provider stt[CONFIG_PROVIDERS]; /* those without api are not there */
     bool stt_punctuation;
     uint64_t stt_agreement;
-    uint64_t stt_channels, stt_streams_per_channel, stt_block_ms, stt_idle_close_ms;
+    uint64_t stt_block_ms, stt_idle_close_ms;
     uint64_t stt_silence_close_ms, stt_ring_ms;
     uint64_t stt_soft_ms, stt_hard_ms;
 

@@ -5,6 +5,25 @@
  */
 #pragma once
 
+/* A provider that is asked when those before it fail. */
+#define CONFIG_FURTHER(X, section, field)                                                          \
+    X(section, "api", field.api, TEXT, "", 0, 0,                                                   \
+      "a further speech API, asked when those before it fail; empty: there is none")               \
+    X(section, "target", field.target, TEXT, "", 0, 0, "as in [stt]")                              \
+    X(section, "project", field.project, TEXT, "", 0, 0, "as in [stt]")                            \
+    X(section, "location", field.location, TEXT, "global", 0, 0, "as in [stt]")                    \
+    X(section, "recognizer", field.recognizer, TEXT, "_", 0, 0, "as in [stt]")                     \
+    X(section, "plaintext", field.plaintext, BOOL, "false", 0, 0, "as in [stt]")                   \
+    X(section, "ca", field.ca, TEXT, "", 0, 0, "as in [stt]")                                      \
+    X(section, "credentials", field.credentials, TEXT, "", 0, 0, "as in [stt]")                    \
+    X(section, "quota_project", field.quota_project, TEXT, "", 0, 0, "as in [stt]")                \
+    X(section, "model", field.model, TEXT, "", 0, 0, "as in [stt]")                                \
+    X(section, "boost", field.boost, NUMBER, "0", 0, 100, "as in [stt]")                           \
+    X(section, "endpointing", field.endpointing, TEXT, "standard", 0, 0, "as in [stt]")            \
+    X(section, "channels", field.channels, NUMBER, "32", 1, 256, "as in [stt]")                    \
+    X(section, "streams_per_channel", field.streams_per_channel, NUMBER, "80", 1, 100,             \
+      "as in [stt]")
+
 #define CONFIG_TABLE(X)                                                                            \
     X("server", "listen", listen, TEXT, "127.0.0.1:8080", 0, 0,                                    \
       "address and port; only loopback is allowed while no token keys are configured")             \
@@ -29,30 +48,30 @@
     X("server", "flush_ms", flush_ms, NUMBER, "10000", 100, 60000, "limit of an audio.flush")      \
     X("server", "drain_ms", drain_ms, NUMBER, "10000", 100, 60000,                                 \
       "after session.end: limit for delivering what is owed")                                      \
-    X("stt", "api", stt_api, TEXT, "google_v1", 0, 0,                                              \
+    X("stt", "api", stt[0].api, TEXT, "google_v1", 0, 0,                                           \
       "how the speech API is spoken to: google_v1, google_v2 or riva")                             \
-    X("stt", "target", stt_target, TEXT, "127.0.0.1:50051", 0, 0,                                  \
+    X("stt", "target", stt[0].target, TEXT, "127.0.0.1:50051", 0, 0,                               \
       "speech API, host:port (gRPC); empty: Google's host of the location")                        \
-    X("stt", "project", stt_project, TEXT, "", 0, 0, "google_v2: project of the recognizer")       \
-    X("stt", "location", stt_location, TEXT, "global", 0, 0,                                       \
+    X("stt", "project", stt[0].project, TEXT, "", 0, 0, "google_v2: project of the recognizer")    \
+    X("stt", "location", stt[0].location, TEXT, "global", 0, 0,                                    \
       "google: where speech is recognised, such as global, us, eu; of google_v2 also a region")    \
-    X("stt", "recognizer", stt_recognizer, TEXT, "_", 0, 0,                                        \
+    X("stt", "recognizer", stt[0].recognizer, TEXT, "_", 0, 0,                                     \
       "google_v2: a recognizer of the project; _: none, the request says all")                     \
-    X("stt", "plaintext", stt_plaintext, BOOL, "false", 0, 0, "no TLS; loopback targets only")     \
-    X("stt", "ca", stt_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")       \
-    X("stt", "credentials", stt_credentials, TEXT, "", 0, 0,                                       \
+    X("stt", "plaintext", stt[0].plaintext, BOOL, "false", 0, 0, "no TLS; loopback targets only")  \
+    X("stt", "ca", stt[0].ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")    \
+    X("stt", "credentials", stt[0].credentials, TEXT, "", 0, 0,                                    \
       "google (application default credentials), a file with a bearer token, or empty")            \
-    X("stt", "quota_project", stt_quota_project, TEXT, "", 0, 0, "x-goog-user-project")            \
-    X("stt", "model", stt_model, TEXT, "", 0, 0,                                                   \
+    X("stt", "quota_project", stt[0].quota_project, TEXT, "", 0, 0, "x-goog-user-project")         \
+    X("stt", "model", stt[0].model, TEXT, "", 0, 0,                                                \
       "recognition model, such as latest_long; empty: the API's default, google_v2: long")         \
-    X("stt", "boost", stt_boost, NUMBER, "0", 0, 100,                                              \
+    X("stt", "boost", stt[0].boost, NUMBER, "0", 0, 100,                                           \
       "weight of a session's vocabulary; google takes up to 20; 0: the API's default")             \
-    X("stt", "endpointing", stt_endpointing, TEXT, "standard", 0, 0,                               \
+    X("stt", "endpointing", stt[0].endpointing, TEXT, "standard", 0, 0,                            \
       "how soon the API calls an utterance final: standard, short or supershort (google_v2, "      \
       "riva)")                                                                                     \
     X("stt", "punctuation", stt_punctuation, BOOL, "true", 0, 0, "automatic punctuation")          \
-    X("stt", "channels", stt_channels, NUMBER, "32", 1, 256, "gRPC channels at most")              \
-    X("stt", "streams_per_channel", stt_streams_per_channel, NUMBER, "80", 1, 100,                 \
+    X("stt", "channels", stt[0].channels, NUMBER, "32", 1, 256, "gRPC channels at most")           \
+    X("stt", "streams_per_channel", stt[0].streams_per_channel, NUMBER, "80", 1, 100,              \
       "speech streams on one channel")                                                             \
     X("stt", "block_ms", stt_block_ms, NUMBER, "100", 20, 400, "audio coalesced into one message") \
     X("stt", "agreement", stt_agreement, NUMBER, "2", 1, 10,                                       \
@@ -69,6 +88,8 @@
       "age at which a stream is replaced at the next final")                                       \
     X("stt", "hard_ms", stt_hard_ms, NUMBER, "290000", 2000, 300000,                               \
       "age at which a stream is replaced regardless")                                              \
+    CONFIG_FURTHER(X, "stt.2", stt[1])                                                             \
+    CONFIG_FURTHER(X, "stt.3", stt[2])                                                             \
     X("chat", "url", chat_url, TEXT, "https://127.0.0.1:8446/v1", 0, 0,                            \
       "base of an OpenAI-compatible API")                                                          \
     X("chat", "key", chat_key, SECRET, "", 0, 0,                                                   \

@@ -15,6 +15,7 @@
 #include "server/metrics.h"
 #include "server/server.h"
 #include "server/speech.h"
+#include "stt/client.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,7 +94,15 @@ static void on_emit(void *ctx, struct event *event)
 static int on_stt_open(void *ctx, uint32_t call, char *config, size_t len)
 {
     struct conn *conn = ctx;
-    return speech_open(conn->front->server, conn->session_id, call, config, len);
+    const struct stt_request request = {
+        .provider = session_provider(conn->session), .bytes = config, .len = len};
+    return speech_open(conn->front->server, conn->session_id, call, &request);
+}
+
+static unsigned on_stt_healthy(void *ctx)
+{
+    struct conn *conn = ctx;
+    return speech_healthy(conn->front->server);
 }
 
 static int on_stt_send(void *ctx, uint32_t call, struct stt_block *block)
@@ -144,8 +153,8 @@ static void on_cancel(void *ctx, uint32_t lane, uint32_t ask)
 }
 
 static const struct session_ops session_ops = {
-    on_emit,       on_stt_open,  on_stt_send, on_stt_finish,
-    on_stt_cancel, on_translate, on_grammar,  on_cancel,
+    on_emit,      on_stt_open, on_stt_send, on_stt_finish,  on_stt_cancel,
+    on_translate, on_grammar,  on_cancel,   on_stt_healthy,
 };
 
 /* --- life --- */

@@ -51,9 +51,8 @@ void server_post(struct server *server, struct msg *msg)
 }
 
 static struct session_config session_config_from(const struct config *config,
-                                                 const struct provider *provider)
+                                                 const struct providers *providers)
 {
-    const struct stt_wire *wire = provider->stt.wire;
     return (struct session_config){
         .limits = {.frame_bytes_max = FRAME_BYTES_MAX,
                    .audio_speed_max = AUDIO_SPEED_MAX,
@@ -63,15 +62,16 @@ static struct session_config session_config_from(const struct config *config,
                    .resume_ms = 0,
                    .flush_ms = (uint32_t)config->flush_ms,
                    .drain_ms = (uint32_t)config->drain_ms},
-        .stt_provider = &provider->stt,
+        .stt_provider = providers->stt,
+        .stt_providers_len = providers->len,
         .punctuation = config->stt_punctuation,
         .block_ms = (uint32_t)config->stt_block_ms,
         .agreement = (unsigned)config->stt_agreement,
-        .idle_close_ms = stt_wire_idle_ms(wire, (uint32_t)config->stt_idle_close_ms),
+        .idle_close_ms = providers_idle_ms(providers, (uint32_t)config->stt_idle_close_ms),
         .silence_close_ms = (uint32_t)config->stt_silence_close_ms,
         .ring_ms = (uint32_t)config->stt_ring_ms,
-        .stream_soft_ms = stt_wire_rotate_ms(wire, (uint32_t)config->stt_soft_ms),
-        .stream_hard_ms = stt_wire_rotate_ms(wire, (uint32_t)config->stt_hard_ms),
+        .stream_soft_ms = providers_rotate_ms(providers, (uint32_t)config->stt_soft_ms),
+        .stream_hard_ms = providers_rotate_ms(providers, (uint32_t)config->stt_hard_ms),
         .translate_gap_ms = (uint32_t)config->translate_partial_gap_ms,
         .grammar_gap_ms = (uint32_t)config->grammar_partial_gap_ms,
         .partial_words = (uint32_t)config->translate_partial_words,
@@ -158,7 +158,7 @@ int server_start(struct server **out, const struct config *config)
     struct server *server = mem_calloc(1, sizeof *server);
     if (server == NULL)
         return STATUS_NOMEM;
-    int made = provider_init(&server->provider, config, stderr);
+    int made = providers_init(&server->providers, config, stderr);
     if (made != STATUS_OK) {
         mem_free(server);
         return made;
@@ -167,7 +167,7 @@ int server_start(struct server **out, const struct config *config)
     if (config->off != 0)
         LOG_WARN(LOG_MAIN, 0, "running without parts of it, for measuring only", "without=%s",
                  LOG_Q(config->without));
-    server->session_config = session_config_from(config, &server->provider);
+    server->session_config = session_config_from(config, &server->providers);
     server->started_us = clock_mono_us();
     /* The ports first: that they are taken is the likeliest failure, and then nothing else has
      * begun. */

@@ -36,7 +36,7 @@ enum front_msg {
 
 struct server {
     const struct config *config;
-    struct provider provider;
+    struct providers providers;
     struct session_config session_config;
     struct directory *directory;
     struct worker_pool *workers;

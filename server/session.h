@@ -25,7 +25,7 @@ struct grammar_result;
 struct session_ops {
     void (*emit)(void *ctx, struct event *event); /* takes */
     /* As in stt/stream.h. */
-    int (*stt_open)(void *ctx, uint32_t call, char *config, size_t len);
+    int (*stt_open)(void *ctx, uint32_t call, char *config, size_t len); /* session_provider() */
     int (*stt_send)(void *ctx, uint32_t call, struct stt_block *block);
     int (*stt_finish)(void *ctx, uint32_t call);
     int (*stt_cancel)(void *ctx, uint32_t call);
@@ -33,12 +33,14 @@ struct session_ops {
     int (*translate)(void *ctx, uint32_t lane, const struct translate_ask *ask);
     int (*grammar)(void *ctx, uint32_t lane, const struct grammar_ask *ask);
     void (*cancel)(void *ctx, uint32_t lane, uint32_t ask);
+    unsigned (*stt_healthy)(void *ctx); /* may be NULL */
 };
 
 /* The same for all sessions; borrowed for the session's life. */
 struct session_config {
     struct event_limits limits;
-    const struct stt_provider *stt_provider; /* as in struct stt_stream_config */
+    const struct stt_provider *stt_provider; /* as in struct stt_stream_config, like the next */
+    unsigned stt_providers_len;
     bool punctuation;
     unsigned
         agreement; /* hypotheses that must agree before a word is committed, medium stability */
@@ -105,3 +107,5 @@ uint64_t session_received(const struct session *session);
 int64_t session_t_ms(const struct session *session, int64_t now_us);
 /* A fatal event or session.ended has been emitted: nothing more comes. */
 bool session_over(const struct session *session);
+/* The place of the speech provider that the newest call goes to, in order of preference. */
+unsigned session_provider(const struct session *session);

@@ -3,6 +3,7 @@
 #include "server/metrics.h"
 #include "server/session_internal.h"
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,12 @@ static int on_open(void *ctx, uint32_t call, char *config, size_t len)
 {
     struct session *session = ctx;
     return session->ops->stt_open(session->ctx, call, config, len);
+}
+
+static unsigned on_healthy(void *ctx)
+{
+    struct session *session = ctx;
+    return session->ops->stt_healthy != NULL ? session->ops->stt_healthy(session->ctx) : UINT_MAX;
 }
 
 static int on_send(void *ctx, uint32_t call, struct stt_block *block)
@@ -118,7 +125,7 @@ static void on_health(void *ctx, enum stt_health health, int grpc_status, const 
 }
 
 static const struct stt_stream_ops stream_ops = {on_open,       on_send,    on_finish, on_cancel,
-                                                 on_transcript, on_settled, on_health};
+                                                 on_transcript, on_settled, on_health, on_healthy};
 
 /* How often a word must be heard again before it stays: half of the configured number for low
  * stability, half more for high. */
@@ -141,6 +148,7 @@ int session__speech_open(struct session *session, const struct session_start *st
         .rate = session->settings.rate,
         .language = session->settings.source,
         .provider = config->stt_provider,
+        .providers_len = config->stt_providers_len,
         .punctuation = config->punctuation,
         .partials = true,
         .agreement = agreement_of(session, session->settings.stability),
@@ -156,6 +164,11 @@ int session__speech_open(struct session *session, const struct session_start *st
         .vocabulary_len = session->settings.vocabulary_len,
     };
     return stt_stream_create(&session->speech, &stream, &stream_ops, session);
+}
+
+unsigned session_provider(const struct session *session)
+{
+    return stt_stream_provider(session->speech);
 }
 
 void session__speech_update(struct session *session, const struct client_settings *update)

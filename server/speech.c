@@ -21,39 +21,52 @@ static void on_event(void *ctx, struct stt_event *event)
     server_post(ctx, &event->msg);
 }
 
-int speech_start(struct server *server)
+static struct stt_client_config client_config_of(const struct provider *provider)
 {
-    const struct config *config = server->config;
-    const struct stt_client_config provider = {
-        .wire = server->provider.stt.wire,
-        .request_params = or_null(server->provider.request_params),
-        .target = server->provider.target,
-        .plaintext = config->stt_plaintext,
-        .ca_file = or_null(config->stt_ca),
-        .credentials = config->stt_credentials,
-        .quota_project = or_null(config->stt_quota_project),
-        .channels_max = (unsigned)config->stt_channels,
-        .streams_per_channel = (unsigned)config->stt_streams_per_channel,
+    const struct config_provider *config = provider->config;
+    return (struct stt_client_config){
+        .wire = provider->stt.wire,
+        .request_params = or_null(provider->request_params),
+        .target = provider->target,
+        .plaintext = config->plaintext,
+        .ca_file = or_null(config->ca),
+        .credentials = config->credentials,
+        .quota_project = or_null(config->quota_project),
+        .channels_max = (unsigned)config->channels,
+        .streams_per_channel = (unsigned)config->streams_per_channel,
         .open_timeout_ms = OPEN_TIMEOUT_MS,
     };
-    int status =
-        stt_client_create(&server->stt, &(struct stt_providers){&provider, 1}, on_event, server);
+}
+
+int speech_start(struct server *server)
+{
+    _Static_assert(CONFIG_PROVIDERS <= STT_PROVIDERS_MAX, "the client takes as many");
+    struct stt_client_config configs[CONFIG_PROVIDERS];
+    for (unsigned i = 0; i < server->providers.len; i++)
+        configs[i] = client_config_of(&server->providers.list[i]);
+    const struct stt_providers providers = {configs, server->providers.len};
+    int status = stt_client_create(&server->stt, &providers, on_event, server);
     if (status != STATUS_OK)
         LOG_ERROR(
             LOG_STT, 0, "cannot use the speech API as configured",
-            "target=%s plaintext=%d status=%s hint=%s", server->provider.target,
-            config->stt_plaintext, status_name(status),
+            "target=%s plaintext=%d status=%s hint=%s", configs[0].target, configs[0].plaintext,
+            status_name(status),
             LOG_Q("plaintext is for loopback targets only; check [stt] target, ca, credentials"));
     return status;
 }
 
-int speech_open(struct server *server, uint64_t session, uint32_t call, char *config, size_t len)
+int speech_open(struct server *server, uint64_t session, uint32_t call,
+                const struct stt_request *request)
 {
-    const struct stt_request request = {.bytes = config, .len = len};
-    int status = stt_client_open(server->stt, session, call, &request);
+    int status = stt_client_open(server->stt, session, call, request);
     if (status != STATUS_OK)
-        mem_free(config);
+        mem_free(request->bytes);
     return status;
+}
+
+unsigned speech_healthy(struct server *server)
+{
+    return stt_client_healthy(server->stt);
 }
 
 int speech_send(struct server *server, uint64_t session, uint32_t call, struct stt_block *block)

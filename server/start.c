@@ -43,8 +43,15 @@ static bool file_ok(const char *option, const char *path, const char *mark)
 bool start_files_ok(const struct config *config)
 {
     static const char pem[] = "-----BEGIN ";
-    bool google = strcmp(config->stt_credentials, "google") == 0;
-    return file_ok("[stt] ca", config->stt_ca, pem) &&
-           file_ok("[stt] credentials", google ? "" : config->stt_credentials, NULL) &&
-           file_ok("[chat] ca", config->chat_ca, pem);
+    static const char *const options[CONFIG_PROVIDERS][2] = {{"[stt] ca", "[stt] credentials"},
+                                                             {"[stt.2] ca", "[stt.2] credentials"},
+                                                             {"[stt.3] ca", "[stt.3] credentials"}};
+    for (unsigned i = 0; i < CONFIG_PROVIDERS; i++) {
+        const struct config_provider *provider = &config->stt[i];
+        bool google = strcmp(provider->credentials, "google") == 0;
+        if (!file_ok(options[i][0], provider->ca, pem) ||
+            !file_ok(options[i][1], google ? "" : provider->credentials, NULL))
+            return false;
+    }
+    return file_ok("[chat] ca", config->chat_ca, pem);
 }

@@ -8,6 +8,7 @@
 #include "stt/limits.h"
 #include "stt/wire.h"
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
 
 static void leg_set_state(struct stt_leg *leg, enum stt_leg_state state)
@@ -94,13 +95,29 @@ static void stream_refuse(struct stt_stream *stream, const struct stt_failure *f
     stream->ops.health(stream->ctx, STT_HEALTH_REFUSED, failure->status, failure->details, 0);
 }
 
-/* Nothing is opened before the pause has passed; the first failure of an outage is told. */
-static void stream_back_off(struct stt_stream *stream, const struct stt_failure *failure,
-                            enum stt_remedy remedy, int64_t now_us)
+static int next_provider(struct stt_stream *stream, int64_t now_us)
 {
-    int64_t ms =
-        stt_failure_backoff_ms(remedy, stream->failures, failure->retry_after_ms, &stream->rng);
-    stream->failures++;
+    unsigned healthy = stream->choice.len > 1 && stream->ops.healthy != NULL
+                           ? stream->ops.healthy(stream->ctx)
+                           : UINT_MAX;
+    return stt_choice_next(&stream->choice, healthy, now_us);
+}
+
+/* Nothing is opened before the pause has passed; there is none when another provider takes over.
+ * The first failure of an outage is told. */
+static void stream_back_off(struct stt_stream *stream, const struct stt_leg *leg,
+                            const struct stt_failure *failure, enum stt_remedy remedy,
+                            int64_t now_us)
+{
+    int64_t ms = 0;
+    if (next_provider(stream, now_us) != (int)leg->provider) {
+        stream->failures = 0;
+        stream->retry_us = now_us;
+    } else {
+        ms =
+            stt_failure_backoff_ms(remedy, stream->failures, failure->retry_after_ms, &stream->rng);
+        stream->failures++;
+    }
     if (stream->retry_us < now_us + ms * 1000)
         stream->retry_us = now_us + ms * 1000;
     if (stream->degraded)
@@ -117,13 +134,9 @@ static enum stt_remedy leg_remedy(struct stt_stream *stream, const struct stt_le
         .fed = leg->next > leg->base,
         .lived = leg->answered ||
                  (leg->first_sent_us != 0 && now_us - leg->opened_us >= STT_HEALTHY_MS * 1000),
-        .worked = stream->ever_answered,
-        .denied = stream->denied,
         .failures = stream->failures,
     };
-    stream->denied += failure->status == STT_CODE_UNAUTHENTICATED ||
-                      (failure->status == STT_CODE_CANCELLED && !stream->ever_answered);
-    return stt_failure_remedy(failure, &past);
+    return stt_choice_failed(&stream->choice, leg->provider, failure, past, now_us);
 }
 
 static void leg_failed(struct stt_stream *stream, struct stt_leg *leg,
@@ -131,14 +144,14 @@ static void leg_failed(struct stt_stream *stream, struct stt_leg *leg,
 {
     enum stt_remedy remedy = leg_remedy(stream, leg, failure, now_us);
     leg_rewind(stream, leg);
-    if (remedy == STT_REMEDY_REFUSE) {
+    if (next_provider(stream, now_us) < 0) {
         stream_refuse(stream, failure, now_us);
         return;
     }
     stt__due(stream, now_us + 1);
     bool owed = stt_ring_end(&stream->ring, leg->base) > leg->base && leg->base < leg->end;
-    if (owed && (remedy == STT_REMEDY_RETRY || remedy == STT_REMEDY_HOLD))
-        stream_back_off(stream, failure, remedy, now_us);
+    if (owed && remedy != STT_REMEDY_REPLACE && remedy != STT_REMEDY_REOPEN)
+        stream_back_off(stream, leg, failure, remedy, now_us);
 }
 
 void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
@@ -161,8 +174,7 @@ void stt__leg_on_answer(struct stt_stream *stream, struct stt_leg *leg, int64_t 
 {
     leg->answered = true;
     leg->event_us = now_us;
-    stream->ever_answered = true;
-    stream->denied = 0;
+    stt_choice_answered(&stream->choice, leg->provider);
     stream_healthy(stream);
 }
 
@@ -202,9 +214,9 @@ void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg,
     leg_failed(stream, leg, &failure, now_us);
 }
 
-static char *config_encode(const struct stt_stream *stream, size_t *len)
+static char *config_encode(const struct stt_stream *stream, const struct stt_provider *provider,
+                           size_t *len)
 {
-    const struct stt_provider *provider = stream->config.provider;
     const struct stt_context vocabulary = {.phrases = (const char *const *)stream->vocabulary,
                                            .phrases_len = stream->vocabulary_len,
                                            .boost = provider->boost};
@@ -241,7 +253,8 @@ static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now
 {
     assert(leg->call == 0 && leg->next == leg->base && leg->unsent == 0);
     size_t len = 0;
-    char *config = config_encode(stream, &len);
+    leg->provider = stream->provider = (unsigned)next_provider(stream, now_us);
+    char *config = config_encode(stream, &stream->config.provider[leg->provider], &len);
     leg_set_state(leg, STT_LEG_OPEN);
     leg->answered = leg->at_final = false;
     leg->opened_us = leg->event_us = leg->passed_us = leg->moved_us = leg->pace_us = now_us;

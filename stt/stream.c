@@ -76,6 +76,7 @@ int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *c
     stream->config = *config;
     if (config->provider == NULL)
         stream->config.provider = &google_v1;
+    stream->choice.len = config->providers_len > 0 ? config->providers_len : 1;
     memcpy(stream->language, config->language, strlen(config->language) + 1);
     stream->config.language = stream->language;
     stream->ops = *ops;
@@ -370,6 +371,11 @@ int64_t stt_stream_tick(struct stt_stream *stream, int64_t now_us)
         pending_flush(stream, now_us);
     stream_run(stream, now_us);
     return stream->due_us;
+}
+
+unsigned stt_stream_provider(const struct stt_stream *stream)
+{
+    return stream->provider;
 }
 
 uint64_t stt_stream_received(const struct stt_stream *stream)

@@ -52,8 +52,8 @@ enum stt_health {
 };
 
 struct stt_stream_ops {
-    /* Open a call; `config` is given: mem_free'd by the receiver, when it fails too. A failure
-     * counts as UNAVAILABLE. */
+    /* Open a call with stt_stream_provider(); `config` is given: mem_free'd by the receiver, when
+     * it fails too. A failure counts as UNAVAILABLE. */
     int (*open)(void *ctx, uint32_t call, char *config, size_t len);
     /* Takes its own reference. STATUS_FULL: kept and tried at the next tick. */
     int (*send)(void *ctx, uint32_t call, struct stt_block *block);
@@ -64,13 +64,17 @@ struct stt_stream_ops {
     void (*settled)(void *ctx, uint64_t samples);
     void (*health)(void *ctx, enum stt_health health, int grpc_status, const char *details,
                    uint32_t retry_after_ms);
+    /* Providers that may be asked now, as bits: 1 << place. NULL: all. */
+    unsigned (*healthy)(void *ctx);
 };
 
 struct stt_stream_config {
     uint32_t rate;        /* 8000–48000 */
     const char *language; /* BCP-47; copied */
-    /* How its calls are spoken; borrowed for the life of the stream. NULL: google_v1's defaults. */
+    /* How its calls are spoken, in order of preference; borrowed for the life of the stream. NULL:
+     * google_v1's defaults. */
     const struct stt_provider *provider;
+    unsigned providers_len; /* 0: one */
     bool punctuation;
     /* Show hypotheses. They are asked for in any case, to tell speech from silence. */
     bool partials;
@@ -130,6 +134,8 @@ int stt_stream_vocabulary(struct stt_stream *stream, const char *const *words, s
 /* Runs what is due; returns the next due time in microseconds, INT64_MAX for none. */
 int64_t stt_stream_tick(struct stt_stream *stream, int64_t now_us);
 
+/* The place of the provider of the newest call in order of preference. */
+unsigned stt_stream_provider(const struct stt_stream *stream);
 /* Samples received, settled, and whether a segment is open (its number, else the next one's). */
 uint64_t stt_stream_received(const struct stt_stream *stream);
 uint64_t stt_stream_settled(const struct stt_stream *stream);

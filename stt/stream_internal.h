@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/rng.h"
+#include "stt/choice.h"
 #include "stt/marks.h"
 #include "stt/ring.h"
 #include "stt/segment.h"
@@ -49,6 +50,7 @@ struct stt_heard {
 struct stt_leg {
     enum stt_leg_state state;
     uint32_t call;
+    unsigned provider;  /* of its call */
     uint64_t base;      /* first sample of the call, or of the one to be opened */
     uint64_t end;       /* STT_OPEN_END: not known yet */
     uint64_t next;      /* first sample that was not given to the call */
@@ -95,10 +97,10 @@ struct stt_stream {
     uint64_t settled;
     uint64_t wanted; /* audio before it gets no leg any more; STT_OPEN_END: nor later audio */
     struct stt_silence silence;
-    uint64_t slept;   /* position at which it fell asleep */
-    uint64_t flushed; /* position of a flush while asleep: no pre-roll begins before */
-    uint64_t skipped; /* samples of silence that got no leg, before the newest sleep */
-    uint64_t billed; /* samples given to calls */
+    uint64_t slept;            /* position at which it fell asleep */
+    uint64_t flushed;          /* position of a flush while asleep: no pre-roll begins before */
+    uint64_t skipped;          /* samples of silence that got no leg, before the newest sleep */
+    uint64_t billed;           /* samples given to calls */
     struct stt_block *pending; /* is being filled, its first pending_len bytes are */
     uint32_t pending_len;
     uint32_t block_bytes;
@@ -115,9 +117,9 @@ struct stt_stream {
     size_t cancels_len;
     bool again;        /* the client was full: retry soon */
     unsigned failures; /* successive, without a response between them */
-    unsigned denied;   /* of them, statuses that hint at wrong credentials */
-    bool ever_answered;
-    int64_t retry_us; /* no call is opened before */
+    struct stt_choice choice;
+    unsigned provider; /* of the newest call */
+    int64_t retry_us;  /* no call is opened before */
 
     /* Text. */
     struct stt_segment segment;

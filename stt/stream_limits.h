@@ -63,6 +63,10 @@
 #define STT_BACKOFF_QUOTA_MAX_MS  30000
 /* Successive failures with INTERNAL that are tried again soon; then the longer waits apply. */
 #define STT_INTERNAL_TRIES 5
+/* With several providers: so many failures in a row send a session to the next; the one that failed
+ * is not asked again before. */
+#define STT_PROVIDER_TRIES   3
+#define STT_PROVIDER_REST_MS 60000
 /* The longest wait the API may ask for. */
 #define STT_RETRY_AFTER_MAX_MS 120000
 /* The soft limit of a call is moved by up to so many percent either way, so that sessions do not

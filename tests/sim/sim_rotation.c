@@ -471,7 +471,7 @@ static void quiet_end(struct session *s)
 static bool session_run(struct session *s, uint64_t minutes, struct totals *totals)
 {
     static const struct stt_stream_ops ops = {op_open,       op_send,    op_finish, op_cancel,
-                                              op_transcript, op_settled, op_health};
+                                              op_transcript, op_settled, op_health, NULL};
     session_init(s, minutes);
     const struct sim_manner *m = &s->provider.manner;
     const struct heard_times times = {

@@ -366,7 +366,7 @@ static void session_configure(struct session *s)
 static void session_run(uint64_t seed, unsigned index, uint64_t minutes, struct totals *totals)
 {
     static const struct stt_stream_ops ops = {op_open,       op_send,    op_finish, op_cancel,
-                                              op_transcript, op_settled, op_health};
+                                              op_transcript, op_settled, op_health, NULL};
     struct session *s = mem_calloc(1, sizeof(*s));
     s->seed = seed;
     s->index = index;

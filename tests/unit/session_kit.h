@@ -123,8 +123,9 @@ static void kit_cancel(void *ctx, uint32_t lane, uint32_t ask)
             kit->asks[i].cancelled = true;
 }
 
-static const struct session_ops kit_ops = {kit_emit,        kit_open,      kit_send,    kit_finish,
-                                           kit_cancel_call, kit_translate, kit_grammar, kit_cancel};
+static const struct session_ops kit_ops = {kit_emit,    kit_open,        kit_send,
+                                           kit_finish,  kit_cancel_call, kit_translate,
+                                           kit_grammar, kit_cancel,      NULL};
 
 static inline void kit_init(struct kit *kit)
 {

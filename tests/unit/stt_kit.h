@@ -20,6 +20,8 @@ struct kit_call {
     uint64_t base, next; /* audio given: [base, next) */
     uint64_t sent;
     unsigned blocks;
+    unsigned provider;
+    uint8_t tag; /* first byte of its first request */
 };
 
 /* What was shown, copied. */
@@ -41,6 +43,7 @@ struct kit {
     enum stt_health health[32];
     int health_status[32];
     unsigned health_len;
+    unsigned unhealthy; /* providers, as bits */
     int open_status, send_status, finish_status, cancel_status;
 };
 
@@ -52,9 +55,10 @@ static int kit_open(void *ctx, uint32_t call, char *config, size_t len)
         mem_free(config);
         return kit->open_status;
     }
-    mem_free(config);
     CHECK(call < KIT_CALLS);
-    kit->calls[call] = (struct kit_call){.base = UINT64_MAX};
+    kit->calls[call] = (struct kit_call){.base = UINT64_MAX, .tag = (uint8_t)config[0]};
+    kit->calls[call].provider = stt_stream_provider(kit->stream);
+    mem_free(config);
     kit->calls_len = call + 1;
     return STATUS_OK;
 }
@@ -130,6 +134,12 @@ static void kit_health(void *ctx, enum stt_health health, int grpc_status, const
     kit->health[kit->health_len++ % 32] = health;
 }
 
+static unsigned kit_healthy(void *ctx)
+{
+    const struct kit *kit = ctx;
+    return ~kit->unhealthy;
+}
+
 static inline struct stt_stream_config kit_config(void)
 {
     return (struct stt_stream_config){
@@ -157,6 +167,7 @@ static inline struct kit *kit_create(const struct stt_stream_config *config)
         .transcript = kit_transcript,
         .settled = kit_settled,
         .health = kit_health,
+        .healthy = kit_healthy,
     };
     struct kit *kit = mem_calloc(1, sizeof(*kit));
     kit->now_us = 1000000;

@@ -51,7 +51,7 @@ static void test_priority(void)
     CHECK_EQ(config_get(set)->fronts, 2);
     CHECK_EQ(config_get(set)->workers, 4);
     CHECK_EQ(config_get(set)->stt_block_ms, 80);
-    CHECK(config_get(set)->stt_plaintext);
+    CHECK(config_get(set)->stt[0].plaintext);
     CHECK_STR(config_get(set)->log, "warn");
     char text[16384] = {0};
     FILE *out = fmemopen(text, sizeof text - 1, "w");
@@ -136,7 +136,7 @@ static void test_forgotten_values(void)
     /* An empty value that is meant is one. */
     char *empty[] = {"--stt-model=", NULL};
     CHECK_EQ(load(&set, NULL, NULL, empty), STATUS_OK);
-    CHECK_STR(config_get(set)->stt_model, "");
+    CHECK_STR(config_get(set)->stt[0].model, "");
     config_free(set);
 }
 

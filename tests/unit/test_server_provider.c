@@ -5,28 +5,39 @@
 
 static char message[1024];
 
-static struct config config_of(const char *api, const char *target)
+static struct config_provider config_of(const char *api, const char *target)
 {
-    return (struct config){.stt_api = api,
-                           .stt_target = target,
-                           .stt_project = "",
-                           .stt_location = "global",
-                           .stt_recognizer = "_",
-                           .stt_model = "",
-                           .stt_endpointing = "standard"};
+    return (struct config_provider){.api = api,
+                                    .target = target,
+                                    .project = "",
+                                    .location = "global",
+                                    .recognizer = "_",
+                                    .model = "",
+                                    .endpointing = "standard"};
 }
 
-static int init(struct provider *provider, const struct config *config)
+static struct providers made;
+
+static int init_all(const struct config *config)
 {
     memset(message, 0, sizeof message);
     FILE *err = fmemopen(message, sizeof message - 1, "w");
-    int status = provider_init(provider, config, err);
+    int status = providers_init(&made, config, err);
     fclose(err);
     return status;
 }
 
+/* The provider of section [stt] alone. */
+static int init(struct provider *provider, const struct config_provider *config)
+{
+    struct config all = {.stt = {*config, config_of("", ""), config_of("", "")}};
+    int status = init_all(&all);
+    *provider = made.list[0];
+    return status;
+}
+
 /* Refused with one line that holds `hint`. */
-static void check_refused(const struct config *config, const char *hint)
+static void check_refused(const struct config_provider *config, const char *hint)
 {
     struct provider provider;
     CHECK_EQ(init(&provider, config), STATUS_INVALID);
@@ -40,9 +51,9 @@ static void check_refused(const struct config *config, const char *hint)
 static void test_google_v1(void)
 {
     struct provider provider;
-    struct config config = config_of("google_v1", "127.0.0.1:50051");
-    config.stt_model = "latest_long";
-    config.stt_boost = 15;
+    struct config_provider config = config_of("google_v1", "127.0.0.1:50051");
+    config.model = "latest_long";
+    config.boost = 15;
     CHECK_EQ(init(&provider, &config), STATUS_OK);
     CHECK(provider.stt.wire == &stt_wire_google_v1);
     CHECK_STR(provider.target, "127.0.0.1:50051");
@@ -50,52 +61,52 @@ static void test_google_v1(void)
     CHECK(provider.stt.boost == 15);
     CHECK_STR(provider.request_params, "");
     /* The target says where; no request does. */
-    config.stt_target = "eu-speech.googleapis.com:443";
+    config.target = "eu-speech.googleapis.com:443";
     CHECK_EQ(init(&provider, &config), STATUS_OK);
-    config.stt_target = "";
+    config.target = "";
     CHECK_EQ(init(&provider, &config), STATUS_OK);
     CHECK_STR(provider.target, "speech.googleapis.com:443");
-    config.stt_location = "europe-west4";
+    config.location = "europe-west4";
     check_refused(&config, "set location to one of: global, us, eu");
-    config.stt_location = "global";
-    config.stt_endpointing = "short";
+    config.location = "global";
+    config.endpointing = "short";
     check_refused(&config, "use google_v2");
 }
 
 static void test_google_v2(void)
 {
     struct provider provider;
-    struct config config = config_of("google_v2", "");
+    struct config_provider config = config_of("google_v2", "");
     check_refused(&config, "needs a project");
-    config.stt_project = "p";
-    config.stt_location = "eu";
-    config.stt_endpointing = "supershort";
+    config.project = "p";
+    config.location = "eu";
+    config.endpointing = "supershort";
     CHECK_EQ(init(&provider, &config), STATUS_OK);
     CHECK_STR(provider.target, "eu-speech.googleapis.com:443");
     CHECK_STR(provider.stt.recognizer, "projects/p/locations/eu/recognizers/_");
     CHECK_STR(provider.request_params,
               "recognizer=projects%2Fp%2Flocations%2Feu%2Frecognizers%2F_");
     CHECK_EQ(provider.stt.endpointing, STT_ENDPOINTING_SUPERSHORT);
-    config.stt_target = "127.0.0.1:50051";
+    config.target = "127.0.0.1:50051";
     CHECK_EQ(init(&provider, &config), STATUS_OK);
     CHECK_STR(provider.target, "127.0.0.1:50051");
-    config.stt_target = "speech.googleapis.com:443";
+    config.target = "speech.googleapis.com:443";
     check_refused(&config, "does not serve location eu; leave target empty");
-    config.stt_target = "";
-    config.stt_project = "p/q";
+    config.target = "";
+    config.project = "p/q";
     check_refused(&config, "must be names");
-    config.stt_project = "p";
-    config.stt_location = "eu/";
+    config.project = "p";
+    config.location = "eu/";
     check_refused(&config, "no host for location \"eu/\"");
 }
 
 static void test_riva(void)
 {
     struct provider provider;
-    struct config config = config_of("riva", "");
+    struct config_provider config = config_of("riva", "");
     check_refused(&config, "needs a target");
-    config.stt_target = "10.0.0.7:50051";
-    config.stt_endpointing = "short";
+    config.target = "10.0.0.7:50051";
+    config.endpointing = "short";
     CHECK_EQ(init(&provider, &config), STATUS_OK);
     CHECK_STR(provider.target, "10.0.0.7:50051");
     CHECK_EQ(provider.stt.endpointing, STT_ENDPOINTING_SHORT);
@@ -104,10 +115,10 @@ static void test_riva(void)
 
 static void test_words(void)
 {
-    struct config config = config_of("google", "127.0.0.1:50051");
+    struct config_provider config = config_of("google", "127.0.0.1:50051");
     check_refused(&config, "google_v1, google_v2 or riva, not \"google\"");
     config = config_of("riva", "127.0.0.1:50051");
-    config.stt_endpointing = "fast";
+    config.endpointing = "fast";
     check_refused(&config, "standard, short or supershort, not \"fast\"");
 }
 
@@ -116,15 +127,49 @@ static void test_too_long(void)
     char name[2 * PROVIDER_RECOGNIZER_BYTES];
     memset(name, 'p', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    struct config config = config_of("google_v2", "127.0.0.1:50051");
-    config.stt_project = name;
+    struct config_provider config = config_of("google_v2", "127.0.0.1:50051");
+    config.project = name;
     check_refused(&config, "too long");
     config = config_of("google_v1", name);
     check_refused(&config, "too long");
     config = config_of("google_v2", "");
-    config.stt_project = "p";
-    config.stt_location = name;
+    config.project = "p";
+    config.location = name;
     check_refused(&config, "too long");
+}
+
+static void test_several(void)
+{
+    struct config config = {.stt = {config_of("google_v1", "127.0.0.1:1"), config_of("", ""),
+                                    config_of("riva", "127.0.0.1:3")}};
+    CHECK_EQ(init_all(&config), STATUS_OK);
+    CHECK_EQ(made.len, 2);
+    CHECK(made.stt[0].wire == &stt_wire_google_v1 && made.stt[1].wire == &stt_wire_riva);
+    CHECK_STR(made.list[1].target, "127.0.0.1:3");
+    CHECK(made.list[1].config == &config.stt[2]);
+    config.stt[1].target = "127.0.0.1:2";
+    CHECK_EQ(init_all(&config), STATUS_INVALID);
+    CHECK_STR(message,
+              "sotto: [stt.2] needs an api beside its target: google_v1, google_v2 or riva\n");
+    config.stt[1].api = "google_v2";
+    CHECK_EQ(init_all(&config), STATUS_INVALID);
+    CHECK(strncmp(message, "sotto: [stt.2] api google_v2 needs a project", 44) == 0);
+    config.stt[1].project = "p";
+    CHECK_EQ(init_all(&config), STATUS_OK);
+    CHECK_EQ(made.len, 3);
+    CHECK_STR(made.stt[1].recognizer, "projects/p/locations/global/recognizers/_");
+}
+
+/* The least patient decides. */
+static void test_limits(void)
+{
+    struct providers two = {.len = 2,
+                            .stt = {{.wire = &stt_wire_riva}, {.wire = &stt_wire_google_v2}}};
+    CHECK_EQ(providers_idle_ms(&two, 8000), stt_wire_idle_ms(&stt_wire_google_v2, 8000));
+    CHECK_EQ(providers_rotate_ms(&two, 240000), 240000);
+    two.len = 1;
+    CHECK_EQ(providers_idle_ms(&two, 8000), 8000);
+    CHECK_EQ(providers_rotate_ms(&two, 240000), UINT32_MAX);
 }
 
 int main(void)
@@ -134,5 +179,7 @@ int main(void)
     RUN(test_riva);
     RUN(test_words);
     RUN(test_too_long);
+    RUN(test_several);
+    RUN(test_limits);
     return check_done();
 }

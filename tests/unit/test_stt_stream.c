@@ -7,7 +7,7 @@ static void test_config_is_checked(void)
     struct stt_stream_config config = kit_config();
     struct stt_stream *stream = NULL;
     static const struct stt_stream_ops ops = {kit_open,       kit_send,    kit_finish, kit_cancel,
-                                              kit_transcript, kit_settled, kit_health};
+                                              kit_transcript, kit_settled, kit_health, kit_healthy};
     config.rate = 7999;
     CHECK_EQ(stt_stream_create(&stream, &config, &ops, NULL), STATUS_INVALID);
     config = kit_config();

@@ -405,11 +405,11 @@ static void test_memory_is_given_back(void)
     struct stt_stream_config config = kit_config();
     struct stt_stream *stream = NULL;
     static const struct stt_stream_ops ops = {kit_open,       kit_send,    kit_finish, kit_cancel,
-                                              kit_transcript, kit_settled, kit_health};
+                                              kit_transcript, kit_settled, kit_health, kit_healthy};
     const char *const words[] = {"Kubernetes", "", "\xff", "gRPC"};
     config.vocabulary = words;
     config.vocabulary_len = 4;
-    for (unsigned nth = 1; nth <= 5; nth++) {
+    for (unsigned nth = 1; nth <= 4; nth++) {
         mem_fail_nth(nth);
         CHECK_EQ(stt_stream_create(&stream, &config, &ops, NULL), STATUS_NOMEM);
         mem_fail_nth(0);
