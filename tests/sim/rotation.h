@@ -37,7 +37,7 @@ struct heard_word {
 
 struct heard_span {
     size_t from, len; /* words */
-    int64_t start_ms, end_ms;
+    int64_t start_ms, end_ms, shown_us;
     bool timed;
 };
 
@@ -49,19 +49,20 @@ struct heard {
     size_t words_len, words_cap, finals_len, finals_cap;
     /* At the end: words, and finals with word times and with times that are wrong. */
     uint64_t lost, added, wrong, timed, off;
-    int64_t off_most_ms;
-    char first[512]; /* what went wrong first */
+    int64_t off_most_ms,
+        guess_most_ms; /* where times were told, and where they had to be guessed */
+    char first[512];   /* what went wrong first */
 };
 
 /* What times may be checked for. */
 struct heard_times {
     bool words; /* the provider tells those of words */
     bool exact; /* a final ends with its last word */
-    int64_t within_ms;
+    int64_t within_ms, guess_ms;
 };
 
 /* The next final. */
-void heard_final(struct heard *heard, const struct stt_transcript *final);
+void heard_final(struct heard *heard, const struct stt_transcript *final, int64_t now_us);
 /* All finals are out: compares. */
 void heard_end(struct heard *heard, const struct heard_times *times);
 void heard_deinit(struct heard *heard);

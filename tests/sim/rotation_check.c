@@ -30,7 +30,7 @@ static bool word_read(const char **text, char out[SIM_WORD_BYTES])
     return len > 0;
 }
 
-void heard_final(struct heard *heard, const struct stt_transcript *final)
+void heard_final(struct heard *heard, const struct stt_transcript *final, int64_t now_us)
 {
     const char *text = final->committed;
     size_t from = heard->words_len;
@@ -49,6 +49,7 @@ void heard_final(struct heard *heard, const struct stt_transcript *final)
                                                              .len = len,
                                                              .start_ms = final->start_ms,
                                                              .end_ms = final->end_ms,
+                                                             .shown_us = now_us,
                                                              .timed = final->words_len == len};
     for (size_t i = 0; i < len && final->words_len == len; i++) {
         heard->words[from + i].start_ms = final->words[i].start_ms;
@@ -169,50 +170,84 @@ static void compare(struct heard *heard)
     }
 }
 
-static void check_time(struct heard *heard, const char *what, int64_t is_ms, int64_t least_ms,
-                       int64_t most_ms, bool *off)
+/* A bound for a time; `guess`: the provider has not told it. */
+struct bound {
+    const char *what;
+    int64_t least_ms, most_ms;
+    bool guess;
+};
+
+static bool time_holds(struct heard *heard, const struct heard_times *times, int64_t is_ms,
+                       const struct bound *bound)
 {
-    int64_t by = is_ms < least_ms ? least_ms - is_ms : is_ms > most_ms ? is_ms - most_ms : 0;
-    if (by == 0)
-        return;
+    int64_t within = bound->guess ? times->guess_ms : times->within_ms, by = 0;
+    int64_t *most = bound->guess ? &heard->guess_most_ms : &heard->off_most_ms;
+    if (is_ms < bound->least_ms)
+        by = bound->least_ms - is_ms;
+    else if (is_ms > bound->most_ms)
+        by = is_ms - bound->most_ms;
+    *most = by > *most ? by : *most;
+    if (by <= within)
+        return true;
     char said[64], meant[64];
     snprintf(said, sizeof(said), "%" PRId64 " ms", is_ms);
-    snprintf(meant, sizeof(meant), "%" PRId64 " to %" PRId64 " ms", least_ms, most_ms);
-    note(heard, what, said, meant, is_ms);
-    heard->off_most_ms = by > heard->off_most_ms ? by : heard->off_most_ms;
-    *off = true;
+    snprintf(meant, sizeof(meant), "%" PRId64 " to %" PRId64 " ms", bound->least_ms,
+             bound->most_ms);
+    note(heard, bound->what, said, meant, is_ms);
+    return false;
 }
 
-/* A final begins with its first word, ends with or behind its last and before the next. */
-static void check_span(struct heard *heard, const struct heard_span *final,
+/* A final ends with or behind its last word, and before the next. */
+static bool end_holds(struct heard *heard, const struct heard_span *final,
+                      const struct heard_times *times)
+{
+    const struct script *script = heard->script;
+    size_t last = heard->words[final->from + final->len - 1].script;
+    if (last == NOWHERE)
+        return true;
+    int64_t end_ms = sample_ms(heard, script->words[last].end), next_ms = INT64_MAX / 2;
+    if (last + 1 < script->len)
+        next_ms = sample_ms(heard, script->words[last + 1].start);
+    int64_t told_us = script->words[last].told_us;
+    bool told = final->timed || (told_us > 0 && told_us <= final->shown_us);
+    const struct bound bound = {"end", end_ms, times->exact && told ? end_ms : next_ms, !told};
+    return time_holds(heard, times, final->end_ms, &bound);
+}
+
+/* Every word of a final is where it was said, and the first begins it. */
+static bool words_hold(struct heard *heard, const struct heard_span *final, bool after_guess,
                        const struct heard_times *times)
 {
     const struct heard_word *words = &heard->words[final->from];
-    const struct script *script = heard->script;
-    size_t first = words[0].script, last = words[final->len - 1].script;
-    int64_t within = times->within_ms;
-    bool off = false;
-    if (last != NOWHERE) {
-        int64_t least = sample_ms(heard, script->words[last].end), most = INT64_MAX / 2;
-        if (last + 1 < script->len)
-            most = sample_ms(heard, script->words[last + 1].start);
-        check_time(heard, "end", final->end_ms, least - within,
-                   (times->exact ? least : most) + within, &off);
-    }
-    if (first != NOWHERE && final->timed) {
-        int64_t start = sample_ms(heard, script->words[first].start);
-        check_time(heard, "start", final->start_ms, start - within, start + within, &off);
-    }
+    bool hold = true;
     for (size_t i = 0; final->timed && i < final->len; i++) {
         if (words[i].script == NOWHERE)
             continue;
-        const struct sim_word *word = &script->words[words[i].script];
+        const struct sim_word *word = &heard->script->words[words[i].script];
         int64_t start = sample_ms(heard, word->start), end = sample_ms(heard, word->end);
-        check_time(heard, "start of a word", words[i].start_ms, start - within, start + within,
-                   &off);
-        check_time(heard, "end of a word", words[i].end_ms, end - within, end + within, &off);
+        const struct bound of_start = {"start of a word", start, start, false};
+        const struct bound of_end = {"end of a word", end, end, false};
+        const struct bound first = {"start", start, start, after_guess};
+        hold = time_holds(heard, times, words[i].start_ms, &of_start) && hold;
+        hold = time_holds(heard, times, words[i].end_ms, &of_end) && hold;
+        hold = (i > 0 || time_holds(heard, times, final->start_ms, &first)) && hold;
     }
-    heard->off += off;
+    return hold;
+}
+
+static void check_times(struct heard *heard, const struct heard_times *times)
+{
+    bool after_guess = false; /* where the last one ended was not told: the next begins there */
+    for (size_t i = 0; i < heard->finals_len; i++) {
+        const struct heard_span *final = &heard->finals[i];
+        if (final->len == 0)
+            continue;
+        bool hold = end_holds(heard, final, times);
+        hold = words_hold(heard, final, after_guess, times) && hold;
+        heard->off += !hold;
+        heard->timed += final->timed;
+        after_guess = !final->timed;
+    }
 }
 
 void heard_end(struct heard *heard, const struct heard_times *times)
@@ -226,12 +261,7 @@ void heard_end(struct heard *heard, const struct heard_times *times)
         mem_free(rows[i]);
     mem_free(rows);
     compare(heard);
-    for (size_t i = 0; i < heard->finals_len; i++) {
-        const struct heard_span *final = &heard->finals[i];
-        heard->timed += final->timed && final->len > 0;
-        if (final->len > 0 && (times->words ? final->timed : times->exact))
-            check_span(heard, final, times);
-    }
+    check_times(heard, times);
 }
 
 void heard_deinit(struct heard *heard)

@@ -18,7 +18,9 @@
 /* Of two hours in which nobody speaks: what may be sent of them, and asked of the allocator. */
 #define QUIET_BILLED_MS   20000
 #define QUIET_ALLOCATIONS 100
-#define SPREAD_LEAST      40 /* sessions that say something about how rotations are spread */
+/* How far a time may be off that no provider told: of a segment that ended before a final did. */
+#define GUESS_MS     1000
+#define SPREAD_LEAST 40 /* sessions that say something about how rotations are spread */
 
 struct scenario {
     const char *name;
@@ -48,7 +50,7 @@ static const struct scenario scenarios[] = {
 struct totals {
     uint64_t sessions, failed, broken, words, lost, added, wrong, finals, partials, timed, off,
         calls, ends, resets, spoken_ms, billed_ms;
-    int64_t off_most_ms, final_most_ms;
+    int64_t off_most_ms, guess_most_ms, final_most_ms;
 };
 
 struct session {
@@ -139,7 +141,7 @@ static int op_cancel(void *ctx, uint32_t id)
 static void check_final(struct session *s, const struct stt_transcript *t)
 {
     HOLD(s, t->tentative[0] == '\0' && t->committed[0] != '\0');
-    heard_final(&s->heard, t);
+    heard_final(&s->heard, t, s->now_us);
     if (t->end_ms - t->start_ms > s->final_most_ms)
         s->final_most_ms = t->end_ms - t->start_ms;
     s->segment++;
@@ -426,6 +428,7 @@ static void session_count(const struct session *s, struct totals *t)
     t->timed += h->timed;
     t->off += h->off;
     t->off_most_ms = h->off_most_ms > t->off_most_ms ? h->off_most_ms : t->off_most_ms;
+    t->guess_most_ms = h->guess_most_ms > t->guess_most_ms ? h->guess_most_ms : t->guess_most_ms;
     t->final_most_ms = s->final_most_ms > t->final_most_ms ? s->final_most_ms : t->final_most_ms;
     t->finals += h->finals_len;
     t->partials += s->partials;
@@ -474,8 +477,10 @@ static bool session_run(struct session *s, uint64_t minutes, struct totals *tota
                                               op_transcript, op_settled, op_health, NULL};
     session_init(s, minutes);
     const struct sim_manner *m = &s->provider.manner;
-    const struct heard_times times = {
-        .words = m->times, .exact = m->exact, .within_ms = 50 + m->grain_ms / 2};
+    const struct heard_times times = {.words = m->times,
+                                      .exact = m->exact,
+                                      .within_ms = 50 + m->grain_ms / 2,
+                                      .guess_ms = GUESS_MS};
     int status = stt_stream_create(&s->stream, &s->config, &ops, s);
     assert(status == STATUS_OK);
     if (setjmp(s->broken) == 0) {
@@ -511,11 +516,11 @@ static void totals_tell(const char *name, const struct totals *t)
     printf("%-10s %" PRIu64 " sessions, %" PRIu64 " failed (%" PRIu64 " broken); of %" PRIu64
            " words %" PRIu64 " lost %" PRIu64 " added %" PRIu64 " wrong; %" PRIu64
            " finals, longest %.1f s, %" PRIu64 " timed %" PRIu64 " off by up to %" PRId64
-           " ms; %" PRIu64 " calls, %" PRIu64 " ended by the provider, %" PRIu64
-           " resets; billed %.2f %%\n",
+           " ms (guesses %" PRId64 "); %" PRIu64 " calls, %" PRIu64
+           " ended by the provider, %" PRIu64 " resets; billed %.2f %%\n",
            name, t->sessions, t->failed, t->broken, t->words, t->lost, t->added, t->wrong,
-           t->finals, (double)t->final_most_ms / 1000, t->timed, t->off, t->off_most_ms, t->calls,
-           t->ends, t->resets,
+           t->finals, (double)t->final_most_ms / 1000, t->timed, t->off, t->off_most_ms,
+           t->guess_most_ms, t->calls, t->ends, t->resets,
            t->spoken_ms > 0 ? 100.0 * (double)t->billed_ms / (double)t->spoken_ms : 0);
 }
 

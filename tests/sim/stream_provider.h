@@ -61,6 +61,7 @@ struct sim_reply {
     struct stt_response_word *words; /* of the final, when it has times */
     struct sim_said *said;
     size_t said_len;
+    struct sim_word *last; /* which its final ends with; NULL: with none that was heard whole */
     size_t used;
     char text[SIM_TEXT_MAX];
 };
@@ -220,6 +221,7 @@ static inline struct sim_reply *sim_reply_create(void)
     reply->response = (struct stt_response){.error_message = "", .results = reply->results};
     reply->words = NULL;
     reply->said = NULL;
+    reply->last = NULL;
     reply->used = reply->said_len = 0;
     return reply;
 }
@@ -347,6 +349,8 @@ static inline void sim_add_final(struct sim_provider *p, struct sim_call *call,
     call->final_words = to;
     call->final_to = end;
     call->final_us = p->now_us;
+    if (p->words[to - 1].end <= call->heard_to)
+        reply->last = &p->words[to - 1];
     if (text[strspn(text, " ")] == '\0')
         return;
     sim_add_result(reply, text, true, 0, sim_rel_us(p, call, end));
