@@ -106,7 +106,7 @@ static void on_health(void *ctx, enum stt_health health, int grpc_status, const 
     }
     LOG_WARN(LOG_STT, session->id, "speech stream failed", "grpc_status=%d details=%s retry_ms=%u",
              grpc_status, LOG_Q(details), retry_after_ms);
-    if (grpc_status == GRPC_RESOURCE_EXHAUSTED && !session->heard) {
+    if (grpc_status == GRPC_RESOURCE_EXHAUSTED && !session->heard && retry_after_ms > 0) {
         refuse_capacity(session, details, retry_after_ms);
         return;
     }

@@ -47,7 +47,7 @@ struct stt_transcript {
 
 enum stt_health {
     STT_HEALTH_OK,       /* results flow again */
-    STT_HEALTH_DEGRADED, /* retrying; retry_after_ms tells when */
+    STT_HEALTH_DEGRADED, /* retrying; retry_after_ms tells when, 0: at once with another provider */
     STT_HEALTH_REFUSED,  /* a configuration error: no retry until the session is started anew */
 };
 
