@@ -64,8 +64,8 @@ struct session {
     struct stt_stream *stream;
     struct stt_stream_config config;
     int64_t now_us, frame_us;
-    uint64_t spoken, taken; /* samples: by the clock, by the stream */
-    unsigned frame_ms;
+    uint64_t spoken, taken;      /* samples: by the clock, by the stream */
+    unsigned frame_ms, audio_ms; /* of the next frame */
     int flush_percent, mute_percent;
     bool ended;
     uint32_t segment, rev;
@@ -219,10 +219,11 @@ static void session_give(struct session *s)
 
 static void session_frame(struct session *s)
 {
-    uint64_t n = (uint64_t)s->frame_ms * RATE / 1000;
+    uint64_t n = (uint64_t)s->audio_ms * RATE / 1000;
     int64_t wait_ms = s->frame_ms;
     if (rng_below(&s->rng, 1000) == 0)
-        n *= 20; /* a burst after a network pause */
+        wait_ms *= 20; /* the network pauses, then all comes at once */
+    s->audio_ms = (unsigned)wait_ms;
     if (rng_below(&s->rng, 1000) < (uint64_t)s->mute_percent)
         wait_ms += rng_range(&s->rng, 1000, 25000);
     s->spoken = s->spoken + n < s->script.samples ? s->spoken + n : s->script.samples;
@@ -362,6 +363,7 @@ static void session_configure(struct session *s)
         s->config.stream_hard_ms = s->config.stream_soft_ms + (uint32_t)rng_range(r, 3000, 30000);
     }
     s->frame_ms = (unsigned[]){20, 60, 100, 100, 250}[steady ? 2 : rng_below(r, 5)];
+    s->audio_ms = s->frame_ms;
     s->flush_percent = s->scenario->rough && rng_below(r, 2) ? (int)rng_below(r, 10) : 0;
     s->mute_percent = s->scenario->rough && rng_below(r, 3) == 0 ? (int)rng_below(r, 10) : 0;
 }
