@@ -31,7 +31,8 @@ struct scenario {
     bool withheld; /* a final a minute */
     bool talks_on; /* without a pause */
     bool steady;   /* the server's defaults, nothing goes wrong */
-    bool rough;    /* all of it, with late closes, full queues, flushes */
+    bool stalls;   /* the client's network stands still for long, inside words too */
+    bool rough;    /* all of it, with late closes, full queues, flushes, and a client that mutes */
     bool quiet;    /* speech, two hours of silence, speech */
 };
 
@@ -42,6 +43,7 @@ static const struct scenario scenarios[] = {
     {.name = "cut", .cuts = true},
     {.name = "lost", .loses = true},
     {.name = "withheld", .withheld = true},
+    {.name = "stall", .stalls = true},
     {.name = "rough", .rotates = true, .cuts = true, .loses = true, .rough = true},
     {.name = "quiet", .quiet = true},
 };
@@ -221,16 +223,19 @@ static void session_frame(struct session *s)
 {
     uint64_t n = (uint64_t)s->audio_ms * RATE / 1000;
     int64_t wait_ms = s->frame_ms;
+    /* The network pauses, then all comes at once. */
     if (rng_below(&s->rng, 1000) == 0)
-        wait_ms *= 20; /* the network pauses, then all comes at once */
+        wait_ms *= s->scenario->stalls ? rng_range(&s->rng, 2, 15000 / s->frame_ms) : 20;
     s->audio_ms = (unsigned)wait_ms;
-    if (rng_below(&s->rng, 1000) < (uint64_t)s->mute_percent)
-        wait_ms += rng_range(&s->rng, 1000, 25000);
     s->spoken = s->spoken + n < s->script.samples ? s->spoken + n : s->script.samples;
     s->frame_us = s->now_us + wait_ms * 1000 + rng_range(&s->rng, -10000, 10000);
     session_give(s);
-    if (rng_below(&s->rng, 1000) < (uint64_t)s->flush_percent && between_words(s, s->taken))
-        stt_stream_flush(s->stream, s->now_us);
+    if (between_words(s, s->taken)) {
+        if (rng_below(&s->rng, 1000) < (uint64_t)s->flush_percent)
+            stt_stream_flush(s->stream, s->now_us);
+        if (rng_below(&s->rng, 1000) < (uint64_t)s->mute_percent)
+            s->frame_us += rng_range(&s->rng, 1000, 25000) * 1000;
+    }
     if (s->spoken == s->script.samples)
         s->provider.calm = true;
 }
