@@ -142,14 +142,15 @@ static uint64_t preroll_start(const struct stt_stream *stream)
 static bool stream_owes_nothing(const struct stt_stream *stream, int64_t now_us)
 {
     const struct stt_silence *silence = &stream->silence;
-    bool late = now_us >= stream->heard_us + STT_SETTLE_MS * 1000;
-    uint64_t stale = stt__samples(stream, stream->config.silence_close_ms + STT_SETTLE_MS);
+    uint64_t silent = audio_end(stream) - silence->spoken;
+    uint64_t settle = stt__samples(stream, STT_SETTLE_MS);
+    uint64_t stale = stt__samples(stream, stream->config.silence_close_ms) + settle;
+    bool late = silent >= settle && now_us >= stream->heard_us + STT_SETTLE_MS * 1000;
     if (stream->legs_len > 1)
         return false;
-    if (late && audio_end(stream) >= silence->spoken + stale)
-        return true;
-    return stt_segment_silent(&stream->segment) &&
-           (silence->quiet_hint || (late && stream->settled >= silence->spoken));
+    if (!stt_segment_silent(&stream->segment))
+        return late && silent >= stale;
+    return late || silence->quiet_hint;
 }
 
 static void stream_sleep(struct stt_stream *stream)
