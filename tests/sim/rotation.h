@@ -37,7 +37,8 @@ struct heard_word {
 
 struct heard_span {
     size_t from, len; /* words */
-    int64_t start_ms, end_ms, shown_us;
+    int64_t start_ms, end_ms;
+    uint64_t told; /* responses before */
     bool timed;
 };
 
@@ -62,7 +63,7 @@ struct heard_times {
 };
 
 /* The next final. */
-void heard_final(struct heard *heard, const struct stt_transcript *final, int64_t now_us);
+void heard_final(struct heard *heard, const struct stt_transcript *final, uint64_t told);
 /* All finals are out: compares. */
 void heard_end(struct heard *heard, const struct heard_times *times);
 void heard_deinit(struct heard *heard);

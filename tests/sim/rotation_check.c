@@ -30,7 +30,7 @@ static bool word_read(const char **text, char out[SIM_WORD_BYTES])
     return len > 0;
 }
 
-void heard_final(struct heard *heard, const struct stt_transcript *final, int64_t now_us)
+void heard_final(struct heard *heard, const struct stt_transcript *final, uint64_t told)
 {
     const char *text = final->committed;
     size_t from = heard->words_len;
@@ -49,7 +49,7 @@ void heard_final(struct heard *heard, const struct stt_transcript *final, int64_
                                                              .len = len,
                                                              .start_ms = final->start_ms,
                                                              .end_ms = final->end_ms,
-                                                             .shown_us = now_us,
+                                                             .told = told,
                                                              .timed = final->words_len == len};
     for (size_t i = 0; i < len && final->words_len == len; i++) {
         heard->words[from + i].start_ms = final->words[i].start_ms;
@@ -208,8 +208,8 @@ static bool end_holds(struct heard *heard, const struct heard_span *final,
     int64_t end_ms = sample_ms(heard, script->words[last].end), next_ms = INT64_MAX / 2;
     if (last + 1 < script->len)
         next_ms = sample_ms(heard, script->words[last + 1].start);
-    int64_t told_us = script->words[last].told_us;
-    bool told = final->timed || (told_us > 0 && told_us <= final->shown_us);
+    uint64_t said = script->words[last].told;
+    bool told = final->timed || (said > 0 && said <= final->told);
     const struct bound bound = {"end", end_ms, times->exact && told ? end_ms : next_ms, !told};
     return time_holds(heard, times, final->end_ms, &bound);
 }

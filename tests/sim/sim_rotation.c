@@ -143,7 +143,7 @@ static int op_cancel(void *ctx, uint32_t id)
 static void check_final(struct session *s, const struct stt_transcript *t)
 {
     HOLD(s, t->tentative[0] == '\0' && t->committed[0] != '\0');
-    heard_final(&s->heard, t, s->now_us);
+    heard_final(&s->heard, t, s->provider.told);
     if (t->end_ms - t->start_ms > s->final_most_ms)
         s->final_most_ms = t->end_ms - t->start_ms;
     s->segment++;

@@ -133,7 +133,7 @@ struct sim_provider {
     /* Denials the stream has been told of since it last heard a response. */
     unsigned failures;
     bool ever_answered;
-    uint64_t faults[17], finals, interims, partial_finals, drains_lost, resets, ends;
+    uint64_t faults[17], finals, interims, partial_finals, drains_lost, resets, ends, told;
 };
 
 static inline bool sim_chance(struct sim_provider *p, int percent)

@@ -14,7 +14,7 @@
 struct sim_word {
     uint64_t start, middle, end;
     const char *text; /* NULL: named after its number */
-    int64_t told_us;  /* when a final that ends with it arrived first; 0: not yet */
+    uint64_t told;    /* the response that was the first to end a final with it; 0: none yet */
 };
 
 /* Samples of a table before it repeats; each is followed by its own beginning, to be copied from

@@ -169,8 +169,9 @@ static inline void wire_on_deliver(struct sim_provider *p, const struct sim_call
 {
     struct stt_response *response = &reply->response;
     response->results = reply->results;
-    if (reply->last != NULL && reply->last->told_us == 0)
-        reply->last->told_us = p->now_us;
+    p->told++;
+    if (reply->last != NULL && reply->last->told == 0)
+        reply->last->told = p->told;
     for (size_t i = 0; i < response->results_len; i++)
         WIRE_TRACE(p, "call %u %s to %.3f \"%s\"", call->id,
                    reply->results[i].is_final ? "final" : "hypothesis",
