@@ -32,7 +32,7 @@ enum config_off {
 struct config_provider {
     const char *api, *target, *project, *location, *recognizer;
     bool plaintext;
-    const char *ca, *credentials, *quota_project, *model, *endpointing;
+    const char *ca, *credentials, *api_key, *quota_project, *model, *endpointing;
     uint64_t boost, channels, streams_per_channel;
 };
 

@@ -16,6 +16,7 @@
     X(section, "plaintext", field.plaintext, BOOL, "false", 0, 0, "as in [stt]")                   \
     X(section, "ca", field.ca, TEXT, "", 0, 0, "as in [stt]")                                      \
     X(section, "credentials", field.credentials, TEXT, "", 0, 0, "as in [stt]")                    \
+    X(section, "api_key", field.api_key, SECRET, "", 0, 0, "as in [stt]")                          \
     X(section, "quota_project", field.quota_project, TEXT, "", 0, 0, "as in [stt]")                \
     X(section, "model", field.model, TEXT, "", 0, 0, "as in [stt]")                                \
     X(section, "boost", field.boost, NUMBER, "0", 0, 100, "as in [stt]")                           \
@@ -60,7 +61,10 @@
     X("stt", "plaintext", stt[0].plaintext, BOOL, "false", 0, 0, "no TLS; loopback targets only")  \
     X("stt", "ca", stt[0].ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")    \
     X("stt", "credentials", stt[0].credentials, TEXT, "", 0, 0,                                    \
-      "google (application default credentials), a file with a bearer token, or empty")            \
+      "google (application default credentials), a file with a service account's or user's key "   \
+      "(JSON) or a bearer token, or empty")                                                        \
+    X("stt", "api_key", stt[0].api_key, SECRET, "", 0, 0,                                          \
+      "x-goog-api-key, instead of credentials; better in SOTTO_STT_API_KEY than in a file")        \
     X("stt", "quota_project", stt[0].quota_project, TEXT, "", 0, 0, "x-goog-user-project")         \
     X("stt", "model", stt[0].model, TEXT, "", 0, 0,                                                \
       "recognition model, such as latest_long; empty: the API's default, google_v2: long")         \

@@ -1,6 +1,5 @@
 #include "server/speech.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "server/config.h"
@@ -31,6 +30,7 @@ static struct stt_client_config client_config_of(const struct provider *provider
         .plaintext = config->plaintext,
         .ca_file = or_null(config->ca),
         .credentials = config->credentials,
+        .api_key = or_null(config->api_key),
         .quota_project = or_null(config->quota_project),
         .channels_max = (unsigned)config->channels,
         .streams_per_channel = (unsigned)config->streams_per_channel,
@@ -45,14 +45,7 @@ int speech_start(struct server *server)
     for (unsigned i = 0; i < server->providers.len; i++)
         configs[i] = client_config_of(&server->providers.list[i]);
     const struct stt_providers providers = {configs, server->providers.len};
-    int status = stt_client_create(&server->stt, &providers, on_event, server);
-    if (status != STATUS_OK)
-        LOG_ERROR(
-            LOG_STT, 0, "cannot use the speech API as configured",
-            "target=%s plaintext=%d status=%s hint=%s", configs[0].target, configs[0].plaintext,
-            status_name(status),
-            LOG_Q("plaintext is for loopback targets only; check [stt] target, ca, credentials"));
-    return status;
+    return stt_client_create(&server->stt, &providers, on_event, server);
 }
 
 int speech_open(struct server *server, uint64_t session, uint32_t call,

@@ -109,7 +109,8 @@ static int channel_add(struct stt_channels *channels)
 }
 
 int stt_channels_init(struct stt_channels *channels, const struct stt_client_config *config,
-                      grpc_completion_queue *queue, struct stt_provider_counters *counters)
+                      grpc_completion_queue *queue, struct stt_provider_counters *counters,
+                      const char **why)
 {
     assert(queue != NULL && counters != NULL);
     *channels = (struct stt_channels){
@@ -122,7 +123,7 @@ int stt_channels_init(struct stt_channels *channels, const struct stt_client_con
         .cap = config->streams_per_channel,
         .keepalive_ms = config->keepalive_ms != 0 ? config->keepalive_ms : STT_KEEPALIVE_MS,
         .channels_max = config->channels_max};
-    int status = stt_credentials_init(&channels->credentials, config);
+    int status = stt_credentials_init(&channels->credentials, config, why);
     if (status != 0)
         return status;
     channels->target = mem_strdup(config->target);

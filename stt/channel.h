@@ -62,10 +62,10 @@ struct stt_channels {
     struct stt_provider_counters *counters;
 };
 
-/* STATUS_INVALID: target, credentials or certificates cannot be used; STATUS_NOMEM. Opens the first
- * channel. */
+/* STATUS_INVALID: *why as from stt_credentials_init(); STATUS_NOMEM. Opens the first channel. */
 int stt_channels_init(struct stt_channels *channels, const struct stt_client_config *config,
-                      grpc_completion_queue *queue, struct stt_provider_counters *counters);
+                      grpc_completion_queue *queue, struct stt_provider_counters *counters,
+                      const char **why);
 /* Every call must have been put back. Watches come out of the queue after it. */
 void stt_channels_close(struct stt_channels *channels);
 /* After close, with the queue drained. */

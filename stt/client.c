@@ -252,8 +252,12 @@ static struct stt_client *client_alloc(size_t calls)
 static int client_add_provider(struct stt_client *client, const struct stt_client_config *config)
 {
     unsigned at = client->providers_len;
+    const char *why = NULL;
     int status = stt_channels_init(&client->providers[at], config, client->queue,
-                                   &client->counters.providers[at]);
+                                   &client->counters.providers[at], &why);
+    if (status == STATUS_INVALID)
+        LOG_ERROR(LOG_STT, 0, "cannot use the speech API as configured",
+                  "provider=%u target=%s error=%s", at + 1, config->target, LOG_Q(why));
     if (status == 0)
         client->calls.providers_len = ++client->providers_len;
     return status;

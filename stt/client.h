@@ -28,10 +28,12 @@ struct stt_client_config {
     const char *target;          /* host:port */
     bool plaintext;              /* loopback targets only, else STATUS_INVALID */
     const char *ca_file;         /* PEM; NULL: the system's roots */
-    /* NULL or "": none; "google": application default credentials; else a file that holds a bearer
-     * token. The file is read again when the API says UNAUTHENTICATED: if the token is another one
-     * by then, the call ends with UNAVAILABLE instead, since a new attempt may succeed. */
+    /* NULL or "": none; "google": application default credentials; else a file: a JSON key of a
+     * service account or user, whose tokens renew themselves, or a bearer token. That is read again
+     * when the API says UNAUTHENTICATED: if it is another one by then, the call ends with
+     * UNAVAILABLE instead, since a new attempt may succeed. */
     const char *credentials;
+    const char *api_key;          /* x-goog-api-key metadata, instead of credentials, or NULL */
     const char *quota_project;    /* x-goog-user-project metadata, or NULL */
     unsigned channels_max;        /* bound on channels, ≤ STT_CHANNELS_MAX */
     unsigned streams_per_channel; /* ≤ 80 for Google */
@@ -98,8 +100,8 @@ struct stt_request {
     char *bytes;
 };
 
-/* Starts the thread and opens each provider's first channel ahead of need. STATUS_INVALID,
- * STATUS_NOMEM. */
+/* Starts the thread and opens each provider's first channel ahead of need. STATUS_INVALID: what a
+ * provider says cannot be used, the log tells what and why; STATUS_NOMEM. */
 int stt_client_create(struct stt_client **out, const struct stt_providers *providers,
                       stt_event_fn *on_event, void *ctx);
 /* Cancels every call, delivers their CLOSED events, joins the thread. */

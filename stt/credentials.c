@@ -66,22 +66,30 @@ static char *file_read(const char *path, size_t bytes_max)
     return text;
 }
 
-/* The bearer token in a file, without the space around it (gives); NULL when there is none. */
+static bool graphic(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!isgraph((unsigned char)text[i]))
+            return false;
+    return true;
+}
+
+/* The bearer token of a file's text, without the space around it (gives); NULL when there is none.
+ */
+static char *token_of(const char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t len = strlen(text);
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
+        len--;
+    return len > 0 && graphic(text, len) ? mem_strndup(text, len) : NULL;
+}
+
 static char *token_read(const char *path)
 {
     char *text = file_read(path, STT_TOKEN_BYTES_MAX);
-    if (text == NULL)
-        return NULL;
-    char *first = text;
-    while (isspace((unsigned char)*first))
-        first++;
-    size_t len = strlen(first);
-    while (len > 0 && isspace((unsigned char)first[len - 1]))
-        len--;
-    bool usable = len > 0;
-    for (size_t i = 0; i < len; i++)
-        usable = usable && isgraph((unsigned char)first[i]);
-    char *token = usable ? mem_strndup(first, len) : NULL;
+    char *token = text != NULL ? token_of(text) : NULL;
     mem_free(text);
     return token;
 }
@@ -111,6 +119,8 @@ static struct stt_metadata *metadata_create(const struct stt_credentials *creden
         entry_add(metadata, "x-goog-user-project", quota_project);
     if (credentials->request_params != NULL)
         entry_add(metadata, "x-goog-request-params", credentials->request_params);
+    if (credentials->api_key != NULL && credentials->api_key[0] != '\0')
+        entry_add(metadata, "x-goog-api-key", credentials->api_key);
     return metadata;
 }
 
@@ -132,21 +142,96 @@ struct stt_metadata *stt_credentials_metadata(struct stt_credentials *credential
     return credentials->metadata;
 }
 
-static grpc_channel_credentials *channel_credentials(const struct stt_client_config *config,
-                                                     bool google)
+/* TLS with the roots of `ca_file`, or the system's. */
+static grpc_channel_credentials *tls_credentials(const char *ca_file)
 {
-    if (config->plaintext)
-        return stt__target_loopback(config->target) && !google ? grpc_insecure_credentials_create()
-                                                               : NULL;
-    if (google)
-        return config->ca_file == NULL ? grpc_google_default_credentials_create(NULL) : NULL;
-    if (config->ca_file == NULL)
+    if (ca_file == NULL)
         return grpc_ssl_credentials_create(NULL, NULL, NULL, NULL);
-    char *roots = file_read(config->ca_file, STT_CA_BYTES_MAX);
-    grpc_channel_credentials *made =
-        roots != NULL ? grpc_ssl_credentials_create(roots, NULL, NULL, NULL) : NULL;
+    char *roots = file_read(ca_file, STT_CA_BYTES_MAX);
+    grpc_channel_credentials *made = NULL;
+    if (roots != NULL && strstr(roots, "-----BEGIN CERTIFICATE-----") != NULL)
+        made = grpc_ssl_credentials_create(roots, NULL, NULL, NULL);
     mem_free(roots);
     return made;
+}
+
+/* A key file of Google's: of a service account, whose calls sign their own tokens, or of a user. */
+static grpc_call_credentials *key_credentials(const char *json)
+{
+    grpc_call_credentials *made = grpc_service_account_jwt_access_credentials_create(
+        json, gpr_time_from_seconds(STT_JWT_SECONDS, GPR_TIMESPAN), NULL);
+    return made != NULL ? made : grpc_google_refresh_token_credentials_create(json, NULL);
+}
+
+static const char *init_google(struct stt_credentials *credentials,
+                               const struct stt_client_config *config)
+{
+    if (config->plaintext)
+        return "credentials = google needs TLS: turn plaintext off";
+    if (config->ca_file != NULL)
+        return "credentials = google comes with its own roots: leave ca empty";
+    credentials->channel = grpc_google_default_credentials_create(NULL);
+    return credentials->channel != NULL
+               ? NULL
+               : "there are no application default credentials: set GOOGLE_APPLICATION_CREDENTIALS "
+                 "or run gcloud auth application-default login";
+}
+
+static const char *init_channel(struct stt_credentials *credentials,
+                                const struct stt_client_config *config)
+{
+    if (config->plaintext && !stt__target_loopback(config->target))
+        return "plaintext is for loopback targets only: turn it off";
+    credentials->channel =
+        config->plaintext ? grpc_insecure_credentials_create() : tls_credentials(config->ca_file);
+    return credentials->channel != NULL ? NULL : "ca is not a readable file with PEM certificates";
+}
+
+static const char *init_key_file(struct stt_credentials *credentials,
+                                 const struct stt_client_config *config, const char *json)
+{
+    if (config->plaintext)
+        return "a key file in credentials needs TLS: turn plaintext off";
+    grpc_call_credentials *call = key_credentials(json);
+    if (call == NULL)
+        return "credentials names a JSON file that is no key of a service account or user";
+    grpc_channel_credentials *tls = credentials->channel;
+    credentials->channel = grpc_composite_channel_credentials_create(tls, call, NULL);
+    grpc_channel_credentials_release(tls);
+    grpc_call_credentials_release(call);
+    return NULL;
+}
+
+/* What `credentials` names is a bearer token, or a key file. */
+static const char *init_file(struct stt_credentials *credentials,
+                             const struct stt_client_config *config)
+{
+    char *text = file_read(config->credentials, STT_TOKEN_BYTES_MAX);
+    if (text == NULL)
+        return "credentials is not a readable file, is empty or too long";
+    const char *why = NULL;
+    if (text[strspn(text, " \t\r\n")] == '{') {
+        why = init_key_file(credentials, config, text);
+    } else {
+        credentials->token = token_of(text);
+        if (credentials->token == NULL)
+            why = "credentials names a file that holds neither a token nor a JSON key";
+    }
+    mem_free(text);
+    return why;
+}
+
+static const char *init_proof(struct stt_credentials *credentials,
+                              const struct stt_client_config *config)
+{
+    const char *kind = config->credentials != NULL ? config->credentials : "";
+    bool keyed = config->api_key != NULL && config->api_key[0] != '\0';
+    if (keyed && kind[0] != '\0')
+        return "credentials and api_key are both set: one is enough";
+    if (strcmp(kind, "google") == 0)
+        return init_google(credentials, config);
+    const char *why = init_channel(credentials, config);
+    return why != NULL || kind[0] == '\0' ? why : init_file(credentials, config);
 }
 
 static bool text_copy(char **out, const char *text)
@@ -166,37 +251,35 @@ static bool value_valid(const char *text)
     return true;
 }
 
+static const char *values_check(const struct stt_client_config *config)
+{
+    if (!value_valid(config->quota_project))
+        return "quota_project holds a space or another byte that no header takes";
+    if (!value_valid(config->api_key))
+        return "api_key holds a space or another byte that no header takes";
+    return value_valid(config->request_params) ? NULL : "the recognizer cannot be a header";
+}
+
 int stt_credentials_init(struct stt_credentials *credentials,
-                         const struct stt_client_config *config)
+                         const struct stt_client_config *config, const char **why)
 {
     *credentials = (struct stt_credentials){0};
-    const char *kind = config->credentials != NULL ? config->credentials : "";
-    bool google = strcmp(kind, "google") == 0;
-    if (!value_valid(config->quota_project) || !value_valid(config->request_params))
+    *why = values_check(config);
+    if (*why == NULL)
+        *why = init_proof(credentials, config);
+    if (*why != NULL) {
+        stt_credentials_deinit(credentials);
         return STATUS_INVALID;
-    int status = STATUS_INVALID;
-    if (!google && kind[0] != '\0') {
-        credentials->token = token_read(kind);
-        if (credentials->token == NULL)
-            goto fail;
-        if (!text_copy(&credentials->token_file, kind))
-            goto no_memory;
     }
-    credentials->channel = channel_credentials(config, google);
-    if (credentials->channel == NULL)
-        goto fail;
-    if (!text_copy(&credentials->quota_project, config->quota_project) ||
-        !text_copy(&credentials->request_params, config->request_params))
-        goto no_memory;
-    credentials->metadata = metadata_create(credentials, credentials->token);
-    if (credentials->metadata == NULL)
-        goto no_memory;
-    return 0;
-no_memory:
-    status = STATUS_NOMEM;
-fail:
+    if (text_copy(&credentials->quota_project, config->quota_project) &&
+        text_copy(&credentials->request_params, config->request_params) &&
+        text_copy(&credentials->api_key, config->api_key) &&
+        (credentials->token == NULL || text_copy(&credentials->token_file, config->credentials)))
+        credentials->metadata = metadata_create(credentials, credentials->token);
+    if (credentials->metadata != NULL)
+        return 0;
     stt_credentials_deinit(credentials);
-    return status;
+    return STATUS_NOMEM;
 }
 
 void stt_credentials_deinit(struct stt_credentials *credentials)
@@ -208,6 +291,7 @@ void stt_credentials_deinit(struct stt_credentials *credentials)
     mem_free(credentials->token);
     mem_free(credentials->quota_project);
     mem_free(credentials->request_params);
+    mem_free(credentials->api_key);
     *credentials = (struct stt_credentials){0};
 }
 

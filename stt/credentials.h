@@ -13,7 +13,7 @@
 struct stt_metadata {
     unsigned refs;
     size_t len;
-    grpc_metadata entries[3];
+    grpc_metadata entries[4];
 };
 
 struct stt_credentials {
@@ -23,16 +23,16 @@ struct stt_credentials {
     char *token;                   /* as it was last read */
     char *quota_project;
     char *request_params;
+    char *api_key;
     int64_t token_read_us;
 };
 
 /* True for "127.x.y.z:port", "[::1]:port" and "localhost:port". */
 bool stt__target_loopback(const char *target);
 
-/* STATUS_INVALID: a file cannot be used, or plaintext was asked for with a target past loopback;
- * STATUS_NOMEM. */
+/* STATUS_INVALID: *why says what cannot be used and what to do; STATUS_NOMEM. */
 int stt_credentials_init(struct stt_credentials *credentials,
-                         const struct stt_client_config *config);
+                         const struct stt_client_config *config, const char **why);
 void stt_credentials_deinit(struct stt_credentials *credentials);
 /* A reference for a new call. */
 struct stt_metadata *stt_credentials_metadata(struct stt_credentials *credentials);

@@ -54,10 +54,12 @@
 #define STT_BREAKER_SPREAD_MS 250
 /* Text from the API that is kept of a closed call, bytes. */
 #define STT_DETAILS_MAX 1024
-/* A file that holds a bearer token, bytes. */
+/* A file that holds a bearer token or a key, bytes. */
 #define STT_TOKEN_BYTES_MAX 16384
 #define STT_TOKEN_READ_MS   1000 /* between looks into it */
-#define STT_CA_BYTES_MAX    (4 << 20)
+/* What a service account signs for itself holds so long, and is made anew before. */
+#define STT_JWT_SECONDS  3600
+#define STT_CA_BYTES_MAX (4 << 20)
 
 /* One message from the API. */
 #define STT_RESPONSE_BYTES_MAX   (1 << 20)

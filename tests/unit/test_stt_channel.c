@@ -21,7 +21,8 @@ static void up(unsigned channels_max)
                                              .plaintext = true,
                                              .channels_max = channels_max,
                                              .streams_per_channel = 80};
-    CHECK_EQ(stt_channels_init(&channels, &config, queue, &counters), 0);
+    const char *why = NULL;
+    CHECK_EQ(stt_channels_init(&channels, &config, queue, &counters, &why), 0);
 }
 
 static void down(void)

@@ -2,6 +2,9 @@
 
 #include "tests/upstream/speech_rig.h"
 #include "tests/upstream/test_cert.h"
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <unistd.h>
 
 static void test_target_loopback(void)
@@ -93,6 +96,120 @@ static void test_tls(void)
     unlink(other_file);
 }
 
+static void expect_why(const struct stt_client_config *config, const char *part)
+{
+    struct stt_credentials credentials;
+    const char *why = NULL;
+    CHECK_EQ(stt_credentials_init(&credentials, config, &why), STATUS_INVALID);
+    if (why == NULL || strstr(why, part) == NULL)
+        fprintf(stderr, "\"%s\" is not in \"%s\"\n", part, why != NULL ? why : "");
+    CHECK(why != NULL && strstr(why, part) != NULL);
+}
+
+/* Each mistake has words of its own. */
+static void test_reasons(void)
+{
+    grpc_init();
+    char path[32] = "";
+    file_write(path, "two words");
+    struct rig rig = {.target = "127.0.0.1:9"};
+    struct stt_client_config config = client_config(&rig);
+    config.credentials = path;
+    expect_why(&config, "neither a token nor a JSON key");
+    file_write(path, "");
+    expect_why(&config, "is empty");
+    config.credentials = "/nonexistent/token";
+    expect_why(&config, "not a readable file");
+    config.credentials = path;
+    file_write(path, "{\"type\": \"service_account\"}");
+    expect_why(&config, "needs TLS");
+    config.plaintext = false;
+    expect_why(&config, "no key of a service account");
+    file_write(path, "{ not JSON");
+    expect_why(&config, "no key of a service account");
+    config.api_key = "key";
+    expect_why(&config, "both set");
+    config.credentials = NULL;
+    config.api_key = "two words";
+    expect_why(&config, "api_key holds");
+    config.api_key = NULL;
+    config.ca_file = path;
+    expect_why(&config, "PEM");
+    config.ca_file = NULL;
+    config.plaintext = true;
+    config.target = "203.0.113.1:443";
+    expect_why(&config, "loopback");
+    unlink(path);
+    grpc_shutdown();
+}
+
+static void test_api_key(void)
+{
+    struct rig rig;
+    rig_start(&rig, &(struct speech_server_config){0});
+    struct stt_client_config config = client_config(&rig);
+    config.api_key = "AIza-1";
+    rig_connect(&rig, &config);
+    CHECK_EQ(run_call(&rig, 1, 1, 1).status, GRPC_STATUS_OK);
+    char value[64];
+    speech_server_metadata(rig.server, "x-goog-api-key", value, sizeof value);
+    CHECK_STR(value, "AIza-1");
+    rig_down(&rig);
+}
+
+/* `text` as a JSON string. */
+static void put_json(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text != '\0'; text++)
+        fputs(*text == '\n' ? "\\n" : (char[]){*text, '\0'}, out);
+    fputc('"', out);
+}
+
+static void service_account_write(const char *path)
+{
+    EVP_PKEY *key = EVP_RSA_gen(2048);
+    BIO *bio = BIO_new(BIO_s_mem());
+    CHECK(key != NULL && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
+    char pem[4096] = "";
+    BIO_read(bio, pem, sizeof pem - 1);
+    FILE *out = fopen(path, "w");
+    fputs("{\"type\": \"service_account\", \"client_id\": \"1\", \"private_key_id\": \"k\", "
+          "\"client_email\": \"speaker@p.iam.gserviceaccount.com\", \"private_key\": ",
+          out);
+    put_json(out, pem);
+    fputs("}\n", out);
+    fclose(out);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+}
+
+/* A service account signs for itself, with no other server asked. */
+static void test_service_account(void)
+{
+    static struct test_cert cert;
+    test_cert_make(&cert);
+    char ca_file[32] = "", path[32] = "";
+    file_write(ca_file, cert.cert_pem);
+    file_write(path, "");
+    service_account_write(path);
+    struct rig rig;
+    rig_start(&rig,
+              &(struct speech_server_config){.cert_pem = cert.cert_pem, .key_pem = cert.key_pem});
+    struct stt_client_config config = client_config(&rig);
+    config.plaintext = false;
+    config.ca_file = ca_file;
+    config.credentials = path;
+    rig_connect(&rig, &config);
+    CHECK_EQ(run_call(&rig, 1, 1, 2).status, GRPC_STATUS_OK);
+    char token[64];
+    speech_server_metadata(rig.server, "authorization", token, sizeof token);
+    CHECK(strncmp(token, "Bearer eyJ", 10) == 0); /* {" in base64: the JWT's header */
+    rig_down(&rig);
+    unlink(ca_file);
+    unlink(path);
+}
+
 /* Whatever a call may have to say of itself, at once. */
 static void test_metadata(void)
 {
@@ -150,6 +267,9 @@ int main(void)
     RUN(test_config_refused);
     RUN(test_tls);
     RUN(test_metadata);
+    RUN(test_reasons);
+    RUN(test_api_key);
+    RUN(test_service_account);
     RUN(test_token);
     return check_done();
 }
