@@ -71,6 +71,8 @@
 #define LOCAL_DECODE_THREADS_MAX 32    /* threads they run on */
 #define LOCAL_WORDS_MAX          256   /* words of one utterance */
 #define LOCAL_WORD_BYTES         64    /* one word */
+#define LOCAL_VOCABULARY_WORDS   1000  /* words of the phrases a stream is told to expect */
+#define LOCAL_VOCABULARY_LEARNED 50000 /* words one decoder is taught in its life */
 #define LOCAL_UTTERANCE_SOFT_MS  12000 /* past it a short pause ends the utterance */
 #define LOCAL_UTTERANCE_MS_MAX   20000 /* past it the utterance is cut */
 #define LOCAL_PLACE_KEPT_MS      5000  /* a speaker keeps the decoder over a pause of so long */

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "local/recognizer_vocabulary.h"
 #include "local/speech_audio.h"
 #include "local/speech_text.h"
 #include "local/speech_vad.h"
@@ -39,6 +40,7 @@ struct local_session {
     struct local_audio *audio;
     struct local_vad vad;
     char language[36];
+    struct local_vocabulary *vocabulary; /* NULL: none */
 
     int64_t frame; /* frames heard */
     int16_t ring[PREROLL][LOCAL_VAD_FRAME];
@@ -76,7 +78,13 @@ int local_session_create(struct local_session **out, const struct local_speech_c
         mem_free(session);
         return status;
     }
+    status = local_vocabulary_create(&session->vocabulary, config);
+    if (status != 0) {
+        local_session_destroy(session);
+        return status;
+    }
     session->config = *config;
+    session->config.recognition = session->config.recognizer = NULL; /* borrowed */
     session->ops = ops;
     session->ctx = ctx;
     for (size_t i = 0; config->language[i] != '\0'; i++)
@@ -89,6 +97,7 @@ void local_session_destroy(struct local_session *session)
 {
     if (session == NULL)
         return;
+    local_vocabulary_destroy(session->vocabulary);
     local_audio_destroy(session->audio);
     mem_free(session);
 }
@@ -148,6 +157,16 @@ static void session_drop_young(struct local_session *session)
         words->len--;
 }
 
+static void session_spell(const struct local_session *session, struct local_hypothesis *words,
+                          bool end)
+{
+    if (session->vocabulary != NULL)
+        local_vocabulary_spell(session->vocabulary, words);
+    local_text_words(words);
+    if (session->config.punctuation)
+        local_text_punctuate(words, end);
+}
+
 static void session_partial(struct local_session *session)
 {
     struct local_hypothesis *words = &session->next;
@@ -156,9 +175,7 @@ static void session_partial(struct local_session *session)
         return;
     local_recognizer_partial(session->recognizer, words);
     session_drop_young(session);
-    local_text_words(words);
-    if (session->config.punctuation)
-        local_text_punctuate(words, false);
+    session_spell(session, words, false);
     size_t stable = session_stable(session, &same);
     bool news = same != words->len || same != session->shown.len;
     session->shown = *words;
@@ -220,7 +237,9 @@ static int session_begin(struct local_session *session)
     if (status != 0)
         return status;
     session->waiting = false;
-    status = local_recognizer_begin(session->recognizer);
+    status = local_recognizer_expect(session->recognizer, session->vocabulary);
+    if (status == 0)
+        status = local_recognizer_begin(session->recognizer);
     session->start = session->frame > PREROLL ? session->frame - PREROLL : 0;
     if (session->start < session->settled)
         session->start = session->settled;
@@ -270,9 +289,7 @@ static void session_final(struct local_session *session, int64_t end_us)
         *words = session->shown;
     if (words->len == 0)
         return;
-    local_text_words(words);
-    if (session->config.punctuation)
-        local_text_punctuate(words, true);
+    session_spell(session, words, true);
     session_word_times(session, end_us);
     local_text_join(words, 0, words->len, session->spoke, session->text[0],
                     sizeof session->text[0]);

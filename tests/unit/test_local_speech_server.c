@@ -196,6 +196,9 @@ static void test_configurations_are_checked(void)
     config = good;
     config.end_timeout_ms = 1000;
     refused(port, &config, GRPC_STATUS_INVALID_ARGUMENT, "enable_voice_activity_events");
+    config.activity = true;
+    config.end_timeout_ms = 499;
+    refused(port, &config, GRPC_STATUS_INVALID_ARGUMENT, "between 500 ms and 60 s");
     CHECK_EQ(seen.opens, 0);
     seen.refuse = true;
     refused(port, &good, GRPC_STATUS_RESOURCE_EXHAUSTED, "all taken");
@@ -348,6 +351,59 @@ static void test_cancelled_and_stopped_calls_are_closed(void)
     client_close(open);
 }
 
+/* The same calls on the other wire, its own codes and texts. */
+static void test_v2(void)
+{
+    struct client_response response;
+    struct client_config config = good;
+    config.v2 = true;
+    unsigned port = start(0, 0);
+    struct speech_client *client = client_open_v2(port);
+    client_send_config(client, &config);
+    client_send_audio(client, "abcd", 4);
+    CHECK_EQ(client_read(client, &response, 5000), 1);
+    CHECK_STR(response.results[0].text, "4");
+    client_half_close(client);
+    ends(client, GRPC_STATUS_OK, "");
+    client = client_open_v2(port);
+    client_send_config(client, &config);
+    client_send(client, "", 0);
+    ends(client, GRPC_STATUS_INVALID_ARGUMENT, "nor 'audio' is set");
+    static const char *const wrong[] = {"",
+                                        "_",
+                                        "projects//locations/global/recognizers/_",
+                                        "projects/p/locations/global/recognizers/",
+                                        "projects/p/locations/global/recognizers/_/x",
+                                        "projects/p/places/global/recognizers/_"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        client = client_open_v2(port);
+        config.recognizer = wrong[i];
+        client_send_config(client, &config);
+        ends(client, GRPC_STATUS_INVALID_ARGUMENT, "recognizer must be projects/PROJECT/");
+    }
+    config.recognizer = NULL;
+    config.encoding = 3; /* ALAW there, MULAW in v1 */
+    client = client_open_v2(port);
+    client_send_config(client, &config);
+    ends(client, GRPC_STATUS_INVALID_ARGUMENT, "encoding");
+    stop();
+}
+
+static void test_v2_ends_old_and_silent_streams(void)
+{
+    struct client_config config = good;
+    config.v2 = true;
+    struct speech_client *client = client_open_v2(start(1000, 0));
+    client_send_config(client, &config);
+    ends(client, GRPC_STATUS_ABORTED, "Max duration of 5 minutes reached for stream.");
+    stop();
+    client = client_open_v2(start(0, 300));
+    client_send_config(client, &config);
+    client_send_audio(client, "abcd", 4);
+    ends(client, GRPC_STATUS_ABORTED, "Stream timed out after receiving no more client requests.");
+    stop();
+}
+
 static void test_many_calls_at_a_time(void)
 {
     enum { CALLS = 40 };
@@ -411,6 +467,8 @@ int main(void)
     RUN(test_a_slow_reader_loses_interim_results_first);
     RUN(test_a_reader_that_never_reads_is_ended);
     RUN(test_cancelled_and_stopped_calls_are_closed);
+    RUN(test_v2);
+    RUN(test_v2_ends_old_and_silent_streams);
     RUN(test_many_calls_at_a_time);
     RUN(test_a_taken_port_is_refused);
     RUN(test_languages);

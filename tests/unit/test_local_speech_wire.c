@@ -209,6 +209,134 @@ static void test_writes_events_and_errors(void)
         "696f6e206f6620333035207365636f6e64732e");
 }
 
+static int read_v2(const char *hex, struct local_speech_request *request)
+{
+    static uint8_t bytes[1024];
+    return local_speech_v2.read(bytes, unhex(hex, bytes), request);
+}
+
+static void test_reads_v2(void)
+{
+    struct local_speech_request request;
+    CHECK_EQ(read_v2("1a2970726f6a656374732f702f6c6f636174696f6e732f676c6f62616c2f7265636f676e697a"
+                     "6572732f5f32220a1a120220014207080110807d18014a046c6f6e675205656e2d55531204080"
+                     "11001",
+                     &request),
+             0);
+    CHECK_EQ(request.kind, LOCAL_REQUEST_CONFIG);
+    CHECK(request.config.v2 && request.config.has_recognition);
+    CHECK_EQ(request.config.recognizer_len, 41);
+    CHECK(memcmp(request.config.recognizer, "projects/p/locations/global/recognizers/_", 41) == 0);
+    CHECK_EQ(request.config.encoding, LOCAL_ENCODING_LINEAR16);
+    CHECK_EQ(request.config.rate, 16000);
+    CHECK_EQ(request.config.channels, 1);
+    CHECK_STR(request.config.language, "en-US");
+    CHECK_STR(request.config.model, "long");
+    CHECK(request.config.punctuation && request.config.interim && request.config.activity_events);
+    CHECK(!request.config.word_times);
+    CHECK_EQ(request.config.endpointing, LOCAL_ENDPOINTING_STANDARD);
+    CHECK_EQ(read_v2("2a040100ff7f", &request), 0);
+    CHECK_EQ(request.kind, LOCAL_REQUEST_AUDIO);
+    CHECK(request.audio_len == 4 && memcmp(request.audio, "\x01\x00\xff\x7f", 4) == 0);
+    /* Endpointing 2, timeouts of 5 and 1.5 s, MULAW; the recognizer last. */
+    CHECK_EQ(read_v2("321c0a064204080210401210"
+                     "1a0c0a0208051206080110"
+                     "80cab5ee014002"
+                     "1a015f",
+                     &request),
+             STATUS_PROTOCOL);
+    CHECK_EQ(read_v2("32190a0642040802104012"
+                     "0f1a0b0a02080512050801"
+                     "10c0784002"
+                     "1a015f",
+                     &request),
+             0);
+    CHECK_EQ(request.config.encoding, LOCAL_ENCODING_MULAW);
+    CHECK_EQ(request.config.endpointing, LOCAL_ENDPOINTING_SUPERSHORT);
+    CHECK_EQ(request.config.start_timeout_us, 5000000);
+    CHECK_EQ(request.config.end_timeout_us, 1000015);
+    CHECK_EQ(request.config.recognizer_len, 1);
+}
+
+static void check_written_v2(const struct local_speech_response *response, const char *hex)
+{
+    struct buf buf;
+    char text[1024] = "";
+    buf_init(&buf, 1024);
+    CHECK_EQ(local_speech_v2.write(response, &buf), 0);
+    for (size_t i = 0; i < buf.len && 2 * i + 2 < sizeof text; i++)
+        snprintf(text + 2 * i, 3, "%02x", (uint8_t)buf.data[i]);
+    CHECK_STR(text, hex);
+    buf_deinit(&buf);
+}
+
+static void test_writes_v2(void)
+{
+    struct local_speech_result result = {.transcript = "hi",
+                                         .confidence = 0.5f,
+                                         .final = true,
+                                         .end_us = 1000000,
+                                         .language = "en-us"};
+    /* As the official encoder, but for the request's id, which nobody has here. */
+    check_written_v2(
+        &(struct local_speech_response){.results = &result, .results_len = 1, .billed_us = 1000000},
+        "2a0432020801"
+        "32180a090a026869150000003f1001220208013205656e2d7573");
+    check_written_v2(
+        &(struct local_speech_response){.event = LOCAL_EVENT_ACTIVITY_BEGIN, .event_us = 640000},
+        "18023a061080c096b102");
+    check_written_v2(
+        &(struct local_speech_response){.event = LOCAL_EVENT_ACTIVITY_TIMEOUT, .event_us = 1}, "");
+}
+
+static int phrases_of(const struct local_speech_wire *wire, const char *hex,
+                      struct local_speech_phrase *out)
+{
+    static uint8_t bytes[1024];
+    struct local_speech_request request;
+    CHECK_EQ(wire->read(bytes, unhex(hex, bytes), &request), 0);
+    return local_speech_phrases_read(&request.config, out, 4);
+}
+
+static void check_phrase(const struct local_speech_phrase *phrase, const char *text, float boost)
+{
+    CHECK_EQ(phrase->len, strlen(text));
+    CHECK(memcmp(phrase->text, text, phrase->len) == 0);
+    CHECK(phrase->boost == boost);
+}
+
+static void test_reads_phrases(void)
+{
+    struct local_speech_phrase phrases[4];
+    CHECK_EQ(
+        phrases_of(&local_speech_v1,
+                   "0a450a2f080110807d1a0564652d444532170a0a4b756265726e657465730a0467525043250"
+                   "000204140"
+                   "01920105656e2d555318012801320e0a020805120808011080cab5ee01",
+                   phrases),
+        2);
+    check_phrase(&phrases[0], "Kubernetes", 10);
+    check_phrase(&phrases[1], "gRPC", 10);
+    /* Phrase sets: boosts of a phrase and of its set, in v1 and in v2. */
+    CHECK_EQ(
+        phrases_of(&local_speech_v1,
+                   "0a330a31080110807d1a05656e2d5553a201220a2012110a0a4b756265726e65746573150000"
+                   "204112060a0467525043250000a040",
+                   phrases),
+        2);
+    check_phrase(&phrases[0], "Kubernetes", 10);
+    check_phrase(&phrases[1], "gRPC", 5);
+    CHECK_EQ(
+        phrases_of(&local_speech_v2,
+                   "1a2970726f6a656374732f702f6c6f636174696f6e732f676c6f62616c2f7265636f676e697a"
+                   "6572732f5f322e0a2c321c0a1a12181a110a0a4b756265726e6574657315000020412500"
+                   "00a0404205080110807d5205656e2d5553",
+                   phrases),
+        1);
+    check_phrase(&phrases[0], "Kubernetes", 10);
+    CHECK_EQ(phrases_of(&local_speech_v2, "2a00", phrases), 0);
+}
+
 static void test_too_long_a_response_fails(void)
 {
     static char text[2000];
@@ -237,5 +365,8 @@ int main(void)
     RUN(test_writes_a_final);
     RUN(test_writes_events_and_errors);
     RUN(test_too_long_a_response_fails);
+    RUN(test_reads_v2);
+    RUN(test_writes_v2);
+    RUN(test_reads_phrases);
     return check_done();
 }

@@ -26,6 +26,7 @@ struct speech_client {
     grpc_byte_buffer *incoming;
     grpc_byte_buffer *outgoing; /* of a send that was not waited for */
     bool receiving, status_known;
+    bool v2;
     char details_text[256];
 };
 
@@ -87,6 +88,8 @@ struct client_config {
     const char *language;
     bool interim, times, punctuation, activity, single;
     int start_timeout_ms, end_timeout_ms;
+    bool v2;
+    const char *recognizer; /* v2; NULL: a good one */
 };
 
 static inline void client_duration(struct client_bytes *out, uint32_t field, int ms)
@@ -98,8 +101,44 @@ static inline void client_duration(struct client_bytes *out, uint32_t field, int
     free(nested);
 }
 
+static inline void client_config_bytes_v2(const struct client_config *config,
+                                          struct client_bytes *out)
+{
+    struct client_bytes *part = calloc(1, sizeof *part);
+    struct client_bytes *recognition = calloc(1, sizeof *recognition);
+    struct client_bytes *streaming = calloc(1, sizeof *streaming);
+    const char *recognizer = config->recognizer != NULL
+                                 ? config->recognizer
+                                 : "projects/p/locations/global/recognizers/_";
+    client_int(part, 2, config->times);
+    client_int(part, 4, config->punctuation);
+    client_put(recognition, 2, part->data, part->len);
+    part->len = 0;
+    client_int(part, 1, (uint64_t)config->encoding);
+    client_int(part, 2, (uint64_t)config->rate);
+    client_int(part, 3, 1);
+    client_put(recognition, 8, part->data, part->len);
+    if (config->language != NULL)
+        client_put(recognition, 10, config->language, strlen(config->language));
+    client_put(streaming, 1, recognition->data, recognition->len);
+    part->len = 0;
+    client_int(part, 1, config->activity);
+    client_int(part, 2, config->interim);
+    client_put(streaming, 2, part->data, part->len);
+    out->len = 0;
+    client_put(out, 3, recognizer, strlen(recognizer));
+    client_put(out, 6, streaming->data, streaming->len);
+    free(part);
+    free(recognition);
+    free(streaming);
+}
+
 static inline void client_config_bytes(const struct client_config *config, struct client_bytes *out)
 {
+    if (config->v2) {
+        client_config_bytes_v2(config, out);
+        return;
+    }
     struct client_bytes *recognition = calloc(1, sizeof *recognition);
     struct client_bytes *streaming = calloc(1, sizeof *streaming);
     client_int(recognition, 1, (uint64_t)config->encoding);
@@ -252,6 +291,33 @@ static inline void client_read_response(const uint8_t *bytes, size_t len,
     }
 }
 
+static inline int64_t client_read_billed_v2(const struct client_field *outer)
+{
+    struct client_field field;
+    int64_t us = 0;
+    CLIENT_EACH(field, outer->bytes, outer->len)
+    us += field.number == 6 ? client_read_us(&field) : 0;
+    return us;
+}
+
+static inline void client_read_response_v2(const uint8_t *bytes, size_t len,
+                                           struct client_response *out)
+{
+    struct client_field field;
+    memset(out, 0, sizeof *out);
+    CLIENT_EACH(field, bytes, len)
+    {
+        if (field.number == 6 && out->results_len < 4)
+            client_read_result(&field, &out->results[out->results_len++]);
+        else if (field.number == 3)
+            out->event = (int)field.value;
+        else if (field.number == 7)
+            out->event_us = client_read_us(&field);
+        else if (field.number == 5)
+            out->billed_us = client_read_billed_v2(&field);
+    }
+}
+
 /* --- the call --- */
 
 static inline bool client_pluck(struct speech_client *client, void *tag, int timeout_ms)
@@ -314,6 +380,14 @@ static inline struct speech_client *client_open(unsigned port)
     return client_open_method(port, "/google.cloud.speech.v1.Speech/StreamingRecognize");
 }
 
+static inline struct speech_client *client_open_v2(unsigned port)
+{
+    struct speech_client *client =
+        client_open_method(port, "/google.cloud.speech.v2.Speech/StreamingRecognize");
+    client->v2 = true;
+    return client;
+}
+
 /* False after `timeout_ms`: then nothing more can be sent. */
 static inline bool client_send_within(struct speech_client *client, const void *bytes, size_t len,
                                       int timeout_ms)
@@ -350,7 +424,7 @@ static inline bool client_send_config(struct speech_client *client,
 static inline bool client_send_audio(struct speech_client *client, const void *audio, size_t len)
 {
     struct client_bytes *bytes = calloc(1, sizeof *bytes);
-    client_put(bytes, 2, audio, len);
+    client_put(bytes, client->v2 ? 5 : 2, audio, len);
     bool sent = client_send(client, bytes->data, bytes->len);
     free(bytes);
     return sent;
@@ -380,7 +454,8 @@ static inline int client_read(struct speech_client *client, struct client_respon
     grpc_byte_buffer_reader reader;
     grpc_byte_buffer_reader_init(&reader, client->incoming);
     grpc_slice slice = grpc_byte_buffer_reader_readall(&reader);
-    client_read_response(GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice), out);
+    (client->v2 ? client_read_response_v2 : client_read_response)(GRPC_SLICE_START_PTR(slice),
+                                                                  GRPC_SLICE_LENGTH(slice), out);
     grpc_slice_unref(slice);
     grpc_byte_buffer_reader_destroy(&reader);
     grpc_byte_buffer_destroy(client->incoming);
