@@ -19,7 +19,11 @@
 #define QUIET_BILLED_MS   20000
 #define QUIET_ALLOCATIONS 100
 /* How far a time may be off that no provider told: of a segment that ended before a final did. */
-#define GUESS_MS     1000
+#define GUESS_MS 1000
+/* Silence that may end a call, and audio that a call hears before its turn comes. */
+#define BREAK_MS     2000 /* from the client */
+#define PAUSE_MS     3500 /* in what is spoken */
+#define TWICE_MS     12000
 #define SPREAD_LEAST 40 /* sessions that say something about how rotations are spread */
 
 struct scenario {
@@ -74,8 +78,8 @@ struct session {
     char committed[SIM_TEXT_MAX]; /* of the open segment */
     int64_t end_ms, final_most_ms;
     uint64_t settled, partials;
-    uint64_t calls;
-    int64_t rotated_us; /* when its second call was opened */
+    uint64_t calls, breaks; /* the second: flushes, and audio that did not come for long */
+    int64_t rotated_us;     /* when its second call was opened */
     uint64_t quiet_from, quiet_to, billed, allocations;
     uint64_t billed_from, allocations_from; /* when it has become quiet */
     jmp_buf broken;
@@ -226,15 +230,20 @@ static void session_frame(struct session *s)
     /* The network pauses, then all comes at once. */
     if (rng_below(&s->rng, 1000) == 0)
         wait_ms *= s->scenario->stalls ? rng_range(&s->rng, 2, 15000 / s->frame_ms) : 20;
+    s->breaks += wait_ms >= BREAK_MS;
     s->audio_ms = (unsigned)wait_ms;
     s->spoken = s->spoken + n < s->script.samples ? s->spoken + n : s->script.samples;
     s->frame_us = s->now_us + wait_ms * 1000 + rng_range(&s->rng, -10000, 10000);
     session_give(s);
     if (between_words(s, s->taken)) {
-        if (rng_below(&s->rng, 1000) < (uint64_t)s->flush_percent)
+        if (rng_below(&s->rng, 1000) < (uint64_t)s->flush_percent) {
+            s->breaks++;
             stt_stream_flush(s->stream, s->now_us);
-        if (rng_below(&s->rng, 1000) < (uint64_t)s->mute_percent)
+        }
+        if (rng_below(&s->rng, 1000) < (uint64_t)s->mute_percent) {
+            s->breaks++;
             s->frame_us += rng_range(&s->rng, 1000, 25000) * 1000;
+        }
     }
     if (s->spoken == s->script.samples)
         s->provider.calm = true;
@@ -321,7 +330,7 @@ static void session_manner(struct session *s)
         .shrink = (int)rng_below(r, 20),
         .split = rng_below(r, 2) ? (int)rng_below(r, 6) : 0,
         .late_final = (int)rng_below(r, 50),
-        .pause = (int)rng_range(r, 300, 1500),
+        .pause = (int)rng_range(r, 300, c->steady ? 800 : 1500),
         .stable = (int)rng_below(r, 50),
         .times = rng_below(r, 2),
         .exact = rng_below(r, 2),
@@ -341,6 +350,7 @@ static void session_manner(struct session *s)
     if (c->rough) {
         m->slow_sent = (int)rng_below(r, 10);
         m->lose_close = (int)rng_below(r, 30);
+        m->lose_final = (int)rng_below(r, 15);
         m->full = (int)rng_below(r, 20);
         m->open_fail = (int)rng_below(r, 20);
     }
@@ -358,7 +368,7 @@ static void session_configure(struct session *s)
         .block_ms = steady || rng_below(r, 2) ? 100 : (uint32_t)rng_range(r, 2, 20) * 20,
         .idle_close_ms = steady ? 8000 : (uint32_t)rng_range(r, 2000, 9000),
         .silence_close_ms = steady || rng_below(r, 4) ? 4000 : 0,
-        .ring_ms = rng_below(r, 2) ? 30000 : (uint32_t)rng_range(r, 15000, 40000),
+        .ring_ms = steady || rng_below(r, 2) ? 30000 : (uint32_t)rng_range(r, 15000, 40000),
         .stream_soft_ms = 240000,
         .stream_hard_ms = 290000,
         .seed = rng_next(r),
@@ -382,8 +392,8 @@ static void session_script(struct session *s, uint64_t minutes)
     };
     static const struct script_talk talks_on = {.sentence = 2, .repeat = 4, .monologue = 6};
     struct script *script = &s->script;
-    const struct script_talk *talk =
-        s->scenario->talks_on ? &talks_on : &talks[rng_below(&s->rng, 3)];
+    const struct script_talk *talk = &talks[s->scenario->steady ? 0 : rng_below(&s->rng, 3)];
+    talk = s->scenario->talks_on ? &talks_on : talk;
     *script = (struct script){.rng = &s->rng, .rate = RATE, .samples = minutes * 60 * RATE};
     script->at = (uint64_t)rng_range(&s->rng, 0, 3 * RATE);
     if (s->scenario->quiet) {
@@ -469,6 +479,29 @@ static void session_tell(const struct session *s, uint64_t minutes)
         s->config.agreement, s->seed, s->index, minutes);
 }
 
+static uint64_t pauses(const struct script *script)
+{
+    uint64_t n = 0;
+    for (size_t i = 1; i < script->len; i++)
+        n += script->words[i].start - script->words[i - 1].end >= (uint64_t)PAUSE_MS * RATE / 1000;
+    return n;
+}
+
+/* Calls follow each other for a reason, and hear little twice. */
+static void cost_check(struct session *s)
+{
+    uint64_t spoken_ms = s->taken * 1000 / RATE, ends = s->provider.ends;
+    /* A call is replaced for its age, and before the audio without a final fills the ring. */
+    uint64_t age_ms = s->config.stream_soft_ms * 9 / 10, full_ms = s->config.ring_ms * 3 / 4 - 5000;
+    uint64_t rotations = spoken_ms / (s->scenario->steady || age_ms < full_ms ? age_ms : full_ms);
+    uint64_t most = 3 + 2 * (ends + rotations) + s->breaks + pauses(&s->script);
+    uint64_t most_ms = spoken_ms + (most - ends) * TWICE_MS + ends * s->config.ring_ms;
+    TRACE(s, "calls %" PRIu64 " of %" PRIu64 ", billed %" PRIu64 " of %" PRIu64 " ms", s->calls,
+          most, stt_stream_billed_ms(s->stream), most_ms);
+    HOLD(s, s->calls <= most);
+    HOLD(s, stt_stream_billed_ms(s->stream) <= most_ms);
+}
+
 /* Two hours of silence cost next to nothing. */
 static void quiet_end(struct session *s)
 {
@@ -493,6 +526,7 @@ static bool session_run(struct session *s, uint64_t minutes, struct totals *tota
     if (setjmp(s->broken) == 0) {
         session_loop(s);
         heard_end(&s->heard, &times);
+        cost_check(s);
         if (s->quiet_to > 0)
             quiet_end(s);
     }
