@@ -54,9 +54,7 @@ static void cancels_retry(struct stt_stream *stream)
 /* Its call is over or given up: the leg starts anew from what is not settled. */
 static void leg_rewind(struct stt_stream *stream, struct stt_leg *leg)
 {
-    if (leg->call != 0)
-        call_cancel(stream, leg->call);
-    leg->call = 0;
+    stt__leg_cancel(stream, leg);
     stt__results_forget(leg);
     if (leg == &stream->legs[0] && leg->base < stream->settled)
         leg->base = stream->settled;
@@ -68,17 +66,18 @@ static void leg_rewind(struct stt_stream *stream, struct stt_leg *leg)
     leg_set_state(leg, STT_LEG_WAITING);
 }
 
-void stt__leg_restart(struct stt_stream *stream, struct stt_leg *leg)
+void stt__leg_cancel(struct stt_stream *stream, struct stt_leg *leg)
 {
-    leg_rewind(stream, leg);
+    if (leg->call != 0)
+        call_cancel(stream, leg->call);
+    leg->call = 0;
 }
 
 void stt__legs_drop(struct stt_stream *stream)
 {
     for (size_t i = 0; i < stream->legs_len; i++) {
         struct stt_leg *leg = &stream->legs[i];
-        if (leg->call != 0)
-            call_cancel(stream, leg->call);
+        stt__leg_cancel(stream, leg);
         stt__results_forget(leg);
     }
     stream->legs_len = 0;
@@ -90,7 +89,7 @@ static void stream_refuse(struct stt_stream *stream, const struct stt_failure *f
 {
     stream->refused = true;
     stt__legs_drop(stream);
-    stt__results_promote(stream, now_us, now_us);
+    stt__results_promote(stream, 0, now_us, now_us);
     stt__settle(stream, stream->received);
     stream->ops.health(stream->ctx, STT_HEALTH_REFUSED, failure->status, failure->details, 0);
 }
@@ -142,7 +141,15 @@ static enum stt_remedy leg_remedy(struct stt_stream *stream, const struct stt_le
 static void leg_failed(struct stt_stream *stream, struct stt_leg *leg,
                        const struct stt_failure *failure, int64_t now_us)
 {
+    /* Also what fails beside a call that works says something of its provider. */
     enum stt_remedy remedy = leg_remedy(stream, leg, failure, now_us);
+    if (stt__hand_open(stream)) {
+        bool next = leg == &stream->legs[1];
+        stt__hand_drop(stream);
+        stt__due(stream, now_us + 1);
+        if (next)
+            return;
+    }
     leg_rewind(stream, leg);
     if (next_provider(stream, now_us) < 0) {
         stream_refuse(stream, failure, now_us);
@@ -241,14 +248,6 @@ static char *config_encode(const struct stt_stream *stream, const struct stt_pro
     return bytes;
 }
 
-/* The soft limit, moved a little so that sessions do not rotate together. */
-static int64_t soft_us(struct stt_stream *stream)
-{
-    int64_t ms = stream->config.stream_soft_ms;
-    int64_t jitter = ms * STT_ROTATE_JITTER_PERCENT / 100;
-    return (ms + rng_range(&stream->rng, -jitter, jitter)) * 1000;
-}
-
 static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     assert(leg->call == 0 && leg->next == leg->base && leg->unsent == 0);
@@ -259,11 +258,14 @@ static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now
     leg->answered = leg->at_final = false;
     leg->opened_us = leg->event_us = leg->passed_us = leg->moved_us = leg->pace_us = now_us;
     leg->first_sent_us = 0;
-    leg->soft_us = soft_us(stream);
+    stt__hand_limits(stream, leg);
+    leg->final_to = 0;
     leg->pace = (int64_t)stt__samples(stream, STT_PACE_BURST_MS);
     leg->catch_up = stt_ring_end(&stream->ring, leg->base);
     leg->replay_to = leg == &stream->legs[0] && stream->started ? stream->end : 0;
     leg->call = 0;
+    if (leg == &stream->legs[0])
+        stt__results_rebase(stream, leg);
     uint32_t call = ++stream->next_call;
     int status = config != NULL ? STATUS_OK : STATUS_NOMEM;
     if (status == STATUS_OK)
@@ -283,6 +285,11 @@ static unsigned calls_open(const struct stt_stream *stream)
     return n;
 }
 
+static const struct stt_failure no_provider = {
+    .status = STT_CODE_FAILED_PRECONDITION,
+    .details = "every speech service has refused this session",
+};
+
 static void leg_try_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     bool first = leg == &stream->legs[0];
@@ -291,13 +298,18 @@ static void leg_try_open(struct stt_stream *stream, struct stt_leg *leg, int64_t
         return;
     }
     if (stt_ring_end(&stream->ring, leg->base) <= leg->base ||
-        (!first && leg[-1].state < STT_LEG_FINISHING) || calls_open(stream) >= STT_CALLS_MAX)
+        (!first && leg[-1].state < STT_LEG_FINISHING && leg[-1].hand == STT_HAND_NONE) ||
+        calls_open(stream) >= STT_CALLS_MAX)
         return;
     if (now_us < stream->retry_us) {
         stt__due(stream, stream->retry_us);
         return;
     }
-    leg_open(stream, leg, now_us);
+    /* The last one may have refused a call beside one that went on to its end. */
+    if (next_provider(stream, now_us) < 0)
+        stream_refuse(stream, &no_provider, now_us);
+    else
+        leg_open(stream, leg, now_us);
 }
 
 /* True when `samples` may go out now; else says when. */
@@ -371,55 +383,44 @@ static void leg_finish(struct stt_stream *stream, struct stt_leg *leg, int64_t n
     stream->again = stream->again || leg->finish_due;
 }
 
+/* How long the provider has had audio from `position` on before it counts as silence. */
+static int64_t settle_us(const struct stt_stream *stream, uint64_t position)
+{
+    bool voice = position < stream->silence.spoken;
+    return (voice ? STT_SETTLE_VOICE_MS : STT_SETTLE_MS) * 1000;
+}
+
 /* With no open hypothesis, audio the provider has had for long is silence. */
 static bool leg_settle_silence(struct stt_stream *stream, const struct stt_leg *leg, int64_t now_us)
 {
     if (!stt_segment_silent(&stream->segment) || leg->base > stream->settled)
         return false;
-    int64_t quiet_us = stream->heard_us + STT_SETTLE_MS * 1000;
+    uint64_t to = leg->sent < leg->end ? leg->sent : leg->end;
+    uint64_t from = stream->settled, step = stt__samples(stream, STT_SETTLE_STEP_MS);
+    int64_t wait_us = settle_us(stream, from);
+    int64_t quiet_us = stream->heard_us + wait_us;
     if (now_us < quiet_us) {
         stt__due(stream, quiet_us);
         return false;
     }
-    uint64_t to = leg->next < leg->end ? leg->next : leg->end;
-    uint64_t from = stream->settled, step = stt__samples(stream, STT_SETTLE_STEP_MS);
-    uint64_t heard = stt_ring_heard(&stream->ring, from, to, now_us - STT_SETTLE_MS * 1000);
+    if (from < stream->silence.spoken && to > stream->silence.spoken)
+        to = stream->silence.spoken;
+    uint64_t heard = stt_ring_heard(&stream->ring, from, to, now_us - wait_us);
     bool silent =
         heard - from >= step || (heard > from && heard == stt_ring_end(&stream->ring, heard));
     if (silent) {
-        /* Carry is still to be heard again until the place is passed where it was heard first. */
-        if (heard >= stream->heard_end)
-            stt_segment_next(&stream->segment, false);
+        /* Past words may be heard again until the place is passed where they were heard first. */
+        if (heard >= stream->heard_end && heard >= stream->final_end)
+            stt_segment_next(&stream->segment, false, STT_UNTIL_END);
         stt__settle(stream, heard);
     }
     const struct stt_ring_entry *next = stt_ring_find(&stream->ring, stream->settled);
     int64_t due = now_us + STT_SETTLE_STEP_MS * 1000;
     if (next != NULL && next->sent_us != 0) {
-        int64_t silent_us = next->sent_us + STT_SETTLE_MS * 1000;
+        int64_t silent_us = next->sent_us + settle_us(stream, stream->settled);
         stt__due(stream, silent_us > due ? silent_us : due);
     }
     return silent;
-}
-
-/* Age of the call as the provider may count it: by the clock or by its audio. */
-static int64_t leg_age_us(const struct stt_stream *stream, const struct stt_leg *leg,
-                          int64_t now_us)
-{
-    int64_t age = now_us - leg->opened_us;
-    int64_t audio = stt__ms(stream, leg->next - leg->base) * 1000;
-    return age > audio ? age : audio;
-}
-
-/* A segment so long, or audio so much, that the provider has to be made to decide. */
-static bool segment_too_long(const struct stt_stream *stream, const struct stt_leg *leg)
-{
-    if (stt_segment_silent(&stream->segment))
-        return false;
-    int64_t max = (int64_t)stream->config.ring_ms * 3 / 4;
-    max = max < STT_SEGMENT_MS_MAX ? max : STT_SEGMENT_MS_MAX;
-    uint64_t since = stream->settled > leg->base ? stream->settled : leg->base;
-    return stt__ms(stream, leg->next - since) >= max ||
-           stt_segment_words(&stream->segment) >= STT_SEGMENT_WORDS_MAX;
 }
 
 /* A call that accepts nothing is dead: it fails. */
@@ -435,32 +436,25 @@ static bool leg_stalled(struct stt_stream *stream, struct stt_leg *leg, int64_t 
     return now_us >= until;
 }
 
-/* Limits of a call that takes audio. True when it was replaced by a new one. */
-static bool leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+/* Limits of a call that takes audio. */
+static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
-    bool head = leg == &stream->legs[0];
-    bool silent = head && leg_settle_silence(stream, leg, now_us);
-    int64_t age = leg_age_us(stream, leg, now_us);
-    bool restart = head && (leg->at_final || silent) && age >= leg->soft_us;
+    bool head = leg == &stream->legs[0], hand = stt__hand_open(stream);
+    bool silent = head && leg->hand == STT_HAND_NONE && leg_settle_silence(stream, leg, now_us);
+    bool rests = leg->at_final || silent;
     leg->at_final = false;
-    if (leg_stalled(stream, leg, now_us))
-        return false;
-    if (restart) {
-        stt__leg_restart(stream, leg);
-        leg_try_open(stream, leg, now_us);
-        return leg->state == STT_LEG_OPEN;
-    }
-    if (leg->end != STT_OPEN_END)
-        return false;
-    int64_t hard = (int64_t)stream->config.stream_hard_ms * 1000;
+    if (leg_stalled(stream, leg, now_us) || leg->end != STT_OPEN_END || hand)
+        return;
     int64_t idle_us = leg->passed_us + (int64_t)stream->config.idle_close_ms * 1000;
     bool idle = stream->pending_len == 0 && leg->next == stt_ring_end(&stream->ring, leg->next) &&
                 now_us >= idle_us;
-    if (idle || age >= hard || (head && segment_too_long(stream, leg)))
+    if (idle)
         stt__legs_cut(stream, stt_ring_end(&stream->ring, leg->next));
+    else if (head && stt__hand_wanted(stream, rests, now_us))
+        stt__hand_begin(stream, now_us);
     stt__due(stream, idle_us > now_us ? idle_us : INT64_MAX);
-    stt__due(stream, leg->opened_us + hard > now_us ? leg->opened_us + hard : INT64_MAX);
-    return false;
+    int64_t hard_us = leg->opened_us + leg->hard_us;
+    stt__due(stream, hard_us > now_us ? hard_us : INT64_MAX);
 }
 
 static void leg_drain(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
@@ -486,18 +480,14 @@ static void leg_drain(struct stt_stream *stream, struct stt_leg *leg, int64_t no
 
 static void leg_run_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
-    bool replaced;
-    do {
-        int status = STATUS_OK;
-        while (status == STATUS_OK)
-            status = leg_send_one(stream, leg, now_us);
-        if (status != STATUS_AGAIN) {
-            stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "audio could not be handed over",
-                          now_us);
-            return;
-        }
-        replaced = leg_limits(stream, leg, now_us);
-    } while (replaced);
+    int status = STATUS_OK;
+    while (status == STATUS_OK)
+        status = leg_send_one(stream, leg, now_us);
+    if (status != STATUS_AGAIN) {
+        stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "audio could not be handed over", now_us);
+        return;
+    }
+    leg_limits(stream, leg, now_us);
     if (!stream->refused && leg->state == STT_LEG_OPEN && leg->next == leg->end)
         leg_finish(stream, leg, now_us);
 }
@@ -519,14 +509,13 @@ static void legs_pop(struct stt_stream *stream, int64_t now_us)
     struct stt_leg *head = &stream->legs[0];
     uint64_t end = head->end;
     assert(head->state == STT_LEG_DONE && head->call == 0);
-    stt__results_promote(stream, head->event_us, now_us);
+    stt__results_promote(stream, head->seam, head->event_us, now_us);
     stt__results_forget(head);
     memmove(head, head + 1, --stream->legs_len * sizeof(*head));
     /* What lies between two legs is silence that no call is to hear. */
     stt__settle(stream, stream->legs_len > 0 ? head->base : end);
-    if (stream->legs_len > 0 && stt__results_release(stream, head, now_us) != STATUS_OK &&
-        head->state != STT_LEG_WAITING)
-        stt__leg_fail(stream, head, STT_CODE_UNAVAILABLE, "out of memory", now_us);
+    if (stream->legs_len > 0)
+        stt__results_head(stream, head, now_us);
 }
 
 /* Audio behind the last leg gets a leg of its own. */
@@ -546,6 +535,8 @@ static void legs_extend(struct stt_stream *stream)
 void stt__legs_cut(struct stt_stream *stream, uint64_t position)
 {
     assert(position <= stream->received);
+    if (stt__hand_open(stream))
+        stt__hand_drop(stream);
     legs_extend(stream);
     if (stream->legs_len == 0)
         return;
@@ -573,14 +564,18 @@ void stt__legs_run(struct stt_stream *stream, int64_t now_us)
 {
     stream->again = false;
     cancels_retry(stream);
-    /* Every round but the last ends the head leg. */
+    /* Every round but the last ends a leg. */
     for (bool more = true; more && !stream->refused;) {
         legs_extend(stream);
         for (size_t i = 0; i < stream->legs_len; i++)
             leg_run(stream, &stream->legs[i], now_us);
-        more = !stream->refused && stream->legs_len > 0 && stream->legs[0].state == STT_LEG_DONE;
-        if (more)
+        bool hands = stt__hand_open(stream);
+        stt__hand_run(stream, now_us);
+        more = hands && !stt__hand_open(stream);
+        if (!stream->refused && stream->legs_len > 0 && stream->legs[0].state == STT_LEG_DONE) {
             legs_pop(stream, now_us);
+            more = true;
+        }
     }
     health_run(stream, now_us);
     if (stream->again)

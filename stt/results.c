@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "stt/client.h"
 #include "stt/codec.h"
+#include "stt/failure.h"
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
@@ -40,19 +41,45 @@ void stt__results_forget(struct stt_leg *leg)
     leg->held_end = 0;
 }
 
+static uint64_t word_end(const struct stt_stream *stream, const struct stt_heard *heard,
+                         size_t index)
+{
+    return heard->base + result_samples(stream, heard->words[index].end_us);
+}
+
+/* The provider gave a time for each word of the reading in `segment.heard`. */
+static bool words_match(const struct stt_stream *stream, const struct stt_heard *heard)
+{
+    return heard->words_len > 0 && heard->words_len == stream->segment.heard.len;
+}
+
+/* Which of the final's words are the segment's; none when its text is not theirs. */
+static size_t words_range(const struct stt_stream *stream, const struct stt_heard *heard,
+                          size_t *first)
+{
+    const struct stt_segment *segment = &stream->segment;
+    *first = segment->repeats;
+    if (segment->spliced)
+        return 0;
+    if (words_match(stream, heard))
+        return segment->committed.len;
+    return segment->repeats == 0 && segment->committed.len == segment->heard.len ? heard->words_len
+                                                                                 : 0;
+}
+
 /* Words of a final in the session's time, NFC; `texts` holds them. NULL without memory or words. */
 static struct stt_word *words_map(const struct stt_stream *stream, const struct stt_heard *heard,
-                                  struct buf *texts)
+                                  struct buf *texts, size_t *len)
 {
     assert(heard->final && texts->len == 0);
-    struct stt_word *words = NULL;
-    if (heard->words_len > 0 && !stream->segment.spliced && stream->segment.carried == 0)
-        words = mem_calloc(heard->words_len, sizeof(*words));
-    for (size_t i = 0; words != NULL && i < heard->words_len; i++) {
-        const struct stt_response_word *from = &heard->words[i];
+    size_t first;
+    *len = words_range(stream, heard, &first);
+    struct stt_word *words = *len > 0 ? mem_calloc(*len, sizeof(*words)) : NULL;
+    for (size_t i = 0; words != NULL && i < *len; i++) {
+        const struct stt_response_word *from = &heard->words[first + i];
         char *nfc = utf8_nfc(from->text, strlen(from->text));
         words[i].start_ms = stt__ms(stream, heard->base + result_samples(stream, from->start_us));
-        words[i].end_ms = stt__ms(stream, heard->base + result_samples(stream, from->end_us));
+        words[i].end_ms = stt__ms(stream, word_end(stream, heard, first + i));
         if (nfc != NULL)
             buf_append(texts, nfc, strlen(nfc) + 1);
         if (nfc == NULL || buf_status(texts) != STATUS_OK) {
@@ -62,7 +89,7 @@ static struct stt_word *words_map(const struct stt_stream *stream, const struct 
         mem_free(nfc);
     }
     const char *text = texts->data;
-    for (size_t i = 0; words != NULL && i < heard->words_len; i++) {
+    for (size_t i = 0; words != NULL && i < *len; i++) {
         words[i].text = text;
         text += strlen(text) + 1;
     }
@@ -85,7 +112,8 @@ static void segment_show(struct stt_stream *stream, bool final, const struct stt
     assert(stream->start <= stream->end && stream->end <= stream->received);
     struct buf texts;
     buf_init(&texts, STT_HYPOTHESIS_BYTES_MAX * 4);
-    struct stt_word *words = final ? words_map(stream, heard, &texts) : NULL;
+    size_t words_len = 0;
+    struct stt_word *words = final ? words_map(stream, heard, &texts, &words_len) : NULL;
     const char *language =
         stream->heard_language[0] != '\0' ? stream->heard_language : stream->language;
     struct stt_transcript transcript = {
@@ -99,7 +127,7 @@ static void segment_show(struct stt_stream *stream, bool final, const struct stt
         .end_ms = stt__ms(stream, stream->end),
         .language = language,
         .words = words,
-        .words_len = words != NULL ? heard->words_len : 0,
+        .words_len = words != NULL ? words_len : 0,
         .lat = stream->lat,
     };
     stream->ops.transcript(stream->ctx, &transcript);
@@ -125,11 +153,11 @@ static void segment_update(struct stt_stream *stream, const struct stt_heard *he
     segment_show(stream, false, heard);
 }
 
-/* The final is out, or there is nothing to show: the next segment begins. */
-static void segment_next(struct stt_stream *stream, bool carry)
+/* The final is out: the next segment has a number of its own. */
+static void segment_number(struct stt_stream *stream)
 {
-    stt_segment_next(&stream->segment, carry);
     stream->segment.agreement = stream->config.agreement;
+    stream->shown_end = stream->end;
     stream->number++;
     stream->started = false;
     stream->shown.rev = 0;
@@ -138,22 +166,43 @@ static void segment_next(struct stt_stream *stream, bool carry)
     buf_reset(&stream->shown.tentative);
 }
 
+/* `end` is where the audio ends that was final. */
+static void segment_next(struct stt_stream *stream, bool carry, uint64_t end)
+{
+    bool all = stream->settled >= end && stream->segment.uncovered == 0;
+    stt_segment_next(&stream->segment, carry,
+                     all ? STT_UNTIL_END : (uint64_t)stt__ms(stream, stream->settled));
+}
+
+/* Where the first shown word begins, without times from the provider: a guess by its end, or by the
+ * end of the reading. */
+static uint64_t start_guess(const struct stt_stream *stream, const struct stt_heard *heard)
+{
+    const struct stt_segment *segment = &stream->segment;
+    int64_t guess_ms = (int64_t)stt_segment_words(segment) * STT_START_WORD_MS;
+    uint64_t end = heard->end;
+    if (segment->repeats > 0 && segment->repeats < segment->heard.len) {
+        end = stt__samples(stream, segment->heard.at[segment->repeats].at_ms);
+        guess_ms = STT_START_WORD_MS;
+    }
+    guess_ms = guess_ms < STT_START_GUESS_MS ? guess_ms : STT_START_GUESS_MS;
+    uint64_t guess = stt__samples(stream, guess_ms);
+    return end > guess ? end - guess : 0;
+}
+
 /* Where the open segment begins: never before the last one's end, nor before the call's audio. */
 static uint64_t segment_start(const struct stt_stream *stream, const struct stt_heard *heard)
 {
     uint64_t floor = stream->final_end > heard->base ? stream->final_end : heard->base;
+    size_t first = stream->segment.repeats;
     uint64_t start;
-    if (heard->words_len > 0) {
-        start = heard->base + result_samples(stream, heard->words[0].start_us);
-    } else {
-        int64_t guess_ms = (int64_t)stt_segment_words(&stream->segment) * STT_START_WORD_MS;
-        if (guess_ms > STT_START_GUESS_MS)
-            guess_ms = STT_START_GUESS_MS;
-        uint64_t guess = stt__samples(stream, guess_ms);
-        start = heard->end > guess ? heard->end - guess : 0;
-    }
-    start = start > floor ? start : floor;
-    return start < heard->end ? start : heard->end;
+    if (heard->words_len > 0 && (first == 0 || words_match(stream, heard)) &&
+        first < heard->words_len)
+        start = heard->base + result_samples(stream, heard->words[first].start_us);
+    else
+        start = start_guess(stream, heard);
+    floor = floor > stream->shown_end ? floor : stream->shown_end;
+    return start > floor ? start : floor;
 }
 
 /* The API writes tags in lower case: where it is the language asked for, that spelling is kept. */
@@ -168,26 +217,108 @@ static void segment_language(struct stt_stream *stream, const char *language)
 
 static void segment_place(struct stt_stream *stream, const struct stt_heard *heard)
 {
-    bool timed = heard->final && heard->words_len > 0 && stream->segment.carried == 0;
+    bool timed = heard->final && heard->words_len > 0 &&
+                 (stream->segment.repeats == 0 || words_match(stream, heard));
     if (!stream->started || timed)
         stream->start = segment_start(stream, heard);
-    if (stream->start > heard->end)
-        stream->start = heard->end;
+    /* Where the last segment ends is a guess when it was ended by us. */
+    stream->end = heard->end > stream->shown_end ? heard->end : stream->shown_end;
+    if (stream->start > stream->end)
+        stream->start = stream->end;
     stream->started = true;
-    stream->end = heard->end;
     segment_language(stream, heard->language);
+}
+
+/* The end of a final that may not go as far as its reading: that of its last word. */
+static void segment_end_at_word(struct stt_stream *stream, const struct stt_token *last,
+                                bool reading_ends)
+{
+    uint64_t end = stt__samples(stream, last->at_ms);
+    bool beyond = stream->segment.uncovered > 0 && end > stream->end;
+    if (reading_ends && !last->timed && !beyond)
+        return;
+    end = end < stream->end || beyond ? end : stream->end;
+    stream->end = end > stream->start ? end : stream->start;
+}
+
+/* Settles, but never what the next leg is to hear again. */
+static void results_settle(struct stt_stream *stream, uint64_t position)
+{
+    if (stream->legs_len > 1 && stream->legs[1].base < position)
+        position = stream->legs[1].base;
+    stt__settle(stream, position);
+}
+
+/* With a seam all that the next leg says counts, what is past of it is found by its words. */
+static uint64_t before_seam(const struct stt_stream *stream)
+{
+    assert(stream->legs_len > 1);
+    uint64_t base = stream->legs[1].base;
+    return base > stream->final_end ? base : stream->final_end;
+}
+
+/* Long enough to be read: what is committed up to a good place becomes final. */
+static void segment_break(struct stt_stream *stream, const struct stt_heard *heard, size_t shown,
+                          int64_t now_us)
+{
+    struct stt_segment *segment = &stream->segment;
+    int64_t ms = stt__ms(stream, heard->end - stream->start);
+    size_t words = segment->committed.len;
+    if (ms < STT_SEGMENT_LONG_MS && words < STT_SEGMENT_LONG_WORDS)
+        return;
+    size_t len = stt_segment_break(segment, shown, (uint64_t)stt__ms(stream, heard->end));
+    if (len == 0 && (ms >= STT_SEGMENT_OVER_MS || words >= STT_SEGMENT_OVER_WORDS))
+        len = words;
+    if (len == 0 || stt_segment_close(segment, len) != STATUS_OK)
+        return;
+    struct stt_heard final = {
+        .final = true, .base = heard->base, .at_us = heard->at_us, .now_us = heard->now_us};
+    segment_end_at_word(stream, &segment->committed.at[len - 1], false);
+    lat_stamp(stream, &final, stream->end, now_us);
+    segment_show(stream, true, &final);
+    stt_segment_split(segment, len);
+    segment_number(stream);
+    uint64_t overlap = stt__samples(stream, STT_OVERLAP_MS);
+    uint64_t heard_end = stream->shown_end < heard->end ? stream->shown_end : heard->end;
+    if (heard_end > overlap)
+        results_settle(stream, heard_end - overlap);
+    if (!stt_segment_empty(segment))
+        segment_place(stream, heard);
+}
+
+/* Times of the reading's words in ms of the session. */
+#define ENDS_MAX 512
+static struct stt_reading reading_of(const struct stt_stream *stream, const struct stt_heard *heard,
+                                     uint32_t ends[ENDS_MAX])
+{
+    struct stt_reading reading = {.text = heard->text,
+                                  .stable_len = heard->stable_len,
+                                  .from_ms = (uint64_t)stt__ms(stream, heard->base),
+                                  .at_ms = (uint64_t)stt__ms(stream, heard->end)};
+    if (heard->words_len == 0 || heard->words_len > ENDS_MAX)
+        return reading;
+    for (size_t i = 0; i < heard->words_len; i++)
+        ends[i] = (uint32_t)stt__ms(stream, word_end(stream, heard, i));
+    reading.ends_ms = ends;
+    reading.ends_len = heard->words_len;
+    return reading;
 }
 
 static int apply_interim(struct stt_stream *stream, const struct stt_leg *leg,
                          const struct stt_heard *heard, int64_t now_us)
 {
-    if (heard->end <= stream->final_end)
+    if (heard->end <= stream->final_end || heard->end <= leg->final_to) {
+        stream->heard_us = heard->text[0] != '\0' ? now_us : stream->heard_us;
         return STATUS_OK;
+    }
     /* A replay hears the open segment from its beginning: what is shown stays until it has caught
      * up. */
+    uint32_t ends[ENDS_MAX];
+    struct stt_reading reading = reading_of(stream, heard, ends);
     if (stream->started && heard->end < leg->replay_to)
-        return STATUS_OK;
-    int status = stt_segment_hypothesis(&stream->segment, heard->text, heard->stable_len);
+        return stt_segment_note(&stream->segment, &reading);
+    size_t shown = stream->segment.committed.len;
+    int status = stt_segment_hypothesis(&stream->segment, &reading);
     if (status != STATUS_OK)
         return status;
     if (heard->end > stream->heard_end)
@@ -199,35 +330,63 @@ static int apply_interim(struct stt_stream *stream, const struct stt_leg *leg,
         stream->started = false;
     else
         segment_place(stream, heard);
+    segment_break(stream, heard, shown, now_us);
     lat_stamp(stream, heard, heard->end, now_us);
     segment_update(stream, heard);
     return STATUS_OK;
 }
 
+/* All of it was shown before, or was nothing. */
+static void final_empty(struct stt_stream *stream, const struct stt_heard *heard)
+{
+    if (stream->shown.rev > 0)
+        segment_update(stream, heard);
+    stream->started = false;
+}
+
 static int apply_final(struct stt_stream *stream, struct stt_leg *leg,
                        const struct stt_heard *heard, int64_t now_us)
 {
-    if (heard->end <= stream->final_end)
+    if (heard->end <= leg->final_to)
         return STATUS_OK;
-    bool beyond = stream->heard_end > heard->end;
-    int status = stt_segment_final(&stream->segment, heard->text);
+    bool beyond = stream->heard_end > heard->end, cut = leg->seam != 0 && heard->end > leg->seam;
+    uint32_t ends[ENDS_MAX];
+    struct stt_reading reading = reading_of(stream, heard, ends);
+    if (heard->end <= stream->final_end) {
+        leg->final_to = heard->end;
+        return stt_segment_pass(&stream->segment, &reading);
+    }
+    uint64_t until_ms = cut ? (uint64_t)stt__ms(stream, leg->seam) : STT_UNTIL_END;
+    int status = stt_segment_final(&stream->segment, &reading, until_ms);
     if (status != STATUS_OK)
         return status;
+    /* What comes after the seam is the next call's to say. */
+    leg->final_to = cut ? leg->end : heard->end;
+    uint64_t final_end = cut ? before_seam(stream) : heard->end;
+    if (stream->segment.passed) {
+        stream->final_end = final_end;
+        bool open = stream->started && stream->start < final_end;
+        results_settle(stream, open ? stream->start : final_end);
+        return STATUS_OK;
+    }
     lat_stamp(stream, heard, heard->end, now_us);
     stream->heard_us = stt_segment_silent(&stream->segment) ? stream->heard_us : now_us;
-    if (stt_segment_empty(&stream->segment)) {
-        if (stream->shown.rev > 0)
-            segment_update(stream, heard);
-        stream->started = false;
-        stt_segment_next(&stream->segment, beyond);
+    bool empty = stt_segment_empty(&stream->segment);
+    if (empty) {
+        final_empty(stream, heard);
     } else {
+        const struct stt_words *said = &stream->segment.committed;
         segment_place(stream, heard);
+        if (said->len > 0)
+            segment_end_at_word(stream, &said->at[said->len - 1], !cut);
         segment_show(stream, true, heard);
-        segment_next(stream, beyond);
     }
     leg->at_final = true;
-    stream->final_end = heard->end;
-    stt__settle(stream, heard->end);
+    stream->final_end = final_end;
+    results_settle(stream, stream->final_end);
+    segment_next(stream, beyond && !cut, heard->end);
+    if (!empty)
+        segment_number(stream);
     return STATUS_OK;
 }
 
@@ -370,27 +529,43 @@ int stt__results_response(struct stt_stream *stream, struct stt_leg *leg,
     return heard_take(stream, leg, &interim);
 }
 
-int stt__results_release(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+void stt__results_rebase(struct stt_stream *stream, const struct stt_leg *leg)
+{
+    stt_segment_rebase(&stream->segment, (uint64_t)stt__ms(stream, leg->base));
+}
+
+void stt__results_head(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     assert(leg == &stream->legs[0]);
     int status = STATUS_OK;
+    stt__results_rebase(stream, leg);
     for (const struct stt_heard *heard = leg->held; heard != NULL && status == STATUS_OK;
          heard = heard->next)
         status = heard_apply(stream, leg, heard, now_us);
     stt__results_forget(leg);
-    return status;
+    if (status != STATUS_OK && leg->state != STT_LEG_WAITING)
+        stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "out of memory", now_us);
 }
 
-void stt__results_promote(struct stt_stream *stream, int64_t at_us, int64_t now_us)
+void stt__results_promote(struct stt_stream *stream, uint64_t seam, int64_t at_us, int64_t now_us)
 {
+    struct stt_segment *segment = &stream->segment;
+    struct stt_heard heard = {.final = true, .at_us = at_us, .now_us = now_us};
+    bool cut = seam != 0 && stream->end > seam;
     /* Without memory for the rest the committed words are the final. */
-    stt_segment_promote(&stream->segment);
-    if (!stt_segment_empty(&stream->segment)) {
-        struct stt_heard heard = {.final = true, .at_us = at_us, .now_us = now_us};
+    stt_segment_promote(segment, cut ? (uint64_t)stt__ms(stream, seam) : STT_UNTIL_END);
+    bool empty = stt_segment_empty(segment);
+    if (empty) {
+        lat_stamp(stream, &heard, stream->end, now_us);
+        final_empty(stream, &heard);
+    } else {
+        if (segment->committed.len > 0)
+            segment_end_at_word(stream, &segment->committed.at[segment->committed.len - 1], !cut);
         lat_stamp(stream, &heard, stream->end, now_us);
         segment_show(stream, true, &heard);
-        stream->final_end = stream->end;
-        segment_next(stream, false);
+        stream->final_end = cut ? before_seam(stream) : stream->end;
     }
-    stt_segment_next(&stream->segment, false);
+    segment_next(stream, false, empty ? stream->settled + 1 : stream->end);
+    if (!empty)
+        segment_number(stream);
 }

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "stt/seam.h"
 #include "stt/stream_limits.h"
 #include <assert.h>
 #include <string.h>
@@ -20,8 +21,7 @@ void stt_segment_deinit(struct stt_segment *segment)
 {
     stt_words_deinit(&segment->heard);
     stt_words_deinit(&segment->committed);
-    stt_words_deinit(&segment->carry);
-    stt_words_deinit(&segment->uncovered);
+    stt_words_deinit(&segment->past);
     buf_deinit(&segment->text);
     buf_deinit(&segment->tentative);
     mem_free(segment->votes);
@@ -50,7 +50,7 @@ bool stt_segment_silent(const struct stt_segment *segment)
 
 size_t stt_segment_words(const struct stt_segment *segment)
 {
-    size_t heard = segment->heard.len, committed = segment->committed.len;
+    size_t heard = segment->heard.len - segment->repeats, committed = segment->committed.len;
     return heard > committed ? heard : committed;
 }
 
@@ -59,7 +59,7 @@ static int votes_reserve(struct stt_segment *segment, size_t len)
     if (len <= segment->votes_cap)
         return STATUS_OK;
     size_t cap = len + len / 2 + 16;
-    uint8_t *votes = mem_realloc(segment->votes, cap);
+    struct stt_vote *votes = mem_realloc(segment->votes, cap * sizeof(*votes));
     if (votes == NULL)
         return STATUS_NOMEM;
     segment->votes = votes;
@@ -67,35 +67,104 @@ static int votes_reserve(struct stt_segment *segment, size_t len)
     return STATUS_OK;
 }
 
+/* Words that came at once are spread over the audio they came with, but not wider than speech. */
+static uint32_t word_at(const struct stt_segment *segment, const struct stt_reading *reading,
+                        size_t index, size_t len)
+{
+    uint64_t from = reading->from_ms, end = reading->at_ms;
+    size_t first = segment->votes_len, rest = len - 1 - index;
+    if (first > 0 && segment->votes[first - 1].at_ms > from)
+        from = segment->votes[first - 1].at_ms;
+    if (from >= end)
+        return (uint32_t)end;
+    uint64_t even = from + (end - from) * (index + 1 - first) / (len - first);
+    uint64_t apart = rest * STT_WORD_APART_MS;
+    return (uint32_t)(even + apart > end ? even : end - apart);
+}
+
+/* When each word of a reading was heard first. One that is read anew keeps the time of the one it
+ * replaces. */
+static int votes_date(struct stt_segment *segment, const struct stt_reading *reading, size_t len)
+{
+    bool timed = reading->ends_ms != NULL && reading->ends_len == len;
+    if (votes_reserve(segment, len) != STATUS_OK)
+        return STATUS_NOMEM;
+    for (size_t i = timed ? 0 : segment->votes_len; i < len; i++) {
+        struct stt_vote *vote = &segment->votes[i];
+        vote->at_ms = timed ? reading->ends_ms[i] : word_at(segment, reading, i, len);
+        vote->timed = timed;
+        vote->votes = i < segment->votes_len ? vote->votes : 0;
+    }
+    segment->votes_len = len > segment->votes_len ? len : segment->votes_len;
+    return STATUS_OK;
+}
+
+/* How much of the reading is past. */
+static void segment_repeat(struct stt_segment *segment, size_t same)
+{
+    size_t len = segment->past.len - segment->past_first, known = segment->known;
+    size_t heard = segment->heard.len, near = STT_SEAM_WORDS + STT_SEAM_SHIFT;
+    segment->known = segment->repeats = len > 0 ? known : 0;
+    if (len == 0 || (segment->met && same >= known))
+        return;
+    struct stt_seam seam;
+    struct stt_seam_bounds bounds = {.past_first = segment->past_first,
+                                     .heard_first = known > near ? known - near : 0,
+                                     .past_gone = segment->past_gone};
+    stt_seam_find(&segment->past, &segment->heard, &bounds, &seam);
+    if (!seam.found)
+        seam.repeats = known < heard ? known : heard;
+    segment->repeats = seam.repeats;
+    segment->covered = seam.covered;
+    segment->met = seam.found && seam.repeats < heard;
+    if (segment->met || seam.repeats > known)
+        segment->known = seam.repeats;
+}
+
 /* Parses the reading and counts agreement with the one before. */
-static int segment_read(struct stt_segment *segment, const char *text, size_t stable_len,
+static int segment_read(struct stt_segment *segment, const struct stt_reading *reading,
                         size_t *stable)
 {
     struct stt_words_parsed parsed;
-    int status = stt_words_parse(&segment->heard, text, stable_len, &parsed);
+    struct stt_words *heard = &segment->heard;
+    int status = stt_words_parse(heard, reading->text, reading->stable_len, &parsed);
     if (status == STATUS_OK)
-        status = votes_reserve(segment, segment->heard.len);
+        status = votes_date(segment, reading, heard->len);
     if (status != STATUS_OK) {
-        stt_words_clear(&segment->heard);
+        stt_words_clear(heard);
         return status;
     }
-    for (size_t i = 0; i < segment->heard.len; i++) {
-        uint8_t before = i < parsed.same ? segment->votes[i] : 0;
-        segment->votes[i] = before < UINT8_MAX ? before + 1 : before;
+    for (size_t i = 0; i < heard->len; i++) {
+        struct stt_vote *vote = &segment->votes[i];
+        uint8_t before = i < parsed.same ? vote->votes : 0;
+        vote->votes = before < UINT8_MAX ? before + 1 : before;
+        bool ahead = vote->at_ms > reading->at_ms;
+        heard->at[i].at_ms = ahead ? (uint32_t)reading->at_ms : vote->at_ms;
+        heard->at[i].timed = vote->timed;
     }
-    segment->carried = stt_words_common(segment->carry.at, segment->carry.len, segment->heard.at,
-                                        segment->heard.len);
+    segment_repeat(segment, parsed.same);
     *stable = parsed.stable;
     return STATUS_OK;
 }
 
-static int segment_align(struct stt_segment *segment, struct stt_alignment *out)
+int stt_segment_note(struct stt_segment *segment, const struct stt_reading *reading)
+{
+    struct stt_words words = {0};
+    struct stt_words_parsed parsed;
+    int status = stt_words_parse(&words, reading->text, 0, &parsed);
+    if (status == STATUS_OK)
+        status = votes_date(segment, reading, words.len);
+    stt_words_deinit(&words);
+    return status;
+}
+
+static void segment_align(const struct stt_segment *segment, size_t committed,
+                          struct stt_alignment *out)
 {
     const struct stt_words *heard = &segment->heard;
-    stt_words_align(segment->committed.at, segment->committed.len, heard->at + segment->carried,
-                    heard->len - segment->carried, out);
-    out->next += segment->carried;
-    return STATUS_OK;
+    stt_words_align(segment->committed.at, committed, heard->at + segment->repeats,
+                    heard->len - segment->repeats, out);
+    out->next += segment->repeats;
 }
 
 /* After an allocation has failed the text is printed again from its words. */
@@ -107,105 +176,254 @@ static int segment_repair(struct stt_segment *segment)
     return stt_words_print(&segment->text, segment->committed.at, segment->committed.len, false);
 }
 
-static int segment_commit(struct stt_segment *segment, size_t *next, size_t stable)
+/* Adds a word that was heard to those that stay. */
+static int segment_keep(struct stt_segment *segment, size_t index)
 {
-    const struct stt_words *heard = &segment->heard;
-    while (*next < heard->len && (segment->votes[*next] >= segment->agreement || *next < stable)) {
-        int status = stt_words_push(&segment->committed, &heard->at[*next]);
-        if (status == STATUS_OK)
-            status = stt_words_print(&segment->text, &heard->at[*next], 1, false);
-        if (status != STATUS_OK)
-            return status;
-        ++*next;
-    }
-    return STATUS_OK;
+    int status = stt_words_push(&segment->committed, &segment->heard.at[index]);
+    if (status != STATUS_OK)
+        return status;
+    return stt_words_print(&segment->text, &segment->heard.at[index], 1, false);
 }
 
-int stt_segment_hypothesis(struct stt_segment *segment, const char *text, size_t stable_len)
+static int segment_print_rest(struct stt_segment *segment, size_t next)
 {
-    assert(text != NULL);
-    size_t stable = 0;
-    struct stt_alignment alignment;
-    int status = segment_read(segment, text, stable_len, &stable);
-    if (status != STATUS_OK)
-        return status;
-    segment_align(segment, &alignment);
-    size_t next = alignment.next;
     buf_reset(&segment->tentative);
-    status = segment_repair(segment);
-    if (status == STATUS_OK)
-        status = segment_commit(segment, &next, stable);
-    if (status != STATUS_OK)
-        return status;
     return stt_words_print(&segment->tentative, segment->heard.at + next, segment->heard.len - next,
                            segment->text.len > 0);
 }
 
-static int words_append(struct stt_words *to, const struct stt_words *from, size_t at)
+int stt_segment_hypothesis(struct stt_segment *segment, const struct stt_reading *reading)
 {
-    int status = STATUS_OK;
-    for (size_t i = at; i < from->len && status == STATUS_OK; i++)
-        status = stt_words_push(to, &from->at[i]);
-    return status;
-}
-
-/* What was shown already and the final does not reach: carry of its own, and committed words. */
-static int segment_uncover(struct stt_segment *segment, size_t covered)
-{
-    int status = STATUS_OK;
-    stt_words_clear(&segment->uncovered);
-    if (segment->heard.len == segment->carried)
-        status = words_append(&segment->uncovered, &segment->carry, segment->carried);
-    return status == STATUS_OK ? words_append(&segment->uncovered, &segment->committed, covered)
-                               : status;
-}
-
-int stt_segment_final(struct stt_segment *segment, const char *text)
-{
-    assert(text != NULL);
+    assert(reading->text != NULL);
     size_t stable = 0;
     struct stt_alignment alignment;
-    int status = segment_read(segment, text, 0, &stable);
+    int status = segment_read(segment, reading, &stable);
     if (status != STATUS_OK)
         return status;
-    segment_align(segment, &alignment);
-    status = segment_uncover(segment, alignment.covered);
-    if (status == STATUS_OK)
-        status = segment_repair(segment);
-    if (status != STATUS_OK)
-        return status;
+    segment_align(segment, segment->committed.len, &alignment);
+    size_t next = alignment.next;
     buf_reset(&segment->tentative);
-    segment->spliced = !alignment.clean;
-    if (alignment.clean) {
-        buf_reset(&segment->text);
-        alignment.next = segment->carried;
+    status = segment_repair(segment);
+    while (status == STATUS_OK && next < segment->heard.len &&
+           (segment->votes[next].votes >= segment->agreement || next < stable)) {
+        status = segment_keep(segment, next);
+        next += status == STATUS_OK;
     }
-    return stt_words_print(&segment->text, segment->heard.at + alignment.next,
-                           segment->heard.len - alignment.next, false);
+    return status == STATUS_OK ? segment_print_rest(segment, next) : status;
 }
 
-int stt_segment_promote(struct stt_segment *segment)
+/* Words of the reading before `until_ms`, at least those before `next`. */
+static size_t segment_until(const struct stt_segment *segment, size_t next, uint64_t until_ms)
 {
-    int status = segment_repair(segment);
+    if (until_ms == STT_UNTIL_END)
+        return segment->heard.len;
+    size_t before = stt_seam_before(segment->heard.at, segment->heard.len, until_ms);
+    return before > next ? before : next;
+}
+
+/* The reading says all that was committed: its wording replaces it. */
+static int segment_restyle(struct stt_segment *segment, size_t end)
+{
+    struct stt_words words = {0};
+    int status = STATUS_OK;
+    for (size_t i = segment->repeats; i < end && status == STATUS_OK; i++)
+        status = stt_words_push(&words, &segment->heard.at[i]);
+    if (status != STATUS_OK) {
+        stt_words_deinit(&words);
+        return status;
+    }
+    stt_words_deinit(&segment->committed);
+    segment->committed = words;
+    buf_reset(&segment->text);
+    return stt_words_print(&segment->text, words.at, words.len, false);
+}
+
+/* The utterance ends within what is past, and the open segment stays as it is: the next utterance
+ * begins with the rest of that. */
+static void segment_pass(struct stt_segment *segment)
+{
+    segment->past_first += segment->covered;
+    bool rest = segment->past_first < segment->past.len && segment->known > segment->heard.len;
+    segment->known = rest ? segment->known - segment->heard.len : 0;
+    stt_words_clear(&segment->heard);
+    segment->met = false;
+    segment->passed = true;
+    segment->repeats = segment->covered = segment->votes_len = 0;
+}
+
+int stt_segment_pass(struct stt_segment *segment, const struct stt_reading *reading)
+{
+    size_t stable = 0;
+    int status = segment_read(segment, reading, &stable);
     if (status == STATUS_OK)
-        status = buf_puts(&segment->text, stt_segment_tentative(segment));
+        segment_pass(segment);
+    return status;
+}
+
+int stt_segment_final(struct stt_segment *segment, const struct stt_reading *reading,
+                      uint64_t until_ms)
+{
+    assert(reading->text != NULL);
+    size_t stable = 0;
+    struct stt_alignment alignment;
+    segment->passed = false;
+    int status = segment_read(segment, reading, &stable);
+    if (status != STATUS_OK)
+        return status;
+    if (segment->past.len > segment->past_first && segment->repeats == segment->heard.len) {
+        segment_pass(segment);
+        return STATUS_OK;
+    }
+    segment_align(segment, segment->committed.len, &alignment);
+    status = segment_repair(segment);
+    if (status != STATUS_OK)
+        return status;
+    segment->uncovered = segment->committed.len - alignment.covered;
+    buf_reset(&segment->tentative);
+    segment->spliced = !alignment.clean;
+    size_t end = segment_until(segment, alignment.next, until_ms);
+    if (alignment.clean)
+        return segment_restyle(segment, end);
+    for (size_t i = alignment.next; i < end && status == STATUS_OK; i++)
+        status = segment_keep(segment, i);
+    return status;
+}
+
+int stt_segment_promote(struct stt_segment *segment, uint64_t until_ms)
+{
+    struct stt_alignment alignment;
+    segment_align(segment, segment->committed.len, &alignment);
+    int status = segment_repair(segment);
+    bool shown = stt_segment_tentative(segment)[0] != '\0';
+    size_t end = shown ? segment_until(segment, alignment.next, until_ms) : alignment.next;
+    for (size_t i = alignment.next; i < end && status == STATUS_OK; i++)
+        status = segment_keep(segment, i);
     buf_reset(&segment->tentative);
     return status;
 }
 
-void stt_segment_next(struct stt_segment *segment, bool carry)
+/* Words of audio before `settled_ms`, which are not heard again. A time that was told only by when
+ * the word came may be too early. */
+static size_t words_settled(const struct stt_words *words, uint64_t settled_ms)
 {
+    size_t n = 0;
+    while (n < words->len &&
+           (settled_ms == STT_UNTIL_END ||
+            words->at[n].at_ms + (words->at[n].timed ? 0 : STT_SEAM_EARLY_MS) <= settled_ms))
+        n++;
+    return n;
+}
+
+static void past_trim(struct stt_segment *segment, uint64_t settled_ms)
+{
+    stt_words_drop(&segment->past, words_settled(&segment->past, settled_ms));
+    segment->past_gone = segment->past_gone && segment->past.len > 0;
+}
+
+/* Room for `len` more, the oldest give way. */
+static int past_reserve(struct stt_segment *segment, size_t len)
+{
+    size_t over = segment->past.len + len > STT_PAST_WORDS_MAX
+                      ? segment->past.len + len - STT_PAST_WORDS_MAX
+                      : 0;
+    over = over < segment->past.len ? over : segment->past.len;
+    stt_words_drop(&segment->past, over);
+    segment->past_gone = segment->past_gone || over > 0;
+    segment->past_first -= over < segment->past_first ? over : segment->past_first;
+    return stt_words_reserve(&segment->past, segment->past.len + len);
+}
+
+void stt_segment_next(struct stt_segment *segment, bool carry, uint64_t settled_ms)
+{
+    struct stt_words *said = &segment->committed;
+    size_t carried = carry ? segment->uncovered : 0;
+    size_t settled = words_settled(said, settled_ms), rest = said->len - carried;
+    past_trim(segment, settled_ms);
+    stt_words_drop(said, settled < rest ? settled : rest);
+    if (said->len > STT_PAST_WORDS_MAX)
+        stt_words_drop(said, said->len - STT_PAST_WORDS_MAX);
+    if (said->len > 0 && past_reserve(segment, said->len) == STATUS_OK)
+        stt_words_move(&segment->past, said, said->len);
+    carried = carried < segment->past.len ? carried : segment->past.len;
+    segment->past_first = segment->past.len - carried;
     stt_words_clear(&segment->heard);
     stt_words_clear(&segment->committed);
-    stt_words_clear(&segment->carry);
-    if (carry) {
-        struct stt_words taken = segment->uncovered;
-        segment->uncovered = segment->carry;
-        segment->carry = taken;
-    }
-    stt_words_clear(&segment->uncovered);
     buf_reset(&segment->text);
     buf_reset(&segment->tentative);
-    segment->spliced = false;
-    segment->carried = 0;
+    segment->spliced = segment->met = false;
+    segment->known = segment->repeats = segment->covered = segment->uncovered = segment->votes_len =
+        0;
+}
+
+void stt_segment_rebase(struct stt_segment *segment, uint64_t from_ms)
+{
+    past_trim(segment, from_ms);
+    segment->past_first = 0;
+    segment->met = false;
+    segment->known = segment->repeats = segment->covered = segment->votes_len = 0;
+}
+
+static bool ends_sentence(const char *text)
+{
+    static const char *const marks[] = {".",      "!",      "?",      "\u3002",
+                                        "\uff01", "\uff1f", "\u0964", "\u061f"};
+    size_t len = strlen(text);
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        size_t mark = strlen(marks[i]);
+        if (len > mark && strcmp(text + len - mark, marks[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Time from the end of a committed word to what was heard next, or to the end of the audio. */
+static uint64_t pause_after(const struct stt_segment *segment, size_t index, uint64_t at_ms)
+{
+    const struct stt_words *words = &segment->committed, *heard = &segment->heard;
+    size_t next = segment->repeats + index + 1;
+    if (index + 1 < words->len)
+        at_ms = words->at[index + 1].at_ms;
+    else if (next < heard->len)
+        at_ms = heard->at[next].at_ms;
+    return at_ms > words->at[index].at_ms ? at_ms - words->at[index].at_ms : 0;
+}
+
+size_t stt_segment_break(const struct stt_segment *segment, size_t shown, uint64_t at_ms)
+{
+    const struct stt_words *words = &segment->committed;
+    size_t least = shown > STT_SEGMENT_WORDS_MIN ? shown : STT_SEGMENT_WORDS_MIN;
+    for (size_t len = words->len; len >= least; len--)
+        if (ends_sentence(words->at[len - 1].text) ||
+            pause_after(segment, len - 1, at_ms) >= STT_SEGMENT_PAUSE_MS)
+            return len;
+    return 0;
+}
+
+int stt_segment_close(struct stt_segment *segment, size_t len)
+{
+    assert(len > 0 && len <= segment->committed.len);
+    int status = past_reserve(segment, len < STT_PAST_WORDS_MAX ? len : STT_PAST_WORDS_MAX);
+    if (status != STATUS_OK)
+        return status;
+    buf_reset(&segment->text);
+    status = stt_words_print(&segment->text, segment->committed.at, len, false);
+    if (status == STATUS_OK)
+        buf_reset(&segment->tentative);
+    return status;
+}
+
+void stt_segment_split(struct stt_segment *segment, size_t len)
+{
+    struct stt_alignment alignment;
+    segment_align(segment, len, &alignment);
+    size_t over = len > STT_PAST_WORDS_MAX ? len - STT_PAST_WORDS_MAX : 0;
+    stt_words_drop(&segment->committed, over);
+    stt_words_move(&segment->past, &segment->committed, len - over);
+    segment->known = segment->repeats = alignment.next;
+    segment->covered = segment->past.len - segment->past_first;
+    segment->met = alignment.clean;
+    buf_reset(&segment->text);
+    stt_words_print(&segment->text, segment->committed.at, segment->committed.len, false);
+    segment_align(segment, segment->committed.len, &alignment);
+    segment_print_rest(segment, alignment.next);
 }

@@ -32,6 +32,13 @@ enum stt_leg_state {
     STT_LEG_DONE,      /* heard to its end; awaits being the head */
 };
 
+/* The next leg's call is opened beside the head's, which goes on until that one has caught up. */
+enum stt_hand {
+    STT_HAND_NONE,
+    STT_HAND_OVER, /* all before the next leg's base is final: it takes the head's place */
+    STT_HAND_SEAM, /* words are open: both hear an overlap, and a seam is laid in it */
+};
+
 /* One result, in the session's audio. */
 struct stt_heard {
     struct stt_heard *next;
@@ -57,18 +64,21 @@ struct stt_leg {
     uint64_t sent;      /* position after the last SENT */
     uint64_t catch_up;  /* audio received when the call was opened */
     uint64_t replay_to; /* end of the segment that was open when the call was opened; 0: none */
+    uint64_t final_to;  /* end of the call's last final */
+    uint64_t seam;      /* words after it are left to the next leg, which hears them too; 0: none */
     unsigned unsent;
     bool answered;   /* the call has had a response */
     bool finish_due; /* the client could not take the half-close yet */
     bool at_final;   /* its newest result was a final: a good place to rotate */
+    enum stt_hand hand;
     int64_t opened_us;
     int64_t event_us;  /* newest event */
     int64_t passed_us; /* newest block given to the call */
     int64_t moved_us;  /* newest SENT, or block given while none was under way */
     int64_t finished_us;
     int64_t first_sent_us;
-    int64_t soft_us; /* age at which the call rotates */
-    int64_t pace;    /* samples that may be sent now */
+    int64_t soft_us, hard_us; /* ages at which the call rotates: at a final, regardless */
+    int64_t pace;             /* samples that may be sent now */
     int64_t pace_us;
     struct stt_heard *held, *held_last;
     unsigned held_finals;
@@ -120,11 +130,13 @@ struct stt_stream {
     struct stt_choice choice;
     unsigned provider; /* of the newest call */
     int64_t retry_us;  /* no call is opened before */
+    int64_t hand_us;   /* no next call is opened beside one that works before */
 
     /* Text. */
     struct stt_segment segment;
     uint32_t number;
-    uint64_t final_end;  /* end of the last final */
+    uint64_t final_end;  /* end of the provider's last final */
+    uint64_t shown_end;  /* end of the last segment */
     uint64_t start, end; /* of the open segment */
     uint64_t heard_end;  /* farthest end of a hypothesis */
     int64_t heard_us;    /* newest result with words */
@@ -157,9 +169,7 @@ void stt__leg_on_sent(struct stt_stream *stream, struct stt_leg *leg, const stru
 void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg,
                         const struct stt_event *event, int64_t now_us);
 void stt__leg_on_answer(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
-/* The call ends without our finish and is replaced by one on what is not settled: rotation at a
- * final. */
-void stt__leg_restart(struct stt_stream *stream, struct stt_leg *leg);
+void stt__leg_cancel(struct stt_stream *stream, struct stt_leg *leg);
 /* An error the API put into a response, or one of our own. */
 void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
                    const char *details, int64_t now_us);
@@ -170,13 +180,33 @@ static inline void stt__due(struct stt_stream *stream, int64_t at_us)
     stream->due_us = at_us < stream->due_us ? at_us : stream->due_us;
 }
 
+/* hand.c */
+/* Sets when the leg's call is to be replaced. */
+void stt__hand_limits(struct stt_stream *stream, struct stt_leg *leg);
+/* The head's call is old, or says nothing final for too long; `rests`: between two finals. */
+bool stt__hand_wanted(const struct stt_stream *stream, bool rests, int64_t now_us);
+/* The head's call is to be replaced while it works. False: not now. */
+bool stt__hand_begin(struct stt_stream *stream, int64_t now_us);
+/* Ends a hand-over when the next call has caught up. */
+void stt__hand_run(struct stt_stream *stream, int64_t now_us);
+/* The next call is given up, the head's goes on. */
+void stt__hand_drop(struct stt_stream *stream);
+static inline bool stt__hand_open(const struct stt_stream *stream)
+{
+    return stream->legs_len > 1 && stream->legs[0].hand != STT_HAND_NONE &&
+           stream->legs[0].end == STT_OPEN_END;
+}
+
 /* results.c */
 /* STATUS_NOMEM: the call has to be replayed. */
 int stt__results_response(struct stt_stream *stream, struct stt_leg *leg,
                           const struct stt_event *event, int64_t now_us);
-/* Shows what the new head has had so far. */
-int stt__results_release(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
+/* The leg has become the head: shows what it has had so far. It fails when there is no memory. */
+void stt__results_head(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
+/* A call begins to say what the head's audio is, from its base on. */
+void stt__results_rebase(struct stt_stream *stream, const struct stt_leg *leg);
 void stt__results_forget(struct stt_leg *leg);
-/* Nothing more will be heard of the open segment: the newest hypothesis becomes its final. */
-void stt__results_promote(struct stt_stream *stream, int64_t at_us, int64_t now_us);
+/* Nothing more will be heard of the open segment: the newest hypothesis becomes its final, without
+ * the words after `seam`, unless that is 0. */
+void stt__results_promote(struct stt_stream *stream, uint64_t seam, int64_t at_us, int64_t now_us);
 void stt__settle(struct stt_stream *stream, uint64_t position);

@@ -27,6 +27,8 @@
 /* Silence: the provider has had the audio for so long and has no hypothesis. Chirp needs 2.4 s for
  * a one-word utterance. */
 #define STT_SETTLE_MS 2500
+/* The same where somebody was heard to speak: a final may still come. */
+#define STT_SETTLE_VOICE_MS 8000
 /* Silence is settled in steps of at least this much audio. */
 #define STT_SETTLE_STEP_MS 250
 /* Audio before the block that woke a stream which it is given too: what it took to be sure that
@@ -73,9 +75,49 @@
  * rotate together. */
 #define STT_ROTATE_JITTER_PERCENT 6
 
+/* A segment so long, or with so many words, ends after its last sentence or pause; past the longer
+ * bounds wherever its words are committed. A pause is told by when words came, and none ends after
+ * fewer words. */
+#define STT_SEGMENT_LONG_MS    12000
+#define STT_SEGMENT_LONG_WORDS 30
+#define STT_SEGMENT_OVER_MS    20000
+#define STT_SEGMENT_OVER_WORDS 50
+#define STT_SEGMENT_PAUSE_MS   700
+#define STT_SEGMENT_WORDS_MIN  3
 /* A segment without a final for so long, or with so many words, is closed by finishing the call. */
 #define STT_SEGMENT_MS_MAX    30000
 #define STT_SEGMENT_WORDS_MAX 500
+/* A call that is replaced while words are open, and the one that follows, hear so much audio both.
+ */
+#define STT_OVERLAP_MS 3000
+/* With no more audio than this without a final the next call hears all of it, and there is no seam.
+ */
+#define STT_HAND_OVER_MS 8000
+/* An attempt to open the next call beside one that works is repeated after; a call that has the
+ * audio is waited for until it says something; one that has not caught up is given up. */
+#define STT_HAND_RETRY_MS 2000
+#define STT_HAND_MS       3000
+#define STT_HAND_MAX_MS   12000
+/* Nor is one waited for when so much audio would be heard twice. */
+#define STT_HAND_AUDIO_MS 20000
+/* The seam lies so long before the end of the overlap: what was said by then the first of the two
+ * calls has heard whole. */
+#define STT_SEAM_TAIL_MS 800
+/* Words of the past that are compared with what is heard again. */
+#define STT_SEAM_WORDS 64
+/* A call that says a long utterance again may change the number of its words by so many. */
+#define STT_SEAM_SHIFT 8
+/* Times of one word from two calls differ by so much at most, where both gave word times, and where
+ * one was told only by when the word came. */
+#define STT_SEAM_TIMED_MS 250
+#define STT_SEAM_GUESS_MS 4000
+#define STT_SEAM_EARLY_MS 3000
+/* From the middle of a word to its end. */
+#define STT_SEAM_HALF_WORD_MS 150
+/* Words that are final while their audio is not settled, or that the call goes on to repeat. */
+#define STT_PAST_WORDS_MAX 64
+/* Between two words that a hypothesis brought at once. */
+#define STT_WORD_APART_MS 600
 /* Text of one hypothesis, bytes; the rest is cut. */
 #define STT_HYPOTHESIS_BYTES_MAX 32768
 /* Successive hypotheses that may be asked to agree. */

@@ -23,11 +23,33 @@ void stt_words_deinit(struct stt_words *words)
     *words = (struct stt_words){0};
 }
 
-static int words_reserve(struct stt_words *words, size_t len)
+void stt_words_drop(struct stt_words *words, size_t len)
+{
+    assert(len <= words->len);
+    for (size_t i = 0; i < len; i++)
+        mem_free(words->at[i].text);
+    if (len > 0)
+        memmove(words->at, words->at + len, (words->len - len) * sizeof(*words->at));
+    words->len -= len;
+}
+
+void stt_words_move(struct stt_words *to, struct stt_words *from, size_t len)
+{
+    assert(len <= from->len && to->len + len <= to->cap);
+    if (len == 0)
+        return;
+    memcpy(to->at + to->len, from->at, len * sizeof(*to->at));
+    memmove(from->at, from->at + len, (from->len - len) * sizeof(*from->at));
+    to->len += len;
+    from->len -= len;
+}
+
+int stt_words_reserve(struct stt_words *words, size_t len)
 {
     if (len <= words->cap)
         return STATUS_OK;
     size_t cap = words->cap ? words->cap * 2 : 16;
+    cap = cap > len ? cap : len;
     struct stt_token *at = mem_realloc(words->at, cap * sizeof(*at));
     if (at == NULL)
         return STATUS_NOMEM;
@@ -54,7 +76,7 @@ static int token_make(struct stt_token *out, const char *text, size_t text_len, 
 int stt_words_push(struct stt_words *words, const struct stt_token *token)
 {
     struct stt_token copy = *token;
-    if (words_reserve(words, words->len + 1) != STATUS_OK ||
+    if (stt_words_reserve(words, words->len + 1) != STATUS_OK ||
         token_make(&copy, token->text, strlen(token->text), token->fold) != STATUS_OK)
         return STATUS_NOMEM;
     words->at[words->len++] = copy;
@@ -163,7 +185,7 @@ static int parse_word(struct parse *parse, const struct span *span, const char *
 
 static int parse_span(struct parse *parse, const struct span *span, size_t end)
 {
-    int status = words_reserve(parse->out, parse->out->len + 1);
+    int status = stt_words_reserve(parse->out, parse->out->len + 1);
     if (status != STATUS_OK)
         return status;
     size_t i = parse->out->len;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
 
@@ -17,6 +18,10 @@ struct stt_token {
     char *fold;  /* the form words are compared in, never "" */
     size_t end;  /* offset after it in the normalised text */
     bool spaced; /* a space stands before it, were it not the first */
+    /* Of the words of a segment: end of the audio in which it was heard first, in ms of the
+     * session; its own end where `timed`. */
+    bool timed;
+    uint32_t at_ms;
 };
 
 struct stt_words {
@@ -26,6 +31,12 @@ struct stt_words {
 
 void stt_words_deinit(struct stt_words *words);
 void stt_words_clear(struct stt_words *words);
+/* Forgets the first `len`. */
+void stt_words_drop(struct stt_words *words, size_t len);
+/* Makes room for `len` in all. STATUS_NOMEM. */
+int stt_words_reserve(struct stt_words *words, size_t len);
+/* Moves the first `len` of `from` to the end of `to`, which has room for them. */
+void stt_words_move(struct stt_words *to, struct stt_words *from, size_t len);
 
 struct stt_words_parsed {
     size_t same;   /* leading words that compare equal to the ones before */

@@ -215,27 +215,134 @@ static void test_soft_limit_rotates_at_a_final(void)
     kit_interim(kit, 1, "late", 5700);
     CHECK_EQ(kit->calls_len, 2);
     kit_final(kit, 1, "late", 5750);
-    CHECK(kit->calls[1].cancelled);
     CHECK_EQ(kit->calls_len, 3);
     CHECK_EQ(kit->calls[2].base, 5750 * MS);
     CHECK_EQ(kit->calls[2].next, 6000 * MS);
+    /* Nobody waits for the handshake: until it is done the old call goes on. */
+    CHECK(!kit->calls[1].cancelled);
+    kit_wait(kit, 300);
+    kit_audio(kit, 100);
+    CHECK_EQ(kit->calls[1].next, 6100 * MS);
+    kit_sent(kit, 2);
+    CHECK(kit->calls[1].cancelled);
+    CHECK_EQ(kit->calls[2].next, 6100 * MS);
     CHECK_EQ(kit->health_len, 0);
+    kit_final(kit, 2, "new", 200);
+    CHECK_EQ(kit_last(kit)->t.end_ms, 5950);
     kit_destroy(kit);
 }
 
-static void test_hard_limit_rotates_regardless(void)
+/* What the old call goes on to say is shown; the new one takes over when it has said as much, and
+ * repeats nothing. */
+static void test_rotation_within_a_segment(void)
 {
     struct stt_stream_config config = kit_config();
-    config.stream_soft_ms = 5000;
-    config.stream_hard_ms = 6000;
+    config.stream_soft_ms = config.stream_hard_ms = 5000;
+    struct kit *kit = kit_create(&config);
+    kit_speak(kit, 4000);
+    kit_final(kit, 1, "First part.", 3000);
+    kit_speak(kit, 1000);
+    kit_interim(kit, 1, "and no. no", 4800);
+    kit_speak(kit, 1000);
+    CHECK_EQ(kit->calls_len, 3);
+    CHECK_EQ(kit->calls[2].base, 3000 * MS);
+    kit_interim(kit, 1, "and no. no this", 5800);
+    CHECK_STR(kit_last(kit)->committed, "and no. no");
+    CHECK(!kit->calls[1].cancelled);
+    kit_interim(kit, 2, "and no", 1500);
+    CHECK(!kit->calls[1].cancelled);
+    kit_final(kit, 1, "And no.", 4200);
+    kit_interim(kit, 2, "and no no this goes", 3000);
+    kit_wait(kit, 10);
+    CHECK(kit->calls[1].cancelled);
+    CHECK_STR(kit->lines[kit->lines_len - 2].committed, "and no. no");
+    CHECK_STR(kit_last(kit)->tentative, "this goes");
+    kit_final(kit, 2, "And no. No this goes.", 3000);
+    CHECK_STR(kit_last(kit)->committed, "this goes.");
+    CHECK_EQ(kit->settled, 6000 * MS);
+    CHECK_EQ(kit_finals(kit), 3);
+    kit_destroy(kit);
+}
+
+/* Too much is open to be heard again: both calls hear an overlap. */
+static void test_hard_limit_lays_a_seam(void)
+{
+    struct stt_stream_config config = kit_config();
+    config.stream_soft_ms = 9000;
+    config.stream_hard_ms = 10000;
+    config.partials = false;
+    struct kit *kit = kit_create(&config);
+    kit_speak(kit, 1000);
+    kit_interim(kit, 1, "one", 900);
+    kit_speak(kit, 8400);
+    kit_interim(kit, 1, "one two three four five six seven eight nine", 9300);
+    kit_speak(kit, 700);
+    CHECK_EQ(kit->calls_len, 3);
+    CHECK(kit->calls[2].base >= (9300 - STT_OVERLAP_MS) * MS);
+    CHECK(!kit->calls[1].finished);
+    unsigned base = (unsigned)(kit->calls[2].base / MS);
+    kit_speak(kit, 1500);
+    kit_sent(kit, 1);
+    kit_interim(kit, 2, "teen seven eight nine ten", 11500 - base);
+    kit_wait(kit, 10);
+    CHECK(kit->calls[1].finished);
+    unsigned end = (unsigned)(kit->calls[1].next / MS);
+    kit_sent(kit, 1);
+    kit_final(kit, 1, "One two three four five six seven eight nine te", end);
+    CHECK_STR(kit_last(kit)->committed, "One two three four five six seven eight nine");
+    kit_closed(kit, 1, 0);
+    kit_speak(kit, 500);
+    kit_final(kit, 2, "Teen seven eight nine ten eleven.", 12000 - base);
+    CHECK_STR(kit_last(kit)->committed, "ten eleven.");
+    CHECK_EQ(kit_finals(kit), 2);
+    CHECK(kit->lines[0].t.end_ms <= kit_last(kit)->t.start_ms);
+    CHECK_EQ(kit->settled, 12000 * MS);
+    kit_destroy(kit);
+}
+
+static void test_next_call_that_fails_does_no_harm(void)
+{
+    struct stt_stream_config config = kit_config();
+    config.stream_soft_ms = config.stream_hard_ms = 5000;
     struct kit *kit = kit_create(&config);
     kit_speak(kit, 5000);
-    kit_interim(kit, 1, "on and on", 4900);
-    kit_speak(kit, 1500);
-    CHECK(kit->calls[1].finished);
+    kit_interim(kit, 1, "on", 4800);
+    kit_speak(kit, 200);
     CHECK_EQ(kit->calls_len, 3);
-    CHECK_EQ(kit->calls[2].base, kit->calls[1].next);
+    kit_closed(kit, 2, 8);
+    CHECK_EQ(kit->health_len, 0);
+    CHECK_EQ(kit->calls_len, 3);
+    kit_interim(kit, 1, "on and", 5200);
+    CHECK_STR(kit_last(kit)->tentative, " and");
+    kit_wait(kit, STT_HAND_RETRY_MS);
+    CHECK_EQ(kit->calls_len, 4);
+    /* The old one's end is an ordinary failure. */
+    kit_closed(kit, 1, 11);
+    CHECK(kit->calls[3].cancelled);
+    CHECK_EQ(kit->calls_len, 5);
+    CHECK_EQ(kit->calls[4].base, kit->settled);
     kit_destroy(kit);
+}
+
+/* A thousand sessions begin at once, and no provider sees them rotate at once. */
+static void test_rotations_are_spread(void)
+{
+    unsigned seconds[64] = {0}, most = 0;
+    for (unsigned i = 0; i < 100; i++) {
+        struct stt_stream_config config = kit_config();
+        config.seed = i + 1;
+        config.block_ms = 400;
+        struct kit *kit = kit_create(&config);
+        for (unsigned second = 0; second < 256 && kit->calls_len < 3; second++) {
+            kit_speak(kit, 1000);
+            kit_final(kit, 1, "word", (second + 1) * 1000);
+            if (kit->calls_len == 3 && second >= 220)
+                most = ++seconds[second - 220] > most ? seconds[second - 220] : most;
+        }
+        CHECK_EQ(kit->calls_len, 3);
+        kit_destroy(kit);
+    }
+    CHECK(most <= 15);
 }
 
 static void test_endless_segment_is_ended(void)
@@ -243,14 +350,15 @@ static void test_endless_segment_is_ended(void)
     struct stt_stream_config config = kit_config();
     config.ring_ms = 20000;
     struct kit *kit = kit_create(&config);
-    for (int i = 1; i <= 150 && !kit->calls[1].finished; i++) {
+    for (int i = 1; i <= 170 && kit->calls_len < 3; i++) {
         kit_speak(kit, 100);
         char text[32];
         snprintf(text, sizeof(text), "word%d", i);
         kit_interim(kit, 1, text, (unsigned)i * 100);
     }
-    CHECK(kit->calls[1].finished);
+    CHECK_EQ(kit->calls_len, 3);
     CHECK(kit->calls[1].next >= 14900 * MS);
+    CHECK_EQ(kit->calls[2].base, kit->calls[1].next - STT_OVERLAP_MS * MS);
     kit_destroy(kit);
 }
 
@@ -382,7 +490,10 @@ int main(void)
     RUN(test_failed_drain_is_replayed_to_its_end);
     RUN(test_close_that_fails_after_everything_is_final);
     RUN(test_soft_limit_rotates_at_a_final);
-    RUN(test_hard_limit_rotates_regardless);
+    RUN(test_rotation_within_a_segment);
+    RUN(test_hard_limit_lays_a_seam);
+    RUN(test_next_call_that_fails_does_no_harm);
+    RUN(test_rotations_are_spread);
     RUN(test_endless_segment_is_ended);
     RUN(test_idle_call_is_closed);
     RUN(test_silence_settles);

@@ -1,0 +1,133 @@
+#include "stt/seam.h"
+
+#include "stt/stream_limits.h"
+#include <assert.h>
+#include <string.h>
+
+/* Scores of the alignment. A gap costs less than two words that differ, unless they were heard at
+ * the same time: then they are two readings of one word. */
+enum { MATCH = 4, SAME_TIME = 1, DIFFER = -3, GAP = -2, NEVER = -10000 };
+
+struct seam {
+    const struct stt_token *past, *heard;
+    size_t rows, cols;
+    int best; /* 0: nothing found */
+    struct stt_seam end;
+};
+
+static uint32_t apart(uint32_t a, uint32_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* A word heard so long after all of `past` is not one of them. */
+static bool later(const struct seam *seam, const struct stt_token *heard)
+{
+    const struct stt_token *last = &seam->past[seam->rows - 1];
+    uint32_t slack = last->timed && heard->timed ? STT_SEAM_TIMED_MS : STT_SEAM_GUESS_MS;
+    return heard->at_ms > last->at_ms + slack;
+}
+
+static int score(const struct seam *seam, const struct stt_token *past,
+                 const struct stt_token *heard)
+{
+    bool timed = past->timed && heard->timed;
+    bool close =
+        apart(past->at_ms, heard->at_ms) <= (timed ? STT_SEAM_TIMED_MS : STT_SEAM_GUESS_MS);
+    bool equal = past->fold[0] == heard->fold[0] && strcmp(past->fold, heard->fold) == 0;
+    if (later(seam, heard) || (timed && equal && !close))
+        return NEVER;
+    if (equal)
+        return MATCH;
+    return timed && close ? SAME_TIME : DIFFER;
+}
+
+static int max3(int a, int b, int c)
+{
+    int ab = a > b ? a : b;
+    return ab > c ? ab : c;
+}
+
+/* The farther one of equals: a word that was read anew is not also repeated. */
+static void seam_end(struct seam *seam, int value, size_t covered, size_t repeats)
+{
+    if (value > seam->best || (value == seam->best && value > 0 && repeats >= seam->end.repeats)) {
+        seam->best = value;
+        seam->end = (struct stt_seam){.found = true, .repeats = repeats, .covered = covered};
+    }
+}
+
+/*
+ * Overlap alignment: leading words of `past` are free, because the call may begin after them; the
+ * end is where `past` ends, or where `heard` does while it has not caught up. `lead` is what a
+ * leading word of `heard` costs.
+ */
+static void seam_align(struct seam *seam, int lead, bool whole)
+{
+    int row[STT_SEAM_WORDS * 2 + 1];
+    assert(seam->rows <= STT_SEAM_WORDS && seam->cols <= 2 * STT_SEAM_WORDS);
+    for (size_t j = 0; j <= seam->cols; j++)
+        row[j] = lead * (int)j;
+    for (size_t i = 1; i <= seam->rows; i++) {
+        int diagonal = row[0];
+        row[0] = 0;
+        for (size_t j = 1; j <= seam->cols; j++) {
+            int pair = diagonal + score(seam, &seam->past[i - 1], &seam->heard[j - 1]);
+            diagonal = row[j];
+            row[j] = max3(pair, row[j] + GAP, row[j - 1] + GAP);
+        }
+        if (whole)
+            seam_end(seam, row[seam->cols], i, seam->cols);
+    }
+    for (size_t j = 1; j <= seam->cols; j++)
+        seam_end(seam, row[j], seam->rows, j);
+}
+
+/* Without a word in common times have to tell, where there are any: else nothing was repeated. */
+static void by_time(struct seam *seam)
+{
+    const struct stt_token *last = &seam->past[seam->rows - 1];
+    size_t n = 0, covered = 0;
+    while (last->timed && n < seam->cols && seam->heard[n].timed &&
+           seam->heard[n].at_ms <= last->at_ms + STT_SEAM_HALF_WORD_MS)
+        n++;
+    while (n > 0 && covered < seam->rows &&
+           (n < seam->cols || seam->past[covered].at_ms <= seam->heard[n - 1].at_ms))
+        covered++;
+    seam->end = (struct stt_seam){.found = n > 0, .repeats = n, .covered = covered};
+}
+
+void stt_seam_find(const struct stt_words *past, const struct stt_words *heard,
+                   const struct stt_seam_bounds *bounds, struct stt_seam *out)
+{
+    size_t len = past->len - bounds->past_first, from = bounds->heard_first;
+    from = from < heard->len ? from : heard->len;
+    *out = (struct stt_seam){.found = from == heard->len, .repeats = from};
+    if (len == 0 || from == heard->len)
+        return;
+    size_t rows = len < STT_SEAM_WORDS ? len : STT_SEAM_WORDS, cols = heard->len - from;
+    bool whole = cols <= 2 * STT_SEAM_WORDS;
+    struct seam seam = {.past = past->at + past->len - rows,
+                        .rows = rows,
+                        .heard = heard->at + from,
+                        .cols = whole ? cols : 2 * STT_SEAM_WORDS};
+    seam_align(&seam, from > 0 || rows < len || bounds->past_gone ? 0 : GAP, whole);
+    if (seam.best <= 0)
+        by_time(&seam);
+    out->found = seam.end.found;
+    out->repeats = from + seam.end.repeats;
+    out->covered = len - rows + seam.end.covered;
+}
+
+static uint32_t half_word(const struct stt_token *word)
+{
+    return word->at_ms < STT_SEAM_HALF_WORD_MS ? word->at_ms : STT_SEAM_HALF_WORD_MS;
+}
+
+size_t stt_seam_before(const struct stt_token *words, size_t len, uint64_t at_ms)
+{
+    size_t n = 0;
+    while (n < len && words[n].at_ms - (words[n].timed ? half_word(&words[n]) : 0) <= at_ms)
+        n++;
+    return n;
+}
