@@ -129,6 +129,34 @@ class Limits(unittest.TestCase):
         self.assertEqual(rig.stop()["stats"]["speech"]["streams_peak"], 2)
 
 
+class Granted(unittest.TestCase):
+    """The API grants so many streams a connection, whatever `streams_per_channel` says."""
+
+    def granted(self, streams, sessions):
+        rig = sim_kit.Rig(sim=["--speech-faults", "streams:%d" % streams], sotto=["--drain-ms", "4000"])
+        heard = rig.sessions(sessions, utterances=1)
+        figures = [rig.sotto.metric(name) for name in (
+            "sotto_stt_waiting", "sotto_stt_moved_total", 'sotto_stt_provider_streams_per_channel{provider="1"}',
+            "sotto_stt_channels")]
+        rig.stop()
+        for each in heard:
+            self.assertEqual((each.code, each.errors, each.words), (1000, [], each.said))
+            self.assertNotIn("session.degraded", each.kinds())
+        return figures
+
+    def test_caps(self):
+        """The cap is learnt, nobody waits in the end, no session notices."""
+        with ThreadPoolExecutor() as pool:
+            one, two, many = pool.map(self.granted, (1, 2, 100), (4, 6, 8))
+        self.assertEqual((one[0], one[2]), (0, 1))
+        self.assertGreaterEqual(one[1], 3)
+        self.assertGreaterEqual(one[3], 5)
+        self.assertEqual((two[0], two[2]), (0, 2))
+        self.assertGreaterEqual(two[1], 4)
+        self.assertGreaterEqual(two[3], 4)
+        self.assertEqual(many, [0, 0, 80, 1])
+
+
 class Cancelled(unittest.TestCase):
     def test_calls_reset_before_they_answer(self):
         """Results come so late that calls are cancelled before any: a session that was answered once goes on."""
