@@ -466,17 +466,18 @@ static void session_tell(const struct session *s, uint64_t minutes)
 {
     const struct heard *h = &s->heard;
     const struct sim_manner *m = &s->provider.manner;
-    printf(
-        "FAIL %s: %" PRIu64 " lost %" PRIu64 " added %" PRIu64 " wrong of %" PRIu64
-        " words, %" PRIu64 " times off by up to %" PRId64 " ms%s%s%s%s; %s\n"
-        "     times %d exact %d grain %d pause %d split %d ring %u soft %u hard %u agreement %u\n"
-        "     SEED=%" PRIu64 " SESSION=%u VIRTUAL_MINUTES=%" PRIu64
-        " ALL=1 TRACE=1 build/bin/sim_rotation\n",
-        s->scenario->name, h->lost, h->added, h->wrong, s->script.len, h->off, h->off_most_ms,
-        s->why[0] != '\0' ? "; " : "", s->why, h->first[0] != '\0' ? "; " : "", h->first,
-        s->why[0] != '\0' ? "broken" : "ran to its end", m->times, m->exact, m->grain_ms, m->pause,
-        m->split, s->config.ring_ms, s->config.stream_soft_ms, s->config.stream_hard_ms,
-        s->config.agreement, s->seed, s->index, minutes);
+    printf("FAIL %s: %" PRIu64 " lost %" PRIu64 " added %" PRIu64 " wrong of %" PRIu64
+           " words, %" PRIu64 " times off by up to %" PRId64 " ms%s%s%s%s; %s\n"
+           "     times %d exact %d grain %d pause %d split %d ring %u soft %u hard %u silence %u "
+           "agreement %u\n"
+           "     SEED=%" PRIu64 " SESSION=%u VIRTUAL_MINUTES=%" PRIu64
+           " ALL=1 TRACE=1 build/bin/sim_rotation\n",
+           s->scenario->name, h->lost, h->added, h->wrong, s->script.len, h->off, h->off_most_ms,
+           s->why[0] != '\0' ? "; " : "", s->why, h->first[0] != '\0' ? "; " : "", h->first,
+           s->why[0] != '\0' ? "broken" : "ran to its end", m->times, m->exact, m->grain_ms,
+           m->pause, m->split, s->config.ring_ms, s->config.stream_soft_ms,
+           s->config.stream_hard_ms, s->config.silence_close_ms, s->config.agreement, s->seed,
+           s->index, minutes);
 }
 
 static uint64_t pauses(const struct script *script)
