@@ -35,6 +35,7 @@ struct scenario {
     bool withheld; /* a final a minute */
     bool talks_on; /* without a pause */
     bool steady;   /* the server's defaults, nothing goes wrong */
+    bool late;     /* finals of calls that are over take up to ten seconds */
     bool stalls;   /* the client's network stands still for long, inside words too */
     bool rough;    /* all of it, with late closes, full queues, flushes, and a client that mutes */
     bool quiet;    /* speech, two hours of silence, speech */
@@ -47,6 +48,7 @@ static const struct scenario scenarios[] = {
     {.name = "cut", .cuts = true},
     {.name = "lost", .loses = true},
     {.name = "withheld", .withheld = true},
+    {.name = "late", .rotates = true, .late = true},
     {.name = "stall", .stalls = true},
     {.name = "rough", .rotates = true, .cuts = true, .loses = true, .rough = true},
     {.name = "quiet", .quiet = true},
@@ -329,7 +331,8 @@ static void session_manner(struct session *s)
         .revise = s->config.agreement == 1 ? 0 : (int)rng_below(r, 40),
         .shrink = (int)rng_below(r, 20),
         .split = rng_below(r, 2) ? (int)rng_below(r, 6) : 0,
-        .late_final = (int)rng_below(r, 50),
+        .late_final = c->late ? 60 : (int)rng_below(r, 50),
+        .late_most_ms = c->late ? 10000 : 4000,
         .pause = (int)rng_range(r, 300, c->steady ? 800 : 1500),
         .stable = (int)rng_below(r, 50),
         .times = rng_below(r, 2),

@@ -82,14 +82,15 @@ struct sim_call {
 
 /* How a session's provider behaves. */
 struct sim_manner {
-    bool truthful;               /* what is said twice, or final, is what was spoken */
-    int life_ms;                 /* median life of a call before a fault; 0: none */
-    int open_fail;               /* percent of calls that fail at once */
-    int revise, shrink;          /* percent of hypotheses */
-    int split;                   /* percent of looks that end a final inside speech */
-    int slow_sent;               /* percent of blocks accepted late */
-    int lose_close, lose_final;  /* percent of finished calls */
-    int late_final;              /* percent of finished calls */
+    bool truthful;              /* what is said twice, or final, is what was spoken */
+    int life_ms;                /* median life of a call before a fault; 0: none */
+    int open_fail;              /* percent of calls that fail at once */
+    int revise, shrink;         /* percent of hypotheses */
+    int split;                  /* percent of looks that end a final inside speech */
+    int slow_sent;              /* percent of blocks accepted late */
+    int lose_close, lose_final; /* percent of finished calls */
+    int late_final;             /* percent of finished calls */
+    int late_most_ms;
     int full;                    /* percent of hand-overs the client refuses */
     bool refuses;                /* ends with a configuration error */
     int pause;                   /* ms of silence that end an utterance */
@@ -491,7 +492,8 @@ static inline void sim_on_finish(struct sim_provider *p, struct sim_call *call)
             sim_add_interim(p, call, reply, true);
         else
             sim_add_final(p, call, reply, call->heard_words);
-        sim_send(p, call, reply, late ? sim_us(p, 500, 4000) : sim_us(p, 20, 400));
+        sim_send(p, call, reply,
+                 late ? sim_us(p, 500, p->manner.late_most_ms) : sim_us(p, 20, 400));
     }
     if (sim_chance(p, p->manner.lose_close) && !p->calm)
         p->drains_lost++;

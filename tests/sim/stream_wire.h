@@ -242,6 +242,7 @@ static inline void wire_manner(struct sim_provider *p)
     m->lose_close = rng_below(r, 4) == 0 ? 30 : 0;
     m->lose_final = rng_below(r, 3) == 0 ? 30 : 0;
     m->late_final = (int)rng_below(r, 50);
+    m->late_most_ms = 4000;
     m->full = rng_below(r, 3) == 0 ? (int)rng_below(r, 20) : 0;
     m->refuses = rng_below(r, 20) == 0;
     m->pause = (int)rng_range(r, 300, 1500);
