@@ -662,6 +662,41 @@ static void test_rotation_at_full_load(void)
     place_wait_ms = 0;
 }
 
+/* One decoder, somebody waits for it, and its speaker changes to a new stream, replaying a little:
+ * the new stream has it next. Nobody finishes speaking, so who gets it first keeps it. */
+static void test_a_session_keeps_its_decoder_over_a_rotation(void)
+{
+    place_wait_ms = 60000;
+    unsigned port = serve(1);
+    struct client_response *response = calloc(1, sizeof *response);
+    struct speech_client *before = client_open(port), *other = client_open(port),
+                         *after = client_open(port);
+    const struct audio *audio = &spoken[0][0];
+    static struct audio rest;
+    size_t half = audio->len / 2 / 1600 * 1600, from = RATE * 8 / 10;
+    rest.len = audio->len * 3 / 4 - from;
+    memcpy(rest.samples, audio->samples + from, rest.len * sizeof(int16_t));
+    client_send_config(before, &asked);
+    say(before, audio, half);
+    CHECK_EQ(client_read(before, response, 60000), 1); /* it has the decoder */
+    client_send_config(other, &asked);
+    say(other, &spoken[1][1], spoken[1][1].len * 3 / 4);
+    CHECK_EQ(client_read(other, response, 1000), -1); /* waits */
+    client_send_config(after, &asked);
+    say(after, &rest, rest.len);
+    client_half_close(before);
+    CHECK_EQ(client_read(after, response, 60000), 1);
+    CHECK(response->results_len > 0);
+    CHECK_EQ(client_read(other, response, 300), -1);
+    client_close(before);
+    client_close(after);
+    CHECK_EQ(client_read(other, response, 60000), 1); /* its turn */
+    client_close(other);
+    free(response);
+    unserve();
+    place_wait_ms = 0;
+}
+
 static void test_two_at_a_time_do_not_mix(void)
 {
     char text[2][512];
@@ -735,6 +770,7 @@ int main(void)
     RUN(test_a_client_of_v2_is_answered);
     RUN(test_places);
     RUN(test_rotation_at_full_load);
+    RUN(test_a_session_keeps_its_decoder_over_a_rotation);
     RUN(test_two_at_a_time_do_not_mix);
     RUN(test_stop_in_the_middle_of_speech);
     grpc_shutdown_blocking();
