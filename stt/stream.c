@@ -174,24 +174,22 @@ static void stream_wake(struct stt_stream *stream)
         stt__settle(stream, from);
 }
 
-/* The gate hears the block that has just entered the ring. */
+/* The gate hears the block that has just entered the ring. Where it never sleeps it still tells
+ * what is voice: that is not taken for silence soon. */
 static void stream_hear(struct stt_stream *stream, const struct stt_block *block, int64_t now_us)
 {
-    if (stream->config.silence_close_ms == 0)
-        return;
     struct stt_silence *silence = &stream->silence;
-    uint32_t rate = stream->config.rate;
+    uint32_t rate = stream->config.rate, close_ms = stream->config.silence_close_ms;
     uint64_t end = block->first_sample + block->bytes / 2;
     const void *pcm = block->pcm;
     if (stt_silence_hear(silence, pcm, block->bytes / 2, rate, end)) {
         stream_wake(stream);
         return;
     }
-    if (!stt_silence_due(silence, end, rate, stream->config.silence_close_ms))
+    if (close_ms == 0 || !stt_silence_due(silence, end, rate, close_ms))
         return;
     stt_silence_words(silence, stream->end, rate);
-    if (stt_silence_due(silence, end, rate, stream->config.silence_close_ms) &&
-        stream_owes_nothing(stream, now_us))
+    if (stt_silence_due(silence, end, rate, close_ms) && stream_owes_nothing(stream, now_us))
         stream_sleep(stream);
 }
 

@@ -12,7 +12,7 @@
 #define WINDOW 150
 
 /* No floor is lower. Dithered silence, whose samples differ by one, has 0.5 at most. */
-#define FLOOR_MIN 0.5f
+#define FLOOR_MIN 1.0f
 /* Nor higher: -30 dB of full scale is not a room to speak in, and is taken for speech. */
 #define FLOOR_MAX 16800.0f
 /* Times the floor: a loud frame, and one that might be. 7 dB and 4 dB. */
