@@ -115,6 +115,9 @@ static void client_on_event(struct stt_client *client, const grpc_event *event)
  */
 static int64_t client_wait_us(struct stt_client *client, unsigned taken)
 {
+    /* Those were the last commands: nothing more would wake it. */
+    if (client->stopped && client->calls.len == 0)
+        return 0;
     int64_t now_us = clock_mono_us();
     if (taken >= STT_LINGER_COMMANDS ||
         (taken > 0 && now_us - client->taken_us < STT_LINGER_US / STT_LINGER_COMMANDS))

@@ -615,6 +615,51 @@ static void test_mailbox_full(void)
     sem_destroy(&gate);
 }
 
+static void on_closed_gated(void *ctx, struct stt_event *event)
+{
+    (void)ctx;
+    bool closed = event->kind == STT_EVENT_CLOSED;
+    event_free(event);
+    if (closed) {
+        sem_post(&held);
+        sem_wait(&gate);
+    }
+}
+
+static void *destroy_run(void *client)
+{
+    stt_client_destroy(client);
+    return NULL;
+}
+
+/* What is still queued when the last call has ended must not put the thread to sleep for good. */
+static void test_destroy_with_commands(void)
+{
+    struct rig rig;
+    rig_start(&rig, &(struct speech_server_config){.fail_open = GRPC_STATUS_INVALID_ARGUMENT});
+    struct stt_client_config config = client_config(&rig);
+    sem_init(&held, 0, 0);
+    sem_init(&gate, 0, 0);
+    CHECK_EQ(
+        stt_client_create(&rig.client, &(struct stt_providers){&config, 1}, on_closed_gated, NULL),
+        0);
+    open_call(&rig, 1, 1);
+    sem_wait(&held);
+    CHECK_EQ(stt_client_finish(rig.client, 1, 1), 0);
+    CHECK_EQ(stt_client_cancel(rig.client, 1, 1), 0);
+    pthread_t destroyer;
+    CHECK_EQ(thread_start(&destroyer, "destroyer", destroy_run, rig.client), 0);
+    UNTIL(stt_client_finish(rig.client, 1, 1) != 0);
+    for (int i = 0; i < 1000; i++) /* it has yet to say that it stops */
+        sched_yield();
+    sem_post(&gate);
+    pthread_join(destroyer, NULL);
+    rig.client = NULL;
+    rig_down(&rig);
+    sem_destroy(&held);
+    sem_destroy(&gate);
+}
+
 static void test_no_memory(void)
 {
     struct rig rig;
@@ -740,6 +785,7 @@ int main(void)
     RUN(test_malformed_response);
     RUN(test_destroy_with_calls);
     RUN(test_mailbox_full);
+    RUN(test_destroy_with_commands);
     RUN(test_no_memory);
     RUN(test_many_senders);
     return check_done();
