@@ -147,15 +147,19 @@ static void write_providers(const struct stt_client_stats *stats, struct buf *ou
         const char *name, *type, *help;
         size_t offset;
     } metrics[] = {
-#define M(name, type, help, field)                                                                 \
-    {"sotto_stt_provider_" name, type, help, offsetof(struct stt_provider_stats, field)}
-        M("calls", "gauge", "speech streams open, by provider in order of preference", calls),
-        M("calls_total", "counter", "speech streams opened", calls_total),
-        M("channels", "gauge", "gRPC channels", channels),
-        M("streams_per_channel", "gauge", "as configured, or fewer as learnt of the API", cap),
-        M("breaker", "gauge", "0: calls go through, 1: none does, 2: a few, to try", breaker),
-        M("breaker_trips_total", "counter", "times too many calls had failed", trips),
-        M("held_off_total", "counter", "calls that the breaker answered", held_off),
+#define M(name, type, help, field) {name, type, help, offsetof(struct stt_provider_stats, field)}
+        M("sotto_stt_provider_calls", "gauge",
+          "speech streams open, by provider in order of preference", calls),
+        M("sotto_stt_provider_calls_total", "counter", "speech streams opened", calls_total),
+        M("sotto_stt_provider_channels", "gauge", "gRPC channels", channels),
+        M("sotto_stt_provider_streams_per_channel", "gauge",
+          "as configured, or fewer as learnt of the API", cap),
+        M("sotto_stt_provider_breaker", "gauge",
+          "0: calls go through, 1: none does, 2: a few, to try", breaker),
+        M("sotto_stt_provider_breaker_trips_total", "counter", "times too many calls had failed",
+          trips),
+        M("sotto_stt_provider_held_off_total", "counter", "calls that the breaker answered",
+          held_off),
 #undef M
     };
     for (size_t m = 0; m < sizeof metrics / sizeof metrics[0]; m++) {
