@@ -247,10 +247,24 @@ void stt_channel_put(struct stt_channel *channel, bool accepted)
         channel_end(channel);
 }
 
+/* One connection speaks for all to the same peer; those that have more streams have shown so. */
+static void cap_learn(struct stt_channels *channels, unsigned cap, int64_t now_us)
+{
+    channels->cap = cap;
+    channels->cap_us = now_us;
+    for (unsigned i = 0; i < channels->len; i++) {
+        struct stt_channel *channel = channels->list[i];
+        unsigned least = channel->accepted > cap ? channel->accepted : cap;
+        channel->cap = channel->cap < least ? channel->cap : least;
+    }
+    channels_count(channels);
+    LOG_WARN(LOG_STT, 0, "the speech API grants fewer streams a connection",
+             "target=%s configured=%u granted=%u", channels->target, channels->streams_max, cap);
+}
+
 bool stt_channel_capped(struct stt_channel *channel, int64_t since_us, int64_t now_us,
                         int64_t *due_us)
 {
-    struct stt_channels *channels = channel->channels;
     if (channel->seen != GRPC_CHANNEL_READY || channel->accepted == 0)
         return false;
     if (channel->accepted >= channel->cap)
@@ -267,12 +281,7 @@ bool stt_channel_capped(struct stt_channel *channel, int64_t since_us, int64_t n
         return false;
     }
     channel->suspect_us = 0;
-    channel->cap = channels->cap = channel->accepted;
-    channels->cap_us = now_us;
-    channels_count(channels);
-    LOG_WARN(LOG_STT, 0, "the speech API grants fewer streams a connection",
-             "target=%s configured=%u granted=%u", channels->target, channels->streams_max,
-             channel->cap);
+    cap_learn(channel->channels, channel->accepted, now_us);
     return true;
 }
 

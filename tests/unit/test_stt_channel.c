@@ -158,6 +158,31 @@ static void test_what_a_peer_grants(void)
     down();
 }
 
+/* A call is to find its place in one move, not to try every channel in turn. */
+static void test_one_connection_speaks_for_all(void)
+{
+    static struct stt_channel *taken[240];
+    up(32);
+    for (unsigned i = 0; i < 240; i++)
+        taken[i] = stt_channels_get(&channels);
+    struct stt_channel *first = channels.list[0], *second = channels.list[1];
+    for (unsigned i = 0; i < 5; i++)
+        stt_channel_accept(first);
+    for (unsigned i = 0; i < 7; i++)
+        stt_channel_accept(second);
+    first->seen = GRPC_CHANNEL_READY;
+    int64_t due_us = INT64_MAX, now_us = first->moved_us + SECOND;
+    CHECK(!stt_channel_capped(first, 0, now_us, &due_us));
+    CHECK(stt_channel_capped(first, 0, due_us, &due_us));
+    CHECK_EQ(first->cap, 5);
+    CHECK_EQ(second->cap, 7);
+    CHECK_EQ(channels.list[2]->cap, 5);
+    for (unsigned i = 0; i < 240; i++)
+        stt_channel_put(taken[i], i < 5 || (i >= 80 && i < 87));
+    first->seen = GRPC_CHANNEL_CONNECTING;
+    down();
+}
+
 /* As long as calls get their streams, others may wait. */
 static void test_progress_is_no_bound(void)
 {
@@ -200,6 +225,7 @@ int main(void)
     RUN(test_bounded);
     RUN(test_idle_channels_are_closed);
     RUN(test_what_a_peer_grants);
+    RUN(test_one_connection_speaks_for_all);
     RUN(test_progress_is_no_bound);
     RUN(test_a_stalled_connection_is_no_bound);
     return check_done();
