@@ -290,7 +290,7 @@ void stt__call_reopen(struct stt_calls *calls, struct stt_call *call)
     grpc_metadata_array_init(&call->initial);
     channel_leave(call);
     if (!call->broken) {
-        call->channel = stt_channels_get(stt__call_provider(calls, call));
+        call->channel = stt_channels_get(stt__call_provider(calls, call), true);
         call->moving = false;
     }
     if (call->channel != NULL) {
@@ -335,7 +335,7 @@ void stt_call_on_open(struct stt_calls *calls, struct stt_command *command)
         stt_call_refuse(calls, command, provider->breaker.status, held_off);
         return;
     }
-    call->channel = stt_channels_get(provider);
+    call->channel = stt_channels_get(provider, false);
     if (call->channel == NULL) {
         stt_call_refuse(calls, command, GRPC_STATUS_RESOURCE_EXHAUSTED, no_stream);
         return;

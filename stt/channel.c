@@ -213,11 +213,26 @@ static void channels_grow(struct stt_channels *channels, unsigned calls)
         ;
 }
 
-struct stt_channel *stt_channels_get(struct stt_channels *channels)
+/* The peer may grant more by now, or was slow when it seemed to grant less. */
+static struct stt_channel *channel_doubt(const struct stt_channels *channels)
+{
+    for (unsigned i = 0; i < channels->len; i++) {
+        struct stt_channel *channel = channels->list[i];
+        if (channel->state == STT_CHANNEL_ACTIVE && channel->calls < channels->streams_max) {
+            channel->cap = channels->streams_max;
+            return channel;
+        }
+    }
+    return NULL;
+}
+
+struct stt_channel *stt_channels_get(struct stt_channels *channels, bool moved)
 {
     assert(!channels->closing);
     channels_grow(channels, channels->calls + 1);
     struct stt_channel *channel = channel_pick(channels);
+    if (channel == NULL && !moved)
+        channel = channel_doubt(channels);
     if (channel == NULL)
         return NULL;
     channel->calls++;

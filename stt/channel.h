@@ -74,8 +74,9 @@ void stt_channels_deinit(struct stt_channels *channels);
 /* How many channels `calls` need at `cap` streams each: those they fill, and up to one ahead, by as
  * many streams as there are calls. */
 unsigned stt__channels_needed(unsigned calls, unsigned cap);
-/* A channel with a free stream, connected ones first; NULL when there is none. */
-struct stt_channel *stt_channels_get(struct stt_channels *channels);
+/* A channel with a free stream, connected ones first; NULL when there is none. Before it says so
+ * what was learnt of the peer is doubted: one call may try. Not so for a call that has `moved`. */
+struct stt_channel *stt_channels_get(struct stt_channels *channels, bool moved);
 /* The call on `channel` has got its stream. */
 void stt_channel_accept(struct stt_channel *channel);
 /* The call is over, or goes elsewhere; `accepted` tells whether it had its stream. */

@@ -60,7 +60,7 @@ static void test_opened_ahead_and_filled_in_order(void)
     static struct stt_channel *taken[1000];
     up(32);
     for (unsigned i = 0; i < 1000; i++) {
-        taken[i] = stt_channels_get(&channels);
+        taken[i] = stt_channels_get(&channels, false);
         CHECK_EQ(channels.active, stt__channels_needed(i + 1, 80));
         CHECK(taken[i] == channels.list[i / 80]);
     }
@@ -75,10 +75,10 @@ static void test_bounded(void)
     static struct stt_channel *taken[160];
     up(2);
     for (unsigned i = 0; i < 160; i++)
-        taken[i] = stt_channels_get(&channels);
-    CHECK(stt_channels_get(&channels) == NULL);
+        taken[i] = stt_channels_get(&channels, false);
+    CHECK(stt_channels_get(&channels, false) == NULL);
     stt_channel_put(taken[5], false);
-    taken[5] = stt_channels_get(&channels);
+    taken[5] = stt_channels_get(&channels, false);
     CHECK(taken[5] == channels.list[0]);
     CHECK_EQ(channels.active, 2);
     for (unsigned i = 0; i < 160; i++)
@@ -91,7 +91,7 @@ static void test_idle_channels_are_closed(void)
     static struct stt_channel *taken[200];
     up(32);
     for (unsigned i = 0; i < 200; i++)
-        taken[i] = stt_channels_get(&channels);
+        taken[i] = stt_channels_get(&channels, false);
     CHECK_EQ(channels.active, 4);
     int64_t now_us = clock_mono_us();
     CHECK_EQ(stt_channels_tick(&channels, now_us + 3600 * SECOND), INT64_MAX);
@@ -117,9 +117,9 @@ static void test_idle_channels_are_closed(void)
 static void test_what_a_peer_grants(void)
 {
     up(32);
-    struct stt_channel *first = stt_channels_get(&channels);
+    struct stt_channel *first = stt_channels_get(&channels, false);
     for (unsigned i = 1; i < 5; i++)
-        CHECK(stt_channels_get(&channels) == first);
+        CHECK(stt_channels_get(&channels, false) == first);
     stt_channel_accept(first);
     stt_channel_accept(first);
     const int64_t now_us = first->moved_us, wait_us = STT_CAP_WAIT_MS * INT64_C(1000);
@@ -144,7 +144,7 @@ static void test_what_a_peer_grants(void)
     CHECK(stt_channel_capped(first, late_us + look_us, late_us + look_us, &due_us));
     for (unsigned i = 0; i < 3; i++)
         stt_channel_put(first, false);
-    struct stt_channel *second = stt_channels_get(&channels);
+    struct stt_channel *second = stt_channels_get(&channels, false);
     CHECK(second != first && second->cap == 2);
     CHECK_EQ(channels.active, stt__channels_needed(3, 2));
     /* It is tried again after a while. */
@@ -164,7 +164,7 @@ static void test_one_connection_speaks_for_all(void)
     static struct stt_channel *taken[240];
     up(32);
     for (unsigned i = 0; i < 240; i++)
-        taken[i] = stt_channels_get(&channels);
+        taken[i] = stt_channels_get(&channels, false);
     struct stt_channel *first = channels.list[0], *second = channels.list[1];
     for (unsigned i = 0; i < 5; i++)
         stt_channel_accept(first);
@@ -183,12 +183,38 @@ static void test_one_connection_speaks_for_all(void)
     down();
 }
 
+/* Before a call is turned away one tries again what the peer was believed not to grant. */
+static void test_doubt(void)
+{
+    up(1);
+    struct stt_channel *channel = stt_channels_get(&channels, false);
+    CHECK(stt_channels_get(&channels, false) == channel);
+    stt_channel_accept(channel);
+    channel->seen = GRPC_CHANNEL_READY;
+    int64_t due_us = INT64_MAX, now_us = channel->moved_us + SECOND;
+    CHECK(!stt_channel_capped(channel, 0, now_us, &due_us));
+    CHECK(stt_channel_capped(channel, 0, due_us, &due_us));
+    stt_channel_put(channel, false);
+    CHECK_EQ(channel->cap, 1);
+    CHECK(stt_channels_get(&channels, true) == NULL);
+    CHECK(stt_channels_get(&channels, false) == channel);
+    CHECK_EQ(channel->cap, 80);
+    stt_channel_accept(channel); /* it was wrong: there is room again */
+    CHECK(stt_channels_get(&channels, true) == channel);
+    channel->seen = GRPC_CHANNEL_CONNECTING;
+    stt_channel_put(channel, true);
+    stt_channel_put(channel, true);
+    stt_channel_put(channel, false);
+    down();
+}
+
 /* As long as calls get their streams, others may wait. */
 static void test_progress_is_no_bound(void)
 {
     up(32);
-    struct stt_channel *channel = stt_channels_get(&channels);
-    CHECK(stt_channels_get(&channels) == channel && stt_channels_get(&channels) == channel);
+    struct stt_channel *channel = stt_channels_get(&channels, false);
+    CHECK(stt_channels_get(&channels, false) == channel &&
+          stt_channels_get(&channels, false) == channel);
     channel->seen = GRPC_CHANNEL_READY;
     stt_channel_accept(channel);
     int64_t since_us = channel->moved_us, due_us = INT64_MAX;
@@ -208,7 +234,7 @@ static void test_progress_is_no_bound(void)
 static void test_a_stalled_connection_is_no_bound(void)
 {
     up(32);
-    struct stt_channel *channel = stt_channels_get(&channels);
+    struct stt_channel *channel = stt_channels_get(&channels, false);
     int64_t due_us = INT64_MAX;
     channel->seen = GRPC_CHANNEL_READY;
     CHECK(!stt_channel_capped(channel, 0, 3600 * SECOND, &due_us));
@@ -226,6 +252,7 @@ int main(void)
     RUN(test_idle_channels_are_closed);
     RUN(test_what_a_peer_grants);
     RUN(test_one_connection_speaks_for_all);
+    RUN(test_doubt);
     RUN(test_progress_is_no_bound);
     RUN(test_a_stalled_connection_is_no_bound);
     return check_done();
