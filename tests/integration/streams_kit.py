@@ -55,10 +55,11 @@ class Streams:
                               sotto=("--stt-streams-per-channel", cls.ours, "--stt-channels", 64,
                                      "--stt-silence-close-ms", 0))  # streams of those who listen stay open
         watch = Watch(cls.rig.sotto, 0.05)
-        bench = subprocess.run([os.path.join(kit.BIN, "sotto-bench"), "run", "--port", str(cls.rig.sotto.port), "--quiet",
-                                "--sessions", str(cls.sessions), "--speaking", str(cls.speaking),
-                                "--ramp", str(cls.ramp_s), "--warmup", "2", "--seconds", str(cls.seconds), "--targets", "none", "--no-grammar",
-                                "--json", "-"], capture_output=True, text=True, timeout=cls.seconds * 4 + 120)
+        flags = {"port": cls.rig.sotto.port, "sessions": cls.sessions, "speaking": cls.speaking, "ramp": cls.ramp_s,
+                 "warmup": 2, "seconds": cls.seconds, "targets": "none", "json": "-"}
+        bench = subprocess.run([os.path.join(kit.BIN, "sotto-bench"), "run", "--quiet", "--no-grammar",
+                                *["--%s=%s" % flag for flag in flags.items()]],
+                               capture_output=True, text=True, timeout=cls.seconds * 4 + 120)
         cls.seen = watch.stop()
         assert bench.returncode in (0, 3), bench.stderr  # 3: latencies are void, this machine was busy
         cls.result = json.loads(bench.stdout)

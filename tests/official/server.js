@@ -32,7 +32,8 @@ class Call {
     this.unread = 0;
     this.ended = false;
     this.closed = false;
-    tell({call: this.number, event: 'open', wire: wire.name, path: stream.getPath(), metadata: stream.metadata.getMap()});
+    const metadata = stream.metadata.getMap();
+    tell({call: this.number, event: 'open', wire: wire.name, path: stream.getPath(), metadata});
     stream.on('data', request => this.onRequest(request));
     stream.on('end', () => this.onEnd());
     stream.on('cancelled', () => this.finish('cancelled'));
