@@ -1,6 +1,6 @@
 /*
- * Parts of sim_rotation.c: what is spoken (rotation_script.c), and the comparison of what is shown
- * with it (rotation_check.c).
+ * Parts of sim_rotation.c: what is spoken (rotation_script.c), the comparison of what is shown with
+ * it (rotation_check.c), and what all sessions together come to (rotation_totals.c).
  */
 #pragma once
 
@@ -67,3 +67,16 @@ void heard_final(struct heard *heard, const struct stt_transcript *final, uint64
 /* All finals are out: compares. */
 void heard_end(struct heard *heard, const struct heard_times *times);
 void heard_deinit(struct heard *heard);
+
+/* Of all sessions of one kind. */
+struct totals {
+    uint64_t sessions, failed, broken, words, lost, added, wrong, finals, partials, timed, off,
+        calls, ends, resets, spoken_ms, billed_ms;
+    int64_t off_most_ms, guess_most_ms, final_most_ms;
+};
+
+void totals_tell(const char *name, const struct totals *totals);
+/* Rules hold always; of a thousand words, `budget` may be wrong unless `strict`. */
+bool totals_fail(const struct totals *totals, unsigned budget, bool strict);
+/* Of sessions that began together, how many rotate within one second, at most. */
+unsigned spread_most(const int64_t *rotated_us, size_t len);
