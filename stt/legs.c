@@ -457,6 +457,16 @@ static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t n
     stt__due(stream, hard_us > now_us ? hard_us : INT64_MAX);
 }
 
+/* Somebody spoke after the last word the call has said. */
+static bool leg_owes_words(const struct stt_stream *stream, const struct stt_leg *leg)
+{
+    uint64_t heard = leg->held_last != NULL ? leg->held_last->end : leg->base;
+    uint64_t spoken = stream->silence.spoken < leg->end ? stream->silence.spoken : leg->end;
+    if (leg == &stream->legs[0])
+        heard = stream->heard_end > stream->final_end ? stream->heard_end : stream->final_end;
+    return !leg->retried && spoken > heard + stt__samples(stream, STT_DRAIN_OWED_MS);
+}
+
 static void leg_drain(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     if (leg->finish_due)
@@ -471,6 +481,12 @@ static void leg_drain(struct stt_stream *stream, struct stt_leg *leg, int64_t no
     until = until < total ? until : total;
     if (now_us < until) {
         stt__due(stream, until);
+        return;
+    }
+    if (leg_owes_words(stream, leg)) {
+        leg->retried = true;
+        stt__leg_fail(stream, leg, STT_CODE_DEADLINE_EXCEEDED, "the last words did not come",
+                      now_us);
         return;
     }
     call_cancel(stream, leg->call);

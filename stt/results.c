@@ -288,12 +288,13 @@ static void segment_break(struct stt_stream *stream, const struct stt_heard *hea
 
 /* Times of the reading's words in ms of the session. */
 #define ENDS_MAX 512
-static struct stt_reading reading_of(const struct stt_stream *stream, const struct stt_heard *heard,
-                                     uint32_t ends[ENDS_MAX])
+static struct stt_reading reading_of(const struct stt_stream *stream, const struct stt_leg *leg,
+                                     const struct stt_heard *heard, uint32_t ends[ENDS_MAX])
 {
+    uint64_t from = heard->base > leg->final_to ? heard->base : leg->final_to;
     struct stt_reading reading = {.text = heard->text,
                                   .stable_len = heard->stable_len,
-                                  .from_ms = (uint64_t)stt__ms(stream, heard->base),
+                                  .from_ms = (uint64_t)stt__ms(stream, from),
                                   .at_ms = (uint64_t)stt__ms(stream, heard->end)};
     if (heard->words_len == 0 || heard->words_len > ENDS_MAX)
         return reading;
@@ -307,16 +308,15 @@ static struct stt_reading reading_of(const struct stt_stream *stream, const stru
 static int apply_interim(struct stt_stream *stream, const struct stt_leg *leg,
                          const struct stt_heard *heard, int64_t now_us)
 {
-    if (heard->end <= stream->final_end || heard->end <= leg->final_to) {
-        stream->heard_us = heard->text[0] != '\0' ? now_us : stream->heard_us;
+    if (heard->end <= leg->final_to)
         return STATUS_OK;
-    }
-    /* A replay hears the open segment from its beginning: what is shown stays until it has caught
-     * up. */
+    /* What is final, or shown, is heard again: it stays until the call has caught up. */
     uint32_t ends[ENDS_MAX];
-    struct stt_reading reading = reading_of(stream, heard, ends);
-    if (stream->started && heard->end < leg->replay_to)
+    struct stt_reading reading = reading_of(stream, leg, heard, ends);
+    if (heard->end <= stream->final_end || (stream->started && heard->end < leg->replay_to)) {
+        stream->heard_us = heard->text[0] != '\0' ? now_us : stream->heard_us;
         return stt_segment_note(&stream->segment, &reading);
+    }
     size_t shown = stream->segment.committed.len;
     int status = stt_segment_hypothesis(&stream->segment, &reading);
     if (status != STATUS_OK)
@@ -351,7 +351,7 @@ static int apply_final(struct stt_stream *stream, struct stt_leg *leg,
         return STATUS_OK;
     bool beyond = stream->heard_end > heard->end, cut = leg->seam != 0 && heard->end > leg->seam;
     uint32_t ends[ENDS_MAX];
-    struct stt_reading reading = reading_of(stream, heard, ends);
+    struct stt_reading reading = reading_of(stream, leg, heard, ends);
     if (heard->end <= stream->final_end) {
         leg->final_to = heard->end;
         return stt_segment_pass(&stream->segment, &reading);
@@ -458,8 +458,15 @@ static int heard_take(struct stt_stream *stream, struct stt_leg *leg, const stru
 {
     /* What would be passed over when it has its turn must not take the place of what is held: a
      * final that comes twice, the newest hypothesis. */
-    if (leg != &stream->legs[0] && (heard->end <= stream->final_end || heard->end <= leg->held_end))
+    if (leg != &stream->legs[0] &&
+        (heard->end <= stream->final_end || heard->end <= leg->held_end)) {
+        /* Nor must what was a hypothesis for it. */
+        if (heard->final && leg->held_finals == 0 && heard->end > leg->final_to) {
+            stt__results_forget(leg);
+            leg->final_to = heard->end;
+        }
         return STATUS_OK;
+    }
     if (leg != &stream->legs[0])
         return heard_hold(leg, heard);
     return heard_apply(stream, leg, heard, heard->now_us);

@@ -4,13 +4,14 @@
 #include <assert.h>
 #include <string.h>
 
-/* Scores of the alignment. A gap costs less than two words that differ, unless they were heard at
- * the same time: then they are two readings of one word. */
-enum { MATCH = 4, SAME_TIME = 1, DIFFER = -3, GAP = -2, NEVER = -10000 };
+/* Scores of the alignment. Two words that differ are rather two readings of one than a word that
+ * one call has missed and another that the other has; all the more at the same time. */
+enum { MATCH = 4, SAME_TIME = 1, DIFFER = -2, GAP = -3, NEVER = -10000 };
 
 struct seam {
     const struct stt_token *past, *heard;
     size_t rows, cols;
+    bool same_call;
     int best; /* 0: nothing found */
     struct stt_seam end;
 };
@@ -25,7 +26,7 @@ static bool later(const struct seam *seam, const struct stt_token *heard)
 {
     const struct stt_token *last = &seam->past[seam->rows - 1];
     uint32_t slack = last->timed && heard->timed ? STT_SEAM_TIMED_MS : STT_SEAM_GUESS_MS;
-    return heard->at_ms > last->at_ms + slack;
+    return !seam->same_call && heard->at_ms > last->at_ms + slack;
 }
 
 static int score(const struct seam *seam, const struct stt_token *past,
@@ -109,6 +110,7 @@ void stt_seam_find(const struct stt_words *past, const struct stt_words *heard,
     bool whole = cols <= 2 * STT_SEAM_WORDS;
     struct seam seam = {.past = past->at + past->len - rows,
                         .rows = rows,
+                        .same_call = bounds->same_call,
                         .heard = heard->at + from,
                         .cols = whole ? cols : 2 * STT_SEAM_WORDS};
     seam_align(&seam, from > 0 || rows < len || bounds->past_gone ? 0 : GAP, whole);

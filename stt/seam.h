@@ -20,6 +20,7 @@ struct stt_seam {
 struct stt_seam_bounds {
     size_t past_first;  /* only past words from here on may be repeated */
     size_t heard_first; /* words before it are known to be repeated */
+    bool same_call;     /* it said the past words itself, and begins with them for certain */
     bool past_gone;     /* what is heard may begin with words older than all of `past` */
 };
 

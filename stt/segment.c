@@ -82,13 +82,17 @@ static uint32_t word_at(const struct stt_segment *segment, const struct stt_read
     return (uint32_t)(even + apart > end ? even : end - apart);
 }
 
-/* When each word of a reading was heard first. One that is read anew keeps the time of the one it
- * replaces. */
-static int votes_date(struct stt_segment *segment, const struct stt_reading *reading, size_t len)
+/* When each word of a reading was heard first, of those after the first `same`. */
+static int votes_date(struct stt_segment *segment, const struct stt_reading *reading, size_t len,
+                      size_t same)
 {
     bool timed = reading->ends_ms != NULL && reading->ends_len == len;
     if (votes_reserve(segment, len) != STATUS_OK)
         return STATUS_NOMEM;
+    /* Of an utterance that is over. */
+    if (segment->votes_len > 0 && segment->votes[0].at_ms < reading->from_ms)
+        segment->votes_len = 0;
+    segment->votes_len = same < segment->votes_len ? same : segment->votes_len;
     for (size_t i = timed ? 0 : segment->votes_len; i < len; i++) {
         struct stt_vote *vote = &segment->votes[i];
         vote->at_ms = timed ? reading->ends_ms[i] : word_at(segment, reading, i, len);
@@ -110,6 +114,7 @@ static void segment_repeat(struct stt_segment *segment, size_t same)
     struct stt_seam seam;
     struct stt_seam_bounds bounds = {.past_first = segment->past_first,
                                      .heard_first = known > near ? known - near : 0,
+                                     .same_call = known > 0,
                                      .past_gone = segment->past_gone};
     stt_seam_find(&segment->past, &segment->heard, &bounds, &seam);
     if (!seam.found)
@@ -129,7 +134,7 @@ static int segment_read(struct stt_segment *segment, const struct stt_reading *r
     struct stt_words *heard = &segment->heard;
     int status = stt_words_parse(heard, reading->text, reading->stable_len, &parsed);
     if (status == STATUS_OK)
-        status = votes_date(segment, reading, heard->len);
+        status = votes_date(segment, reading, heard->len, parsed.same);
     if (status != STATUS_OK) {
         stt_words_clear(heard);
         return status;
@@ -153,7 +158,7 @@ int stt_segment_note(struct stt_segment *segment, const struct stt_reading *read
     struct stt_words_parsed parsed;
     int status = stt_words_parse(&words, reading->text, 0, &parsed);
     if (status == STATUS_OK)
-        status = votes_date(segment, reading, words.len);
+        status = votes_date(segment, reading, words.len, words.len);
     stt_words_deinit(&words);
     return status;
 }
@@ -240,9 +245,14 @@ static int segment_restyle(struct stt_segment *segment, size_t end)
 
 /* The utterance ends within what is past, and the open segment stays as it is: the next utterance
  * begins with the rest of that. */
-static void segment_pass(struct stt_segment *segment)
+static void segment_pass(struct stt_segment *segment, uint64_t end_ms)
 {
+    const struct stt_words *past = &segment->past;
     segment->past_first += segment->covered;
+    /* The call does not go back behind its final; where it was silent it may have missed words. */
+    while (segment->heard.len > 0 && segment->past_first < past->len &&
+           past->at[segment->past_first].at_ms + STT_WORD_APART_MS <= end_ms)
+        segment->past_first++;
     bool rest = segment->past_first < segment->past.len && segment->known > segment->heard.len;
     segment->known = rest ? segment->known - segment->heard.len : 0;
     stt_words_clear(&segment->heard);
@@ -256,7 +266,7 @@ int stt_segment_pass(struct stt_segment *segment, const struct stt_reading *read
     size_t stable = 0;
     int status = segment_read(segment, reading, &stable);
     if (status == STATUS_OK)
-        segment_pass(segment);
+        segment_pass(segment, reading->at_ms);
     return status;
 }
 
@@ -271,7 +281,7 @@ int stt_segment_final(struct stt_segment *segment, const struct stt_reading *rea
     if (status != STATUS_OK)
         return status;
     if (segment->past.len > segment->past_first && segment->repeats == segment->heard.len) {
-        segment_pass(segment);
+        segment_pass(segment, reading->at_ms);
         return STATUS_OK;
     }
     segment_align(segment, segment->committed.len, &alignment);

@@ -31,7 +31,7 @@ struct stt_vote {
 struct stt_reading {
     const char *text;
     size_t stable_len;       /* its first bytes that are stable */
-    uint64_t from_ms;        /* where the call's audio begins */
+    uint64_t from_ms;        /* where the audio of its utterance begins at the earliest */
     uint64_t at_ms;          /* end of the audio it is about */
     const uint32_t *ends_ms; /* of its words, when the provider gave times */
     size_t ends_len;

@@ -70,6 +70,7 @@ struct stt_leg {
     bool answered;   /* the call has had a response */
     bool finish_due; /* the client could not take the half-close yet */
     bool at_final;   /* its newest result was a final: a good place to rotate */
+    bool retried;    /* its end has not come once already */
     enum stt_hand hand;
     int64_t opened_us;
     int64_t event_us;  /* newest event */

@@ -28,7 +28,7 @@
  * a one-word utterance. */
 #define STT_SETTLE_MS 2500
 /* The same where somebody was heard to speak: a final may still come. */
-#define STT_SETTLE_VOICE_MS 8000
+#define STT_SETTLE_VOICE_MS 10000
 /* Silence is settled in steps of at least this much audio. */
 #define STT_SETTLE_STEP_MS 250
 /* Audio before the block that woke a stream which it is given too: what it took to be sure that
@@ -50,6 +50,8 @@
  * than the total. */
 #define STT_DRAIN_MS       5000
 #define STT_DRAIN_TOTAL_MS 20000
+/* It is replayed, once, when somebody spoke so long after its last word. */
+#define STT_DRAIN_OWED_MS 1000
 /* A call that accepts no block for so long is dead. */
 #define STT_STALL_MS 10000
 /* After a refused hand-over (STATUS_FULL). */
@@ -110,8 +112,8 @@
 /* Times of one word from two calls differ by so much at most, where both gave word times, and where
  * one was told only by when the word came. */
 #define STT_SEAM_TIMED_MS 250
-#define STT_SEAM_GUESS_MS 4000
-#define STT_SEAM_EARLY_MS 3000
+#define STT_SEAM_GUESS_MS 2500
+#define STT_SEAM_EARLY_MS 6000
 /* From the middle of a word to its end. */
 #define STT_SEAM_HALF_WORD_MS 150
 /* Words that are final while their audio is not settled, or that the call goes on to repeat. */
