@@ -113,6 +113,7 @@
  * one was told only by when the word came. */
 #define STT_SEAM_TIMED_MS 250
 #define STT_SEAM_GUESS_MS 2500
+/* A word may have ended so long after the time it was given by when it came. */
 #define STT_SEAM_EARLY_MS 6000
 /* From the middle of a word to its end. */
 #define STT_SEAM_HALF_WORD_MS 150
