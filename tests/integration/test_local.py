@@ -153,7 +153,7 @@ class Admission(unittest.TestCase):
         self.assertEqual(len(served) + len(refused), 10)
         self.assertGreaterEqual(len(served), 2)
         self.assertGreaterEqual(len(refused), 4)
-        real_time = len(pcm) / 2 / kit.RATE + 4 * kit.SLOW
+        real_time = len(pcm) / 2 / kit.RATE + 8 * kit.SLOW
         for i, (events, _, took) in enumerate(sorted(served, key=lambda r: r[2])):
             kit.check_rules(events)
             self.assertTrue(kit.finals(events, "transcript"))
