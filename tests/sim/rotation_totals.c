@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 /* More words may be wrong, where few sessions run. */
-#define BUDGET_SESSION 100
+#define BUDGET_SESSION 80
 
 void totals_tell(const char *name, const struct totals *t)
 {
