@@ -21,6 +21,11 @@ static uint32_t apart(uint32_t a, uint32_t b)
     return a > b ? a - b : b - a;
 }
 
+static bool same_word(const struct stt_token *a, const struct stt_token *b)
+{
+    return a->fold[0] == b->fold[0] && strcmp(a->fold, b->fold) == 0;
+}
+
 /* A word heard so long after all of `past` is not one of them. */
 static bool later(const struct seam *seam, const struct stt_token *heard)
 {
@@ -29,14 +34,32 @@ static bool later(const struct seam *seam, const struct stt_token *heard)
     return !seam->same_call && heard->at_ms > last->at_ms + slack;
 }
 
-static int score(const struct seam *seam, const struct stt_token *past,
-                 const struct stt_token *heard)
+/* Words that a call brings at once, when it has caught up, get their times by a guess: one that
+ * goes on with a run of repeated words is repeated too. */
+static bool goes_on(const struct seam *seam, size_t past, size_t heard)
 {
+    size_t last = seam->rows - 1;
+    if (seam->past[last].timed && seam->heard[heard].timed)
+        return false;
+    while (past > 0 && heard > 0 && same_word(&seam->past[past - 1], &seam->heard[heard - 1])) {
+        past--;
+        heard--;
+        if (!later(seam, &seam->heard[heard]))
+            return true;
+    }
+    return false;
+}
+
+static int score(const struct seam *seam, size_t i, size_t j)
+{
+    const struct stt_token *past = &seam->past[i], *heard = &seam->heard[j];
     bool timed = past->timed && heard->timed;
     bool close =
         apart(past->at_ms, heard->at_ms) <= (timed ? STT_SEAM_TIMED_MS : STT_SEAM_GUESS_MS);
-    bool equal = past->fold[0] == heard->fold[0] && strcmp(past->fold, heard->fold) == 0;
-    if (later(seam, heard) || (timed && equal && !close))
+    bool equal = same_word(past, heard);
+    if (timed && equal && !close)
+        return NEVER;
+    if (later(seam, heard) && !(equal && goes_on(seam, i, j)))
         return NEVER;
     if (equal)
         return MATCH;
@@ -73,7 +96,7 @@ static void seam_align(struct seam *seam, int lead, bool whole)
         int diagonal = row[0];
         row[0] = 0;
         for (size_t j = 1; j <= seam->cols; j++) {
-            int pair = diagonal + score(seam, &seam->past[i - 1], &seam->heard[j - 1]);
+            int pair = diagonal + score(seam, i - 1, j - 1);
             diagonal = row[j];
             row[j] = max3(pair, row[j] + GAP, row[j - 1] + GAP);
         }

@@ -98,6 +98,17 @@ static void test_by_time(void)
     check("the@1000", "the@9000 dog@9300", false, 0);
 }
 
+/* A call that has caught up brings many words at once: the last ones may be dated too late. */
+static void test_run_dated_late(void)
+{
+    check("one@1000 two@1400 three@1800", "one@3800 two@4400 three@5000 four@5600", false, 3);
+    check("one@1000 two@1400 three@1800", "one@4000 two@4600 three@5200", false, 3);
+    /* A run begins with a word that may be repeated,. */
+    check("one@1000 two@1400 three@1800", "one@9000 two@9600 three@10200", false, 0);
+    check("one@1000 two@1400", "one@1000 two@1400 one@5000 two@5400", false, 2);
+    check("no@1000 no@1400", "no@1000 no@1400 no@5000", false, 2);
+}
+
 static void test_long_utterance_said_again(void)
 {
     char past_text[512] = "", heard_text[1024] = "";
@@ -161,6 +172,7 @@ int main(void)
     RUN(test_other_spelling);
     RUN(test_genuine_repeats);
     RUN(test_by_time);
+    RUN(test_run_dated_late);
     RUN(test_long_utterance_said_again);
     RUN(test_covered_within_the_past);
     RUN(test_before_the_seam);
