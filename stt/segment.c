@@ -243,6 +243,13 @@ static int segment_restyle(struct stt_segment *segment, size_t end)
     return stt_words_print(&segment->text, words.at, words.len, false);
 }
 
+/* The word lies before `end_ms`, as far as its time can tell. */
+static bool word_over(const struct stt_token *word, uint64_t end_ms)
+{
+    uint64_t slack = word->timed ? STT_WORD_APART_MS : STT_SEAM_GUESS_MS;
+    return word->at_ms + slack <= end_ms;
+}
+
 /* The utterance ends within what is past, and the open segment stays as it is: the next utterance
  * begins with the rest of that. */
 static void segment_pass(struct stt_segment *segment, uint64_t end_ms)
@@ -251,7 +258,7 @@ static void segment_pass(struct stt_segment *segment, uint64_t end_ms)
     segment->past_first += segment->covered;
     /* The call does not go back behind its final; where it was silent it may have missed words. */
     while (segment->heard.len > 0 && segment->past_first < past->len &&
-           past->at[segment->past_first].at_ms + STT_WORD_APART_MS <= end_ms)
+           word_over(&past->at[segment->past_first], end_ms))
         segment->past_first++;
     bool rest = segment->past_first < segment->past.len && segment->known > segment->heard.len;
     segment->known = rest ? segment->known - segment->heard.len : 0;
