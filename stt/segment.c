@@ -20,6 +20,7 @@ void stt_segment_init(struct stt_segment *segment, unsigned agreement)
 void stt_segment_deinit(struct stt_segment *segment)
 {
     stt_words_deinit(&segment->heard);
+    stt_words_deinit(&segment->noted);
     stt_words_deinit(&segment->committed);
     stt_words_deinit(&segment->past);
     buf_deinit(&segment->text);
@@ -82,17 +83,34 @@ static uint32_t word_at(const struct stt_segment *segment, const struct stt_read
     return (uint32_t)(even + apart > end ? even : end - apart);
 }
 
-/* When each word of a reading was heard first, of those after the first `same`. */
-static int votes_date(struct stt_segment *segment, const struct stt_reading *reading, size_t len,
-                      size_t same)
+/* Words that were noted have their times already. Gives how many. */
+static size_t votes_noted(struct stt_segment *segment, const struct stt_reading *reading,
+                          const struct stt_words *words, size_t same)
 {
+    const struct stt_words *noted = &segment->noted;
+    size_t known = stt_words_common(noted->at, noted->len, words->at, words->len);
+    for (size_t i = same; i < known; i++) {
+        const struct stt_token *word = &noted->at[i];
+        bool before = word->at_ms < reading->from_ms;
+        segment->votes[i] = (struct stt_vote){
+            .at_ms = before ? (uint32_t)reading->from_ms : word->at_ms, .timed = word->timed};
+    }
+    return known > same ? known : same;
+}
+
+/* When each word of a reading was heard first, of those after the first `same`. */
+static int votes_date(struct stt_segment *segment, const struct stt_reading *reading,
+                      const struct stt_words *words, size_t same)
+{
+    size_t len = words->len;
     bool timed = reading->ends_ms != NULL && reading->ends_len == len;
     if (votes_reserve(segment, len) != STATUS_OK)
         return STATUS_NOMEM;
     /* Of an utterance that is over. */
     if (segment->votes_len > 0 && segment->votes[0].at_ms < reading->from_ms)
         segment->votes_len = 0;
-    segment->votes_len = same < segment->votes_len ? same : segment->votes_len;
+    same = same < segment->votes_len ? same : segment->votes_len;
+    segment->votes_len = votes_noted(segment, reading, words, same);
     for (size_t i = timed ? 0 : segment->votes_len; i < len; i++) {
         struct stt_vote *vote = &segment->votes[i];
         vote->at_ms = timed ? reading->ends_ms[i] : word_at(segment, reading, i, len);
@@ -134,7 +152,7 @@ static int segment_read(struct stt_segment *segment, const struct stt_reading *r
     struct stt_words *heard = &segment->heard;
     int status = stt_words_parse(heard, reading->text, reading->stable_len, &parsed);
     if (status == STATUS_OK)
-        status = votes_date(segment, reading, heard->len, parsed.same);
+        status = votes_date(segment, reading, heard, parsed.same);
     if (status != STATUS_OK) {
         stt_words_clear(heard);
         return status;
@@ -147,6 +165,7 @@ static int segment_read(struct stt_segment *segment, const struct stt_reading *r
         heard->at[i].at_ms = ahead ? (uint32_t)reading->at_ms : vote->at_ms;
         heard->at[i].timed = vote->timed;
     }
+    segment->noting = false;
     segment_repeat(segment, parsed.same);
     *stable = parsed.stable;
     return STATUS_OK;
@@ -154,13 +173,26 @@ static int segment_read(struct stt_segment *segment, const struct stt_reading *r
 
 int stt_segment_note(struct stt_segment *segment, const struct stt_reading *reading)
 {
-    struct stt_words words = {0};
+    struct stt_words words = {0}, *noted = &segment->noted;
     struct stt_words_parsed parsed;
     int status = stt_words_parse(&words, reading->text, 0, &parsed);
-    if (status == STATUS_OK)
-        status = votes_date(segment, reading, words.len, words.len);
-    stt_words_deinit(&words);
-    return status;
+    size_t same = stt_words_common(noted->at, noted->len, words.at, words.len);
+    /* A reading that only takes words back tells nothing. */
+    bool less = same == words.len && same < noted->len;
+    if (status == STATUS_OK && !less)
+        status = votes_date(segment, reading, &words, 0);
+    if (status != STATUS_OK || less) {
+        stt_words_deinit(&words);
+        return status;
+    }
+    for (size_t i = 0; i < words.len; i++) {
+        words.at[i].at_ms = segment->votes[i].at_ms;
+        words.at[i].timed = segment->votes[i].timed;
+    }
+    stt_words_deinit(noted);
+    *noted = words;
+    segment->noting = true;
+    return STATUS_OK;
 }
 
 static void segment_align(const struct stt_segment *segment, size_t committed,
@@ -243,6 +275,27 @@ static int segment_restyle(struct stt_segment *segment, size_t end)
     return stt_words_print(&segment->text, words.at, words.len, false);
 }
 
+/* A final: what the call said behind it so far keeps its times, for the next utterance begins with
+ * that. Without memory those are told anew. */
+static int segment_read_final(struct stt_segment *segment, const struct stt_reading *reading)
+{
+    struct stt_words before = {0};
+    struct stt_alignment alignment;
+    size_t stable = 0, len = segment->noting ? 0 : segment->heard.len;
+    for (size_t i = 0; i < len; i++)
+        if (stt_words_push(&before, &segment->heard.at[i]) != STATUS_OK)
+            len = i;
+    int status = segment_read(segment, reading, &stable);
+    struct stt_words *noted = &segment->noted;
+    if (len > 0) {
+        stt_words_deinit(noted);
+        *noted = before;
+    }
+    stt_words_align(segment->heard.at, segment->heard.len, noted->at, noted->len, &alignment);
+    stt_words_drop(noted, alignment.next);
+    return status;
+}
+
 /* The word lies before `end_ms`, as far as its time can tell. */
 static bool word_over(const struct stt_token *word, uint64_t end_ms)
 {
@@ -270,8 +323,7 @@ static void segment_pass(struct stt_segment *segment, uint64_t end_ms)
 
 int stt_segment_pass(struct stt_segment *segment, const struct stt_reading *reading)
 {
-    size_t stable = 0;
-    int status = segment_read(segment, reading, &stable);
+    int status = segment_read_final(segment, reading);
     if (status == STATUS_OK)
         segment_pass(segment, reading->at_ms);
     return status;
@@ -281,10 +333,9 @@ int stt_segment_final(struct stt_segment *segment, const struct stt_reading *rea
                       uint64_t until_ms)
 {
     assert(reading->text != NULL);
-    size_t stable = 0;
     struct stt_alignment alignment;
     segment->passed = false;
-    int status = segment_read(segment, reading, &stable);
+    int status = segment_read_final(segment, reading);
     if (status != STATUS_OK)
         return status;
     if (segment->past.len > segment->past_first && segment->repeats == segment->heard.len) {
@@ -375,6 +426,7 @@ void stt_segment_next(struct stt_segment *segment, bool carry, uint64_t settled_
 void stt_segment_rebase(struct stt_segment *segment, uint64_t from_ms)
 {
     past_trim(segment, from_ms);
+    stt_words_clear(&segment->noted);
     segment->past_first = 0;
     segment->met = false;
     segment->known = segment->repeats = segment->covered = segment->votes_len = 0;

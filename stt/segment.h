@@ -40,6 +40,8 @@ struct stt_reading {
 struct stt_segment {
     unsigned agreement;
     struct stt_words heard; /* newest hypothesis */
+    struct stt_words noted; /* when words came that the call says and are not shown yet */
+    bool noting;            /* `noted` is newer than `heard` */
     struct stt_words committed;
     struct stt_words past;  /* final, oldest first */
     size_t past_first;      /* from here on the call repeats them */

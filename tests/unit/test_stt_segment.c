@@ -204,6 +204,44 @@ static void test_carry_that_is_not_heard_again_is_forgotten(void)
     end();
 }
 
+static void note(const char *text)
+{
+    struct stt_reading said = reading(text, 0);
+    CHECK_EQ(stt_segment_note(&segment, &said), STATUS_OK);
+}
+
+/* Words that the next call said while it was behind are known by when they came first. */
+static void test_words_are_dated_while_behind(void)
+{
+    begin(1);
+    clock_ms = 1000;
+    hear("one two", "one two", "");
+    final("One two.", "One two.", false);
+    stt_segment_next(&segment, false, 0);
+    stt_segment_rebase(&segment, 0);
+    note("one tool");
+    note("one two");
+    clock_ms = 1200;
+    note("one");
+    clock_ms = 9000;
+    final("One two three.", "three.", false);
+    end();
+}
+
+/* So are those that a final leaves to the next utterance. */
+static void test_words_behind_a_final_keep_their_times(void)
+{
+    begin(1);
+    clock_ms = 1000;
+    hear("one two three", "one two three", "");
+    clock_ms = 400;
+    final("One.", "one two three", true);
+    stt_segment_next(&segment, true, 400);
+    clock_ms = 9000;
+    hear("two three four", "four", "");
+    end();
+}
+
 static void test_promotion(void)
 {
     begin(2);
@@ -271,6 +309,8 @@ int main(void)
     RUN(test_carry_is_not_repeated);
     RUN(test_carry_outlives_a_final_of_its_own);
     RUN(test_carry_that_is_not_heard_again_is_forgotten);
+    RUN(test_words_are_dated_while_behind);
+    RUN(test_words_behind_a_final_keep_their_times);
     RUN(test_promotion);
     RUN(test_next_forgets);
     RUN(test_han_is_committed_by_character);
