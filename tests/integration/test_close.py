@@ -112,11 +112,6 @@ class Close(unittest.TestCase):
                 except TimeoutError:
                     blocked = True
             self.assertTrue(blocked, "reading never stopped")
-            ws.sock.settimeout(10 * kit.SLOW)
-            event = ws.event()
-            while event["type"] != "error":
-                event = ws.event()
-            self.assertEqual(event["code"], "audio_too_fast")
             self.assertEqual(sotto.metric("sotto_sessions"), 1)
         finally:
             ws.close()
