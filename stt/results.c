@@ -37,7 +37,7 @@ void stt__results_forget(struct stt_leg *leg)
         mem_free(heard);
     }
     leg->held_last = NULL;
-    leg->held_finals = 0;
+    leg->held_finals = leg->held_notes = 0;
     leg->held_end = 0;
 }
 
@@ -273,13 +273,16 @@ static void segment_break(struct stt_stream *stream, const struct stt_heard *hea
         return;
     struct stt_heard final = {
         .final = true, .base = heard->base, .at_us = heard->at_us, .now_us = heard->now_us};
+    /* The word's own time: the segment may end later, because it never begins before the last. */
+    uint64_t said_end = stt__samples(stream, segment->committed.at[len - 1].at_ms);
     segment_end_at_word(stream, &segment->committed.at[len - 1], false);
     lat_stamp(stream, &final, stream->end, now_us);
     segment_show(stream, true, &final);
     stt_segment_split(segment, len);
     segment_number(stream);
     uint64_t overlap = stt__samples(stream, STT_OVERLAP_MS);
-    uint64_t heard_end = stream->shown_end < heard->end ? stream->shown_end : heard->end;
+    uint64_t heard_end = said_end < heard->end ? said_end : heard->end;
+    heard_end = stream->shown_end < heard_end ? stream->shown_end : heard_end;
     if (heard_end > overlap)
         results_settle(stream, heard_end - overlap);
     if (!stt_segment_empty(segment))
@@ -427,7 +430,7 @@ static struct stt_heard *heard_copy(const struct stt_heard *from)
     return copy;
 }
 
-/* Keeps a result of a later leg: every final, and the newest hypothesis after it. */
+/* Keeps a result of a later leg: every final, and hypotheses for when their words came. */
 static int heard_hold(struct stt_leg *leg, const struct stt_heard *from)
 {
     if (leg->held_finals >= STT_HELD_FINALS_MAX)
@@ -436,7 +439,8 @@ static int heard_hold(struct stt_leg *leg, const struct stt_heard *from)
     if (copy == NULL)
         return STATUS_NOMEM;
     struct stt_heard *last = leg->held_last;
-    if (last != NULL && !last->final) {
+    bool full = leg->held_notes >= STT_HELD_NOTES_MAX;
+    if (full && last != NULL && !last->final) {
         struct stt_heard **link = &leg->held;
         while (*link != last)
             link = &(*link)->next;
@@ -449,6 +453,7 @@ static int heard_hold(struct stt_leg *leg, const struct stt_heard *from)
     }
     leg->held_last = copy;
     leg->held_finals += copy->final ? 1 : 0;
+    leg->held_notes += copy->final || full ? 0 : 1;
     if (copy->final)
         leg->held_end = copy->end;
     return STATUS_OK;
@@ -541,6 +546,17 @@ void stt__results_rebase(struct stt_stream *stream, const struct stt_leg *leg)
     stt_segment_rebase(&stream->segment, (uint64_t)stt__ms(stream, leg->base));
 }
 
+/* A hypothesis that another result follows tells when its words came. */
+static int heard_note(struct stt_stream *stream, const struct stt_leg *leg,
+                      const struct stt_heard *heard)
+{
+    uint32_t ends[ENDS_MAX];
+    if (heard->end <= leg->final_to)
+        return STATUS_OK;
+    struct stt_reading reading = reading_of(stream, leg, heard, ends);
+    return stt_segment_note(&stream->segment, &reading);
+}
+
 void stt__results_head(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     assert(leg == &stream->legs[0]);
@@ -548,7 +564,8 @@ void stt__results_head(struct stt_stream *stream, struct stt_leg *leg, int64_t n
     stt__results_rebase(stream, leg);
     for (const struct stt_heard *heard = leg->held; heard != NULL && status == STATUS_OK;
          heard = heard->next)
-        status = heard_apply(stream, leg, heard, now_us);
+        status = heard->final || heard->next == NULL ? heard_apply(stream, leg, heard, now_us)
+                                                     : heard_note(stream, leg, heard);
     stt__results_forget(leg);
     if (status != STATUS_OK && leg->state != STT_LEG_WAITING)
         stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "out of memory", now_us);

@@ -82,8 +82,8 @@ struct stt_leg {
     int64_t pace;             /* samples that may be sent now */
     int64_t pace_us;
     struct stt_heard *held, *held_last;
-    unsigned held_finals;
-    uint64_t held_end; /* of the newest held final */
+    unsigned held_finals, held_notes; /* finals, hypotheses; of these the newest is shown */
+    uint64_t held_end;                /* of the newest held final */
 };
 
 /* What was last shown of the open segment. */

@@ -8,6 +8,8 @@
 /* Finals of a later call that wait for an earlier call's end; past it the later call is replayed.
  */
 #define STT_HELD_FINALS_MAX 64
+/* Its hypotheses that wait too, for when their words came. */
+#define STT_HELD_NOTES_MAX 64
 /* Calls whose cancel the client could not take yet. */
 #define STT_CANCELS_MAX 8
 
