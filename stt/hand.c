@@ -1,6 +1,8 @@
 /*
- * Rotation: the call that is to be replaced goes on until the next one, opened beside it, has
- * caught up with the audio and with what is shown. Nobody waits for a handshake or a replay.
+ * Rotation. With little audio after the last final, which is nearly always so, the next call simply
+ * hears that again (legs.c): both calls then agree where it begins, and nothing has to be joined.
+ * In the midst of long speech the call that is to be replaced goes on until the next one, opened
+ * beside it, has caught up, and what both have heard is joined at a seam.
  */
 #include "stt/stream_internal.h"
 
@@ -63,7 +65,7 @@ void stt__hand_drop(struct stt_stream *stream)
     struct stt_leg *head = &stream->legs[0];
     leg_drop(stream, &stream->legs[1]);
     stream->legs_len = 1;
-    head->hand = STT_HAND_NONE;
+    head->hands_over = false;
 }
 
 static uint64_t later_of(uint64_t a, uint64_t b)
@@ -71,10 +73,20 @@ static uint64_t later_of(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+bool stt__hand_short(const struct stt_stream *stream)
+{
+    const struct stt_leg *head = &stream->legs[0];
+    uint64_t base = later_of(stream->settled, head->base);
+    /* A call must get further than the one before it. */
+    int64_t most = stream->config.stream_hard_ms / 2;
+    most = most < STT_HAND_SHORT_MS ? most : STT_HAND_SHORT_MS;
+    return !segment_too_long(stream, head) && head->next <= base + stt__samples(stream, most);
+}
+
 bool stt__hand_begin(struct stt_stream *stream, int64_t now_us)
 {
     struct stt_leg *head = &stream->legs[0];
-    if (stream->legs_len != 1 || head->end != STT_OPEN_END || head->hand != STT_HAND_NONE ||
+    if (stream->legs_len != 1 || head->end != STT_OPEN_END || head->hands_over ||
         stt_choice_next(&stream->choice, UINT_MAX, now_us) < 0)
         return false;
     if (now_us < stream->hand_us || now_us < stream->retry_us) {
@@ -82,12 +94,9 @@ bool stt__hand_begin(struct stt_stream *stream, int64_t now_us)
         return false;
     }
     uint64_t base = later_of(stream->settled, head->base);
-    head->hand = STT_HAND_OVER;
-    if (head->next > base + stt__samples(stream, STT_HAND_OVER_MS)) {
-        head->hand = STT_HAND_SEAM;
-        base = later_of(base, stream->final_end);
-        base = later_of(base, head->next - stt__samples(stream, STT_OVERLAP_MS));
-    }
+    base = later_of(base, stream->final_end);
+    base = later_of(base, head->next - stt__samples(stream, STT_OVERLAP_MS));
+    head->hands_over = true;
     stream->legs[stream->legs_len++] =
         (struct stt_leg){.base = base, .end = STT_OPEN_END, .next = base, .sent = base};
     stream->hand_us = now_us + STT_HAND_RETRY_MS * 1000;
@@ -108,16 +117,6 @@ static bool next_is_ready(struct stt_stream *stream, const struct stt_leg *next,
     return now_us >= until;
 }
 
-/* The next leg's call says everything from the last final on. */
-static void hand_over(struct stt_stream *stream, int64_t now_us)
-{
-    struct stt_leg *head = &stream->legs[0];
-    leg_drop(stream, head);
-    memmove(head, head + 1, --stream->legs_len * sizeof(*head));
-    head->replay_to = stream->started ? stream->end : 0;
-    stt__results_head(stream, head, now_us);
-}
-
 void stt__hand_run(struct stt_stream *stream, int64_t now_us)
 {
     if (!stt__hand_open(stream))
@@ -131,10 +130,6 @@ void stt__hand_run(struct stt_stream *stream, int64_t now_us)
         } else {
             stt__due(stream, until);
         }
-        return;
-    }
-    if (head->hand == STT_HAND_OVER) {
-        hand_over(stream, now_us);
         return;
     }
     head->end = later_of(next->next, head->next);

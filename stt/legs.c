@@ -298,7 +298,7 @@ static void leg_try_open(struct stt_stream *stream, struct stt_leg *leg, int64_t
         return;
     }
     if (stt_ring_end(&stream->ring, leg->base) <= leg->base ||
-        (!first && leg[-1].state < STT_LEG_FINISHING && leg[-1].hand == STT_HAND_NONE) ||
+        (!first && leg[-1].state < STT_LEG_FINISHING && !leg[-1].hands_over) ||
         calls_open(stream) >= STT_CALLS_MAX)
         return;
     if (now_us < stream->retry_us) {
@@ -436,11 +436,22 @@ static bool leg_stalled(struct stt_stream *stream, struct stt_leg *leg, int64_t 
     return now_us >= until;
 }
 
+/* With little to be heard again the next call hears it, else it is opened beside this one. */
+static void leg_rotate(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
+{
+    if (!stt__hand_short(stream)) {
+        stt__hand_begin(stream, now_us);
+        return;
+    }
+    leg_rewind(stream, leg);
+    leg_try_open(stream, leg, now_us);
+}
+
 /* Limits of a call that takes audio. */
 static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     bool head = leg == &stream->legs[0], hand = stt__hand_open(stream);
-    bool silent = head && leg->hand == STT_HAND_NONE && leg_settle_silence(stream, leg, now_us);
+    bool silent = head && !leg->hands_over && leg_settle_silence(stream, leg, now_us);
     bool rests = leg->at_final || silent;
     leg->at_final = false;
     if (leg_stalled(stream, leg, now_us) || leg->end != STT_OPEN_END || hand)
@@ -451,7 +462,7 @@ static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t n
     if (idle)
         stt__legs_cut(stream, stt_ring_end(&stream->ring, leg->next));
     else if (head && stt__hand_wanted(stream, rests, now_us))
-        stt__hand_begin(stream, now_us);
+        leg_rotate(stream, leg, now_us);
     stt__due(stream, idle_us > now_us ? idle_us : INT64_MAX);
     int64_t hard_us = leg->opened_us + leg->hard_us;
     stt__due(stream, hard_us > now_us ? hard_us : INT64_MAX);
@@ -496,14 +507,19 @@ static void leg_drain(struct stt_stream *stream, struct stt_leg *leg, int64_t no
 
 static void leg_run_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
-    int status = STATUS_OK;
-    while (status == STATUS_OK)
-        status = leg_send_one(stream, leg, now_us);
-    if (status != STATUS_AGAIN) {
-        stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "audio could not be handed over", now_us);
-        return;
-    }
-    leg_limits(stream, leg, now_us);
+    uint32_t call;
+    do {
+        int status = STATUS_OK;
+        while (status == STATUS_OK)
+            status = leg_send_one(stream, leg, now_us);
+        if (status != STATUS_AGAIN) {
+            stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "audio could not be handed over",
+                          now_us);
+            return;
+        }
+        call = leg->call;
+        leg_limits(stream, leg, now_us);
+    } while (leg->state == STT_LEG_OPEN && leg->call != call);
     if (!stream->refused && leg->state == STT_LEG_OPEN && leg->next == leg->end)
         leg_finish(stream, leg, now_us);
 }

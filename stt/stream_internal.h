@@ -33,11 +33,6 @@ enum stt_leg_state {
 };
 
 /* The next leg's call is opened beside the head's, which goes on until that one has caught up. */
-enum stt_hand {
-    STT_HAND_NONE,
-    STT_HAND_OVER, /* all before the next leg's base is final: it takes the head's place */
-    STT_HAND_SEAM, /* words are open: both hear an overlap, and a seam is laid in it */
-};
 
 /* One result, in the session's audio. */
 struct stt_heard {
@@ -71,7 +66,7 @@ struct stt_leg {
     bool finish_due; /* the client could not take the half-close yet */
     bool at_final;   /* its newest result was a final: a good place to rotate */
     bool retried;    /* its end has not come once already */
-    enum stt_hand hand;
+    bool hands_over;
     int64_t opened_us;
     int64_t event_us;  /* newest event */
     int64_t passed_us; /* newest block given to the call */
@@ -186,6 +181,8 @@ static inline void stt__due(struct stt_stream *stream, int64_t at_us)
 void stt__hand_limits(struct stt_stream *stream, struct stt_leg *leg);
 /* The head's call is old, or says nothing final for too long; `rests`: between two finals. */
 bool stt__hand_wanted(const struct stt_stream *stream, bool rests, int64_t now_us);
+/* So little audio came after the last final that the next call hears all of it. */
+bool stt__hand_short(const struct stt_stream *stream);
 /* The head's call is to be replaced while it works. False: not now. */
 bool stt__hand_begin(struct stt_stream *stream, int64_t now_us);
 /* Ends a hand-over when the next call has caught up. */
@@ -194,7 +191,7 @@ void stt__hand_run(struct stt_stream *stream, int64_t now_us);
 void stt__hand_drop(struct stt_stream *stream);
 static inline bool stt__hand_open(const struct stt_stream *stream)
 {
-    return stream->legs_len > 1 && stream->legs[0].hand != STT_HAND_NONE &&
+    return stream->legs_len > 1 && stream->legs[0].hands_over &&
            stream->legs[0].end == STT_OPEN_END;
 }
 

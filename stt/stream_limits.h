@@ -94,9 +94,9 @@
 /* A call that is replaced while words are open, and the one that follows, hear so much audio both.
  */
 #define STT_OVERLAP_MS 3000
-/* With no more audio than this without a final the next call hears all of it, and there is no seam.
- */
-#define STT_HAND_OVER_MS 8000
+/* With no more audio than this after the last final the next call hears all of it, and there is no
+ * seam. */
+#define STT_HAND_SHORT_MS 8000
 /* An attempt to open the next call beside one that works is repeated after; a call that has the
  * audio is waited for until it says something; one that has not caught up is given up. */
 #define STT_HAND_RETRY_MS 2000

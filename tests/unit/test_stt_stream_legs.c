@@ -218,13 +218,9 @@ static void test_soft_limit_rotates_at_a_final(void)
     CHECK_EQ(kit->calls_len, 3);
     CHECK_EQ(kit->calls[2].base, 5750 * MS);
     CHECK_EQ(kit->calls[2].next, 6000 * MS);
-    /* Nobody waits for the handshake: until it is done the old call goes on. */
-    CHECK(!kit->calls[1].cancelled);
+    CHECK(kit->calls[1].cancelled);
     kit_wait(kit, 300);
     kit_audio(kit, 100);
-    CHECK_EQ(kit->calls[1].next, 6100 * MS);
-    kit_sent(kit, 2);
-    CHECK(kit->calls[1].cancelled);
     CHECK_EQ(kit->calls[2].next, 6100 * MS);
     CHECK_EQ(kit->health_len, 0);
     kit_final(kit, 2, "new", 200);
@@ -232,8 +228,8 @@ static void test_soft_limit_rotates_at_a_final(void)
     kit_destroy(kit);
 }
 
-/* What the old call goes on to say is shown; the new one takes over when it has said as much, and
- * repeats nothing. */
+/* At the hard limit the new call hears the open segment from its beginning; what is shown stays
+ * until it has caught up. */
 static void test_rotation_within_a_segment(void)
 {
     struct stt_stream_config config = kit_config();
@@ -241,26 +237,36 @@ static void test_rotation_within_a_segment(void)
     struct kit *kit = kit_create(&config);
     kit_speak(kit, 4000);
     kit_final(kit, 1, "First part.", 3000);
-    kit_speak(kit, 1000);
-    kit_interim(kit, 1, "and no. no", 4800);
-    kit_speak(kit, 1000);
+    kit_speak(kit, 500);
+    kit_interim(kit, 1, "and no. no", 4400);
+    size_t shown = kit->lines_len;
+    kit_speak(kit, 1500);
     CHECK_EQ(kit->calls_len, 3);
-    CHECK_EQ(kit->calls[2].base, 3000 * MS);
-    kit_interim(kit, 1, "and no. no this", 5800);
-    CHECK_STR(kit_last(kit)->committed, "and no. no");
-    CHECK(!kit->calls[1].cancelled);
-    kit_interim(kit, 2, "and no", 1500);
-    CHECK(!kit->calls[1].cancelled);
-    kit_final(kit, 1, "And no.", 4200);
-    kit_interim(kit, 2, "and no no this goes", 3000);
-    kit_wait(kit, 10);
     CHECK(kit->calls[1].cancelled);
-    CHECK_STR(kit->lines[kit->lines_len - 2].committed, "and no. no");
-    CHECK_STR(kit_last(kit)->tentative, "this goes");
+    CHECK_EQ(kit->calls[2].base, 3000 * MS);
+    kit_interim(kit, 2, "and no", 1200);
+    CHECK_EQ(kit->lines_len, shown);
+    kit_interim(kit, 2, "and no. no this", 2900);
+    CHECK_STR(kit_last(kit)->tentative, "and no. no this");
     kit_final(kit, 2, "And no. No this goes.", 3000);
-    CHECK_STR(kit_last(kit)->committed, "this goes.");
+    CHECK_STR(kit_last(kit)->committed, "And no. No this goes.");
     CHECK_EQ(kit->settled, 6000 * MS);
-    CHECK_EQ(kit_finals(kit), 3);
+    CHECK_EQ(kit_finals(kit), 2);
+    kit_destroy(kit);
+}
+
+/* A call whose limit is so near that hearing again would not get further hands over. */
+static void test_short_limits_get_further(void)
+{
+    struct stt_stream_config config = kit_config();
+    config.stream_soft_ms = config.stream_hard_ms = 5000;
+    struct kit *kit = kit_create(&config);
+    kit_speak(kit, 5000);
+    kit_interim(kit, 1, "one two", 4800);
+    kit_speak(kit, 200);
+    CHECK_EQ(kit->calls_len, 3);
+    CHECK(!kit->calls[1].cancelled);
+    CHECK(kit->calls[2].base > 0);
     kit_destroy(kit);
 }
 
@@ -491,6 +497,7 @@ int main(void)
     RUN(test_close_that_fails_after_everything_is_final);
     RUN(test_soft_limit_rotates_at_a_final);
     RUN(test_rotation_within_a_segment);
+    RUN(test_short_limits_get_further);
     RUN(test_hard_limit_lays_a_seam);
     RUN(test_next_call_that_fails_does_no_harm);
     RUN(test_rotations_are_spread);
