@@ -290,6 +290,8 @@ static int segment_read_final(struct stt_segment *segment, const struct stt_read
     if (len > 0) {
         stt_words_deinit(noted);
         *noted = before;
+    } else {
+        stt_words_deinit(&before);
     }
     stt_words_align(segment->heard.at, segment->heard.len, noted->at, noted->len, &alignment);
     stt_words_drop(noted, alignment.next);

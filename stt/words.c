@@ -173,6 +173,7 @@ static int parse_join(struct parse *parse, const struct span *span)
 static int parse_word(struct parse *parse, const struct span *span, const char *fold)
 {
     struct stt_token *token = &parse->out->at[parse->out->len];
+    *token = (struct stt_token){0};
     if (parse->lead.len == 0)
         return token_make(token, span->text, span->len, fold);
     buf_append(&parse->lead, span->text, span->len);

@@ -508,7 +508,11 @@ static void quiet_end(struct session *s)
     uint64_t billed_ms = s->billed - s->billed_from;
     uint64_t allocations = s->allocations - s->allocations_from;
     TRACE(s, "silence: %" PRIu64 " ms billed, %" PRIu64 " allocations", billed_ms, allocations);
-    HOLD(s, billed_ms <= QUIET_BILLED_MS && allocations <= QUIET_ALLOCATIONS);
+    HOLD(s, billed_ms <= QUIET_BILLED_MS);
+#ifndef SOTTO_SANITIZED
+    /* There every block of audio is asked of the allocator. */
+    HOLD(s, allocations <= QUIET_ALLOCATIONS);
+#endif
 }
 
 static bool session_run(struct session *s, uint64_t minutes, struct totals *totals)
