@@ -95,7 +95,8 @@ bool stt__hand_begin(struct stt_stream *stream, int64_t now_us)
     }
     uint64_t base = later_of(stream->settled, head->base);
     base = later_of(base, stream->final_end);
-    base = later_of(base, head->next - stt__samples(stream, STT_OVERLAP_MS));
+    uint64_t overlap = stt__samples(stream, STT_OVERLAP_MS);
+    base = later_of(base, head->next > overlap ? head->next - overlap : 0);
     head->hands_over = true;
     stream->legs[stream->legs_len++] =
         (struct stt_leg){.base = base, .end = STT_OPEN_END, .next = base, .sent = base};

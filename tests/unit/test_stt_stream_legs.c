@@ -270,6 +270,22 @@ static void test_short_limits_get_further(void)
     kit_destroy(kit);
 }
 
+/* A call that ends before it has heard as much as an overlap: the next one hears all of it. */
+static void test_limit_within_the_overlap(void)
+{
+    struct stt_stream_config config = kit_config();
+    config.stream_soft_ms = config.stream_hard_ms = 2000;
+    struct kit *kit = kit_create(&config);
+    kit_speak(kit, 1500);
+    kit_interim(kit, 1, "one two", 1400);
+    kit_speak(kit, 500);
+    kit_speak(kit, 500);
+    CHECK_EQ(kit->calls_len, 3);
+    CHECK_EQ(kit->calls[2].base, 0);
+    CHECK(kit->calls[2].next > 0);
+    kit_destroy(kit);
+}
+
 /* Too much is open to be heard again: both calls hear an overlap. */
 static void test_hard_limit_lays_a_seam(void)
 {
@@ -498,6 +514,7 @@ int main(void)
     RUN(test_soft_limit_rotates_at_a_final);
     RUN(test_rotation_within_a_segment);
     RUN(test_short_limits_get_further);
+    RUN(test_limit_within_the_overlap);
     RUN(test_hard_limit_lays_a_seam);
     RUN(test_next_call_that_fails_does_no_harm);
     RUN(test_rotations_are_spread);
