@@ -24,7 +24,7 @@ static void *result_copy(const void *value)
 
 static const struct lru_ops result_ops = {result_copy, result_free};
 
-/* Values are results, keys "language\0text\0". */
+/* Values are results, keys "language\0explain_in\0text\0". */
 struct grammar_cache {
     struct lru *lru;
 };
@@ -49,13 +49,19 @@ void grammar_cache_destroy(struct grammar_cache *cache)
     mem_free(cache);
 }
 
-int grammar_cache_get(struct grammar_cache *cache, const char *language, const char *text,
+static char *key_bytes(const struct grammar_key *key, size_t *len)
+{
+    const char *explain_in = key->explain_in != NULL ? key->explain_in : key->language;
+    return lru_key((const char *const[]){key->language, explain_in, key->text}, 3, len);
+}
+
+int grammar_cache_get(struct grammar_cache *cache, const struct grammar_key *key,
                       struct grammar_result *out)
 {
     size_t len;
-    char *key = lru_key((const char *const[]){language, text}, 2, &len);
-    struct grammar_result *copy = key != NULL ? lru_get(cache->lru, key, len) : NULL;
-    mem_free(key);
+    char *bytes = key_bytes(key, &len);
+    struct grammar_result *copy = bytes != NULL ? lru_get(cache->lru, bytes, len) : NULL;
+    mem_free(bytes);
     if (copy == NULL)
         return STATUS_NOT_FOUND;
     *out = *copy;
@@ -63,17 +69,17 @@ int grammar_cache_get(struct grammar_cache *cache, const char *language, const c
     return STATUS_OK;
 }
 
-void grammar_cache_put(struct grammar_cache *cache, const char *language, const char *text,
+void grammar_cache_put(struct grammar_cache *cache, const struct grammar_key *key,
                        const struct grammar_result *result)
 {
-    if (strlen(text) > GRAMMAR_CACHE_TEXT_BYTES || result->edits_len > GRAMMAR_EDITS_MAX)
+    if (strlen(key->text) > GRAMMAR_CACHE_TEXT_BYTES || result->edits_len > GRAMMAR_EDITS_MAX)
         return;
     size_t len;
-    char *key = lru_key((const char *const[]){language, text}, 2, &len);
-    struct grammar_result *copy = key != NULL ? result_copy(result) : NULL;
+    char *bytes = key_bytes(key, &len);
+    struct grammar_result *copy = bytes != NULL ? result_copy(result) : NULL;
     if (copy == NULL) {
-        mem_free(key);
+        mem_free(bytes);
         return;
     }
-    lru_put(cache->lru, key, len, copy);
+    lru_put(cache->lru, bytes, len, copy);
 }

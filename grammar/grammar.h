@@ -62,7 +62,7 @@ struct grammar_ask {
     uint32_t ask;
     uint32_t segment, source_rev;
     bool final;
-    const char *language;
+    const char *language, *explain_in; /* explain_in: as the lane's */
     const char *text;
     int64_t deadline_us;
     struct lat lat;
@@ -87,6 +87,7 @@ struct grammar_config {
     bool partials, eager; /* eager: as in struct turns_config */
     uint32_t partial_gap_ms, partial_words;
     uint32_t final_deadline_ms, partial_deadline_ms;
+    const char *explain_in; /* copied; language of the explanations. NULL or "": `language` */
 };
 
 struct grammar_lane;
@@ -94,6 +95,8 @@ struct grammar_lane;
 int grammar_lane_create(struct grammar_lane **out, const struct grammar_config *config,
                         const struct grammar_ops *ops, void *ctx);
 void grammar_lane_destroy(struct grammar_lane *lane);
+/* From the next request on. Out of memory leaves the old one. */
+void grammar_lane_explain(struct grammar_lane *lane, const char *explain_in);
 void grammar_lane_source(struct grammar_lane *lane, const struct grammar_source *source,
                          int64_t now_us);
 /* `result` is borrowed. */
@@ -111,12 +114,13 @@ uint32_t grammar_lane_owed(const struct grammar_lane *lane);
 
 /* Worker side. */
 struct grammar_prompt {
-    const char *model, *language, *explain_in, *text;
-    bool json_schema; /* the provider's capability; else json_object is asked for */
+    const char *model, *language, *text;
+    const char *explain_in; /* language of the explanations; NULL: `language` */
+    bool json_schema;       /* the provider's capability; else json_object is asked for */
     const char *max_tokens_field;
 };
-/* System prompt's first line: "[sotto:grammar v1 language=en-US]"; the user message is the text
- * itself; the answer is JSON
+/* System prompt's first line: "[sotto:grammar v1 language=en-US]", with " explain=de" in it where
+ * explanations are in another language; the user message is the text itself; the answer is JSON
  * {"corrected": "...", "edits": [{"from","to","kind","message"}]}. */
 int grammar_request_write(const struct grammar_prompt *prompt, struct buf *body, uint32_t *cost);
 /* Reads an answer's content strictly; spans are recomputed by diff against the source, kinds and
@@ -126,13 +130,17 @@ int grammar_answer_read(const struct grammar_prompt *prompt, const char *text, s
 /* Word diff of two texts: edits whose spans count code points of `source`. */
 int grammar_diff(const char *source, const char *corrected, struct grammar_result *out);
 
-/* Answers by (language, text), shared by all sessions; bounded. Where explanations may be in
- * another language, `language` names both, as "en-US de". */
+/* What an answer is known by. */
+struct grammar_key {
+    const char *language, *explain_in, *text; /* explain_in: NULL is `language` */
+};
+
+/* Answers shared by all sessions; bounded. */
 struct grammar_cache;
 struct grammar_cache *grammar_cache_create(size_t entries_max);
 void grammar_cache_destroy(struct grammar_cache *cache);
 /* 0 and a copy, or STATUS_NOT_FOUND. Any thread. */
-int grammar_cache_get(struct grammar_cache *cache, const char *language, const char *text,
+int grammar_cache_get(struct grammar_cache *cache, const struct grammar_key *key,
                       struct grammar_result *out);
-void grammar_cache_put(struct grammar_cache *cache, const char *language, const char *text,
+void grammar_cache_put(struct grammar_cache *cache, const struct grammar_key *key,
                        const struct grammar_result *result);

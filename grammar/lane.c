@@ -14,7 +14,7 @@ struct segment {
 
 struct grammar_lane {
     struct turns turns;
-    char *language;
+    char *language, *explain_in;
     struct grammar_ops ops;
     void *ctx;
 };
@@ -35,6 +35,7 @@ static int lane_ask(void *ctx, const struct turn_ask *asked)
         .source_rev = asked->source_rev,
         .final = asked->final,
         .language = lane->language,
+        .explain_in = lane->explain_in,
         .text = asked->text,
         .deadline_us = asked->deadline_us,
         .lat = asked->lat,
@@ -112,8 +113,12 @@ int grammar_lane_create(struct grammar_lane **out, const struct grammar_config *
     lane->ops = *ops;
     lane->ctx = ctx;
     lane->language = mem_strdup(config->language);
+    if (config->explain_in != NULL && config->explain_in[0] != '\0')
+        lane->explain_in = mem_strdup(config->explain_in);
+    else
+        lane->explain_in = mem_strdup(config->language);
     int status = turns_init(&lane->turns, &kind, &turns, lane);
-    if (lane->language == NULL || status != STATUS_OK) {
+    if (lane->language == NULL || lane->explain_in == NULL || status != STATUS_OK) {
         grammar_lane_destroy(lane);
         return STATUS_NOMEM;
     }
@@ -126,8 +131,19 @@ void grammar_lane_destroy(struct grammar_lane *lane)
     if (lane == NULL)
         return;
     turns_deinit(&lane->turns);
+    mem_free(lane->explain_in);
     mem_free(lane->language);
     mem_free(lane);
+}
+
+void grammar_lane_explain(struct grammar_lane *lane, const char *explain_in)
+{
+    bool named = explain_in != NULL && explain_in[0] != '\0';
+    char *copy = mem_strdup(named ? explain_in : lane->language);
+    if (copy == NULL)
+        return;
+    mem_free(lane->explain_in);
+    lane->explain_in = copy;
 }
 
 void grammar_lane_source(struct grammar_lane *lane, const struct grammar_source *source,

@@ -5,6 +5,7 @@
 #include "pool/chat.h"
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 /* The same for every request of a language, so that a provider can cache it; what varies comes
  * last. */
@@ -57,8 +58,10 @@ int grammar_request_write(const struct grammar_prompt *prompt, struct buf *body,
         return STATUS_INVALID;
     struct buf system;
     buf_init(&system, GRAMMAR_PROMPT_BYTES_MAX);
-    buf_printf(&system, "[sotto:grammar v1 language=%s]\n%sWrite every \"message\" in %s.",
-               prompt->language, instructions, explain_in);
+    bool apart = strcasecmp(explain_in, prompt->language) != 0;
+    buf_printf(&system, "[sotto:grammar v1 language=%s%s%s]\n%sWrite every \"message\" in %s.",
+               prompt->language, apart ? " explain=" : "", apart ? explain_in : "", instructions,
+               explain_in);
     int status = buf_status(&system);
     if (status == 0) {
         uint32_t source_tokens = chat_tokens_estimate(prompt->text, strlen(prompt->text));

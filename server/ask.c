@@ -36,7 +36,8 @@ struct ask {
     uint32_t lane, ask;
     bool grammar, final;
     bool stream; /* the answer comes in pieces; decided by the worker */
-    char *source, *target, *text;
+    char *source, *text;
+    char *target; /* of grammar: the language of its explanations */
     int64_t deadline_us;
     struct lat lat;
     uint32_t cost;
@@ -126,9 +127,15 @@ static struct grammar_prompt grammar_prompt_of(const struct ask *ask)
     const struct config *config = ask->server->config;
     return (struct grammar_prompt){.model = config->grammar_model,
                                    .language = ask->source,
+                                   .explain_in = ask->target,
                                    .text = ask->text,
                                    .json_schema = config->chat_json_schema,
                                    .max_tokens_field = config->chat_max_tokens_field};
+}
+
+static struct grammar_key grammar_key_of(const struct ask *ask)
+{
+    return (struct grammar_key){ask->source, ask->target, ask->text};
 }
 
 static bool answer_from_cache(struct ask *ask)
@@ -137,9 +144,10 @@ static bool answer_from_cache(struct ask *ask)
     if (answer == NULL)
         return false;
     if (ask->grammar) {
+        struct grammar_key key = grammar_key_of(ask);
         answer->result = mem_calloc(1, sizeof *answer->result);
-        if (answer->result != NULL && grammar_cache_get(ask->server->grammar_cache, ask->source,
-                                                        ask->text, answer->result) != STATUS_OK) {
+        if (answer->result != NULL &&
+            grammar_cache_get(ask->server->grammar_cache, &key, answer->result) != STATUS_OK) {
             mem_free(answer->result);
             answer->result = NULL;
         }
@@ -255,8 +263,9 @@ static int read_grammar(struct ask *ask, const struct chat_result *result,
     if (answer->result == NULL)
         return STATUS_NOMEM;
     int status = grammar_answer_read(&prompt, result->text, result->len, answer->result);
+    struct grammar_key key = grammar_key_of(ask);
     if (status == STATUS_OK)
-        grammar_cache_put(ask->server->grammar_cache, ask->source, ask->text, answer->result);
+        grammar_cache_put(ask->server->grammar_cache, &key, answer->result);
     return status;
 }
 
@@ -395,7 +404,7 @@ static struct ask *ask_create(const struct ask_from *from, uint32_t lane, uint32
 
 static int ask_submit(struct outbox *outbox, struct ask *ask)
 {
-    bool whole = ask->source != NULL && ask->text != NULL && (ask->grammar || ask->target != NULL);
+    bool whole = ask->source != NULL && ask->text != NULL && ask->target != NULL;
     int status = whole ? outbox_submit(outbox, ask->key, &ask->job) : STATUS_NOMEM;
     if (status != STATUS_OK)
         ask_unref(ask);
@@ -428,6 +437,7 @@ int ask_grammar(struct outbox *outbox, const struct ask_from *from, uint32_t lan
     ask->deadline_us = question->deadline_us;
     ask->lat = question->lat;
     ask->source = mem_strdup(question->language);
+    ask->target = mem_strdup(question->explain_in);
     ask->text = mem_strdup(question->text);
     return ask_submit(outbox, ask);
 }

@@ -200,6 +200,7 @@ static void grammar_add(struct session *session)
         .partial_words = session->config->partial_words,
         .final_deadline_ms = session->config->final_deadline_ms,
         .partial_deadline_ms = session->config->partial_deadline_ms,
+        .explain_in = session->settings.explain_in,
     };
     session->grammar_id = ++session->lane_next;
     if (grammar_lane_create(&session->grammar, &config, &grammar_ops, session) != STATUS_OK) {
@@ -226,7 +227,9 @@ void session__lanes_apply(struct session *session)
             lane_add(session, session->settings.targets[i]);
     }
     session->grammar_removed = !session->settings.grammar;
-    if (session->settings.grammar && session->grammar == NULL)
+    if (session->grammar != NULL)
+        grammar_lane_explain(session->grammar, session->settings.explain_in);
+    else if (session->settings.grammar)
         grammar_add(session);
 }
 
@@ -237,6 +240,16 @@ void session__lanes_destroy(struct session *session)
             translate_lane_destroy(session->lanes[i].lane);
     if (session->grammar != NULL)
         grammar_lane_destroy(session->grammar);
+}
+
+static enum translate_stability stability_of(const struct session *session)
+{
+    switch (session->settings.stability) {
+    case STABILITY_LOW: return TRANSLATE_STABILITY_LOW;
+    case STABILITY_HIGH: return TRANSLATE_STABILITY_HIGH;
+    case STABILITY_MEDIUM: break;
+    }
+    return TRANSLATE_STABILITY_MEDIUM;
 }
 
 void session__lanes_source(struct session *session, const struct stt_transcript *transcript)
@@ -255,6 +268,8 @@ void session__lanes_source(struct session *session, const struct stt_transcript 
                                       .rev = transcript->rev,
                                       .final = transcript->final,
                                       .text = transcript->final ? transcript->committed : text.data,
+                                      .committed_len = strlen(transcript->committed),
+                                      .stability = stability_of(session),
                                       .start_ms = transcript->start_ms,
                                       .end_ms = transcript->end_ms,
                                       .lat = transcript->lat};

@@ -477,7 +477,8 @@ static void session_begin(struct session *session, uint64_t seed)
     static const struct grammar_ops grammar_ops = {on_grammar_ask, on_grammar_cancel,
                                                    on_grammar_show};
     struct translate_config translate = {"en-US", "es", partials, false, 400, 2, DEADLINE_MS, 2000};
-    struct grammar_config grammar = {"en-US", partials, false, 1500, 4, DEADLINE_MS, 3000};
+    struct grammar_config grammar = {
+        "en-US", partials, false, 1500, 4, DEADLINE_MS, 3000, NULL};
     RULE(translate_lane_create(&session->translate, &translate, &translate_ops, session) == 0);
     RULE(grammar_lane_create(&session->grammar, &grammar, &grammar_ops, session) == 0);
 }

@@ -111,6 +111,7 @@ static int kit_grammar(void *ctx, uint32_t lane, const struct grammar_ask *ask)
                              .final = ask->final,
                              .grammar = true};
     made->lat = ask->lat;
+    snprintf(made->target, sizeof made->target, "%s", ask->explain_in);
     snprintf(made->text, sizeof made->text, "%s", ask->text);
     return kit->ask_status;
 }
@@ -260,7 +261,9 @@ static inline void kit_flush(struct kit *kit, const char *id)
 
 static inline void kit_update(struct kit *kit, struct client_settings settings)
 {
-    settings.source = settings.explain_in = settings.class_name = settings.name = "";
+    settings.source = settings.class_name = settings.name = "";
+    if (settings.explain_in == NULL)
+        settings.explain_in = "";
     kit_message(kit, (struct client_message){.kind = CLIENT_UPDATE, .settings = settings});
 }
 

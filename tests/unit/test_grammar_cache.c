@@ -10,14 +10,14 @@ static void put(struct grammar_cache *cache, const char *text, const char *corre
 {
     struct grammar_result result = {0};
     CHECK_EQ(grammar_diff(text, corrected, &result), 0);
-    grammar_cache_put(cache, "en", text, &result);
+    grammar_cache_put(cache, &(struct grammar_key){"en", NULL, text}, &result);
     grammar_result_free(&result);
 }
 
 static void holds(struct grammar_cache *cache, const char *text, const char *corrected)
 {
     struct grammar_result result = {0};
-    int status = grammar_cache_get(cache, "en", text, &result);
+    int status = grammar_cache_get(cache, &(struct grammar_key){"en", NULL, text}, &result);
     CHECK_EQ(status, corrected != NULL ? 0 : STATUS_NOT_FOUND);
     if (status == 0) {
         CHECK_STR(result.corrected, corrected);
@@ -37,7 +37,13 @@ static void test_put_and_get(void)
     put(cache, "she have", "she had");
     holds(cache, "she have", "she had");
     struct grammar_result result = {0};
-    CHECK_EQ(grammar_cache_get(cache, "en-US", "she have", &result), STATUS_NOT_FOUND);
+    CHECK_EQ(grammar_cache_get(cache, &(struct grammar_key){"en-US", NULL, "she have"}, &result),
+             STATUS_NOT_FOUND);
+    /* What is explained in another language is another answer. */
+    CHECK_EQ(grammar_cache_get(cache, &(struct grammar_key){"en", "es", "she have"}, &result),
+             STATUS_NOT_FOUND);
+    CHECK_EQ(grammar_cache_get(cache, &(struct grammar_key){"en", "en", "she have"}, &result), 0);
+    grammar_result_free(&result);
     grammar_cache_destroy(cache);
 }
 
@@ -82,14 +88,16 @@ static void test_no_memory(void)
     CHECK_EQ(grammar_diff("she have", "she has", &result), 0);
     for (unsigned nth = 1; nth <= 6; nth++) {
         mem_fail_nth(nth);
-        grammar_cache_put(cache, "en", "she have", &result);
+        grammar_cache_put(cache, &(struct grammar_key){"en", NULL, "she have"}, &result);
         mem_fail_nth(0);
-        CHECK_EQ(grammar_cache_get(cache, "en", "she have", &got), STATUS_NOT_FOUND);
+        CHECK_EQ(grammar_cache_get(cache, &(struct grammar_key){"en", NULL, "she have"}, &got),
+                 STATUS_NOT_FOUND);
     }
-    grammar_cache_put(cache, "en", "she have", &result);
+    grammar_cache_put(cache, &(struct grammar_key){"en", NULL, "she have"}, &result);
     for (unsigned nth = 1; nth <= 6; nth++) {
         mem_fail_nth(nth);
-        CHECK_EQ(grammar_cache_get(cache, "en", "she have", &got), STATUS_NOT_FOUND);
+        CHECK_EQ(grammar_cache_get(cache, &(struct grammar_key){"en", NULL, "she have"}, &got),
+                 STATUS_NOT_FOUND);
         mem_fail_nth(0);
     }
     holds(cache, "she have", "she has");
@@ -105,12 +113,12 @@ static void *churn(void *ctx)
         char text[16];
         snprintf(text, sizeof text, "%d", i * 7 % 97);
         struct grammar_result result = {0};
-        if (grammar_cache_get(cache, "en", text, &result) == 0) {
+        if (grammar_cache_get(cache, &(struct grammar_key){"en", NULL, text}, &result) == 0) {
             wrong += strcmp(result.corrected, text) != 0;
             grammar_result_free(&result);
         }
         if (grammar_diff(text, text, &result) == 0)
-            grammar_cache_put(cache, "en", text, &result);
+            grammar_cache_put(cache, &(struct grammar_key){"en", NULL, text}, &result);
         grammar_result_free(&result);
     }
     return (void *)wrong;

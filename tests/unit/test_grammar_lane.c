@@ -18,7 +18,7 @@ struct seen {
 struct asked {
     uint32_t ask, segment, source_rev;
     bool final, cancelled;
-    char text[128];
+    char text[128], explain_in[8];
     int64_t deadline_us;
     struct lat lat;
 };
@@ -56,6 +56,7 @@ static int on_ask(void *ctx, const struct grammar_ask *ask)
                             .deadline_us = ask->deadline_us,
                             .lat = ask->lat};
     snprintf(asked->text, sizeof asked->text, "%s", ask->text);
+    snprintf(asked->explain_in, sizeof asked->explain_in, "%s", ask->explain_in);
     if (rig.refuse == 0 && rig.answer != NULL)
         give(ask->ask, ask->text, rig.answer, &ask->lat);
     return rig.refuse;
@@ -344,6 +345,49 @@ static void test_segment_that_never_ends_owes_nothing(void)
     CHECK_EQ(rig.shown_len, 1);
 }
 
+static void test_explanations(void)
+{
+    begin(false);
+    source(1, 1, true, "she have");
+    CHECK_STR(last_ask()->explain_in, "en-US");
+    grammar_lane_explain(rig.lane, "es");
+    source(2, 1, true, "they has");
+    CHECK_STR(last_ask()->explain_in, "es");
+    grammar_lane_explain(rig.lane, "");
+    source(3, 1, true, "we has");
+    CHECK_STR(last_ask()->explain_in, "en-US");
+    mem_fail_nth(1);
+    grammar_lane_explain(rig.lane, "de");
+    mem_fail_nth(0);
+    source(4, 1, true, "you has");
+    CHECK_STR(last_ask()->explain_in, "en-US");
+}
+
+/* A later correction of a segment replaces the one before it: its number only grows, and the final
+ * has the last word. */
+static void test_corrections_are_revised(void)
+{
+    begin(true);
+    source(1, 1, false, "yesterday she go");
+    answer(last_ask(), "yesterday she goes");
+    CHECK_STR(last_show()->text, "yesterday she goes/14-16:go>goes");
+    uint32_t rev = last_show()->rev;
+    wait_ms(3000);
+    source(1, 2, false, "yesterday she go to the market with him");
+    answer(last_ask(), "yesterday she went to the market with him");
+    CHECK_STR(last_show()->text, "yesterday she went to the market with him/14-16:go>went");
+    CHECK(!last_show()->final && last_show()->rev > rev);
+    rev = last_show()->rev;
+    struct asked stale = *last_ask();
+    source(1, 3, true, "yesterday she go to the market with hims");
+    answer(last_ask(), "yesterday she went to the market with him");
+    CHECK(last_show()->final && last_show()->rev > rev);
+    CHECK_EQ(last_show()->source_rev, 3);
+    size_t shown = rig.shown_len;
+    answer(&stale, "yesterday she goes");
+    CHECK_EQ(rig.shown_len, shown);
+}
+
 static void test_destroy_cancels(void)
 {
     begin(true);
@@ -404,6 +448,8 @@ int main(void)
     RUN(test_too_many_owed);
     RUN(test_nothing_said_nothing_asked);
     RUN(test_segment_that_never_ends_owes_nothing);
+    RUN(test_explanations);
+    RUN(test_corrections_are_revised);
     RUN(test_destroy_cancels);
     RUN(test_no_memory);
     grammar_lane_destroy(rig.lane);

@@ -110,6 +110,8 @@ static void test_explanations_have_a_language(void)
     prompt.explain_in = "de";
     body = written(&prompt, &cost);
     CHECK(strstr(content(body, 0), "Write every \"message\" in de.") != NULL);
+    static const char first[] = "[sotto:grammar v1 language=en-US explain=de]\n";
+    CHECK(strncmp(content(body, 0), first, sizeof first - 1) == 0);
     json_decref(body);
 }
 
