@@ -12,22 +12,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct chat_api;
+
 struct chat_request {
+    const struct chat_api *api; /* pool/chat_provider.h; NULL: OpenAI's */
     const char *model;
     const char *system; /* its first line names the kind of request */
     const char *user;
     bool stream;
     bool include_usage;           /* stream_options.include_usage */
     unsigned max_tokens;          /* 0: not sent */
-    const char *max_tokens_field; /* "max_tokens" or "max_completion_tokens"; NULL: the latter */
+    const char *max_tokens_field; /* NULL: the API's */
     double temperature;           /* < 0: not sent */
     const char *schema_name;      /* response_format json_schema, with `schema`; NULL: none */
     const char *schema;           /* JSON text of the schema */
     bool json_object;             /* response_format json_object instead */
+    /* For APIs that follow no instructions: they get these beside `user`. */
+    const char *source, *target; /* BCP-47 tags; target NULL: a correction */
+    const char *context;         /* what was said before, not to be translated; NULL: none */
 };
 
-/* Appends the JSON body. STATUS_INVALID for text that is not UTF-8. */
+/* Appends the body in the API's own format. STATUS_INVALID for text that is not UTF-8;
+ * STATUS_UNSUPPORTED for a language that the API does not know. */
 int chat_request_write(const struct chat_request *request, struct buf *out);
+/* What it takes of the API's budget: tokens of the prompt and of all of the answer's allowance, as
+ * providers count them, or characters where those are billed. */
+uint32_t chat_request_cost(const struct chat_request *request);
 
 enum chat_finish { CHAT_OPEN, CHAT_STOP, CHAT_LENGTH, CHAT_FILTER, CHAT_REFUSED, CHAT_ERROR };
 

@@ -24,6 +24,7 @@ struct chat_reader {
     struct buf text;
     uint32_t prompt_tokens, completion_tokens, cached_tokens;
     struct chat_error error;
+    chat__answer_read *answer; /* of an API that does not speak chat completions; else NULL */
 };
 
 static uint32_t u32_at(const json_t *object, const char *key)
@@ -120,6 +121,19 @@ static void error_take(struct chat_reader *reader, const json_t *root)
     reader->done = true;
 }
 
+/* The API's own kind of answer: what is there is whole. */
+static int answer_take(struct chat_reader *reader, const json_t *root)
+{
+    struct chat_answer answer = {0};
+    int status = reader->answer(root, &answer);
+    if (status != STATUS_OK)
+        return status;
+    reader->prompt_tokens = answer.used;
+    reader->finish = CHAT_STOP;
+    status = buf_append(&reader->text, answer.text, strlen(answer.text));
+    return status == STATUS_OK || status == STATUS_NOMEM ? status : STATUS_LIMIT;
+}
+
 static int object_take(struct chat_reader *reader, const json_t *root)
 {
     if (!json_is_object(root))
@@ -131,6 +145,8 @@ static int object_take(struct chat_reader *reader, const json_t *root)
         error_take(reader, root);
         return STATUS_OK;
     }
+    if (reader->answer != NULL)
+        return answer_take(reader, root);
     usage_take(reader, json_object_get(root, "usage"));
     return choices_take(reader, json_object_get(root, "choices"));
 }
@@ -179,6 +195,11 @@ struct chat_reader *chat_reader_create(bool stream)
     buf_init(&reader->body, CHAT_BODY_MAX);
     buf_init(&reader->text, CHAT_ANSWER_MAX);
     return reader;
+}
+
+void chat__reader_set_answer(struct chat_reader *reader, chat__answer_read *read)
+{
+    reader->answer = read;
 }
 
 void chat_reader_destroy(struct chat_reader *reader)

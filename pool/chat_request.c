@@ -2,12 +2,13 @@
 
 #include "base/status.h"
 #include "base/utf8.h"
+#include "pool/chat_provider.h"
+#include "pool/internal_json.h"
 #include "pool/limits.h"
 #include <assert.h>
 #include <string.h>
 
-/* A JSON string: text as it is but for what RFC 8259 section 7 demands. */
-static void json_string(struct buf *out, const char *text)
+void chat__json_string(struct buf *out, const char *text)
 {
     static const char hex[] = "0123456789abcdef";
     buf_putc(out, '"');
@@ -30,7 +31,7 @@ static void json_string(struct buf *out, const char *text)
     buf_putc(out, '"');
 }
 
-static bool text_ok(const char *text)
+bool chat__text_ok(const char *text)
 {
     if (text == NULL)
         return true;
@@ -38,15 +39,22 @@ static bool text_ok(const char *text)
     return len <= CHAT_REQUEST_STRING_MAX && utf8_valid(text, len);
 }
 
+static const struct chat_provider *provider_of(const struct chat_request *request)
+{
+    bool named = request->api != NULL && request->api->provider != NULL;
+    return named ? request->api->provider : &chat_openai;
+}
+
 static void request_format(const struct chat_request *request, struct buf *out)
 {
-    if (request->schema_name != NULL && request->schema != NULL) {
+    bool schema = request->schema_name != NULL && request->schema != NULL;
+    if (schema && (provider_of(request)->can & CHAT_CAN_SCHEMA) != 0) {
         buf_puts(out, ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":");
-        json_string(out, request->schema_name);
+        chat__json_string(out, request->schema_name);
         buf_puts(out, ",\"strict\":true,\"schema\":");
         buf_puts(out, request->schema);
         buf_puts(out, "}}");
-    } else if (request->json_object) {
+    } else if (schema || request->json_object) {
         buf_puts(out, ",\"response_format\":{\"type\":\"json_object\"}");
     }
 }
@@ -60,36 +68,102 @@ static void request_temperature(double temperature, struct buf *out)
         buf_printf(out, ".%02u", hundredths % 100);
 }
 
-int chat_request_write(const struct chat_request *request, struct buf *out)
+static const char *first_set(const char *a, const char *b, const char *c)
 {
-    assert(request != NULL && request->model != NULL && request->user != NULL && out != NULL);
-    if (!text_ok(request->model) || !text_ok(request->system) || !text_ok(request->user))
-        return STATUS_INVALID;
-    buf_puts(out, "{\"model\":");
-    json_string(out, request->model);
+    if (a != NULL && a[0] != '\0')
+        return a;
+    return b != NULL && b[0] != '\0' ? b : c;
+}
+
+/* A model whose template knows no system message reads the instructions before the text. */
+static void request_messages(const struct chat_request *request, struct buf *out)
+{
+    const struct chat_api *api = request->api;
+    const char *role = first_set(api != NULL ? api->system_role : NULL, NULL, "system");
+    bool apart = strcmp(role, "user") != 0;
     buf_puts(out, ",\"messages\":[");
-    if (request->system != NULL) {
-        buf_puts(out, "{\"role\":\"system\",\"content\":");
-        json_string(out, request->system);
+    if (request->system != NULL && apart) {
+        buf_puts(out, "{\"role\":");
+        chat__json_string(out, role);
+        buf_puts(out, ",\"content\":");
+        chat__json_string(out, request->system);
         buf_puts(out, "},");
     }
     buf_puts(out, "{\"role\":\"user\",\"content\":");
-    json_string(out, request->user);
+    if (request->system != NULL && !apart) {
+        struct buf both;
+        buf_init(&both, 2 * CHAT_REQUEST_STRING_MAX + 16);
+        buf_printf(&both, "%s\n\n%s", request->system, request->user);
+        chat__json_string(out, buf_status(&both) == STATUS_OK ? both.data : request->user);
+        buf_deinit(&both);
+    } else {
+        chat__json_string(out, request->user);
+    }
     buf_puts(out, "}]");
+}
+
+static void request_sampling(const struct chat_request *request, struct buf *out)
+{
+    const struct chat_api *api = request->api;
+    if (request->temperature >= 0 && (api == NULL || !api->no_temperature))
+        request_temperature(request->temperature, out);
+    if (api != NULL && api->reasoning_effort != NULL && api->reasoning_effort[0] != '\0') {
+        buf_puts(out, ",\"reasoning_effort\":");
+        chat__json_string(out, api->reasoning_effort);
+    }
+}
+
+static void completion_write(const struct chat_request *request, struct buf *out)
+{
+    const struct chat_provider *provider = provider_of(request);
+    buf_puts(out, "{\"model\":");
+    chat__json_string(out, request->model);
+    request_messages(request, out);
     if (request->stream)
         buf_puts(out, ",\"stream\":true");
-    if (request->stream && request->include_usage)
+    if (request->stream && request->include_usage && (provider->can & CHAT_CAN_STREAM_USAGE) != 0)
         buf_puts(out, ",\"stream_options\":{\"include_usage\":true}");
-    if (request->temperature >= 0)
-        request_temperature(request->temperature, out);
+    request_sampling(request, out);
     if (request->max_tokens > 0) {
-        const char *field = request->max_tokens_field;
-        buf_printf(out, ",\"%s\":%u", field != NULL ? field : "max_completion_tokens",
-                   request->max_tokens);
+        const char *field = request->api != NULL ? request->api->max_tokens_field : NULL;
+        field = first_set(request->max_tokens_field, field, provider->max_tokens_field);
+        buf_printf(out, ",\"%s\":%u", field, request->max_tokens);
     }
     request_format(request, out);
     buf_putc(out, '}');
+}
+
+int chat_request_write(const struct chat_request *request, struct buf *out)
+{
+    assert(request != NULL && request->model != NULL && request->user != NULL && out != NULL);
+    if (!chat__text_ok(request->model) || !chat__text_ok(request->system) ||
+        !chat__text_ok(request->user) || !chat__text_ok(request->context))
+        return STATUS_INVALID;
+    const struct chat_provider *provider = provider_of(request);
+    if (provider->request_write != NULL)
+        return provider->request_write(request, out);
+    completion_write(request, out);
     return buf_status(out);
+}
+
+static uint32_t characters(const char *text)
+{
+    uint32_t count = 0;
+    for (; *text != '\0'; text++)
+        count += ((unsigned char)*text & 0xC0) != 0x80;
+    return count;
+}
+
+uint32_t chat_request_cost(const struct chat_request *request)
+{
+    assert(request->user != NULL);
+    if ((provider_of(request)->can & CHAT_CAN_FOLLOW) == 0)
+        return characters(request->user);
+    uint64_t cost = chat_tokens_estimate(request->user, strlen(request->user));
+    if (request->system != NULL)
+        cost += chat_tokens_estimate(request->system, strlen(request->system));
+    cost += request->max_tokens;
+    return cost < UINT32_MAX ? (uint32_t)cost : UINT32_MAX;
 }
 
 /* Tokens in hundredths a code point: what common tokenizers make of the script, rounded up. */

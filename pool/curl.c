@@ -1,10 +1,13 @@
 /* Easy handles and what is set on them once; a request then changes only its body. */
 #include "base/mem.h"
 #include "base/status.h"
+#include "pool/chat_provider.h"
 #include "pool/internal.h"
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
+
+#define URL_BYTES_MAX    2048
+#define HEADER_BYTES_MAX 1024
 
 #define IDLE_MAX_S                                                                                 \
     (365L * 24 * 3600) /* libcurl would drop idle connections after 118 s; ours are kept warm */
@@ -35,14 +38,34 @@ static int on_stream(void *ctx, char *peer, char *local, int peer_port, int loca
     return CURL_PREREQFUNC_OK;
 }
 
-static int header_add(struct curl_slist **list, const char *name, const char *value)
+static struct chat_account account_of(const struct pool *pool)
 {
-    char line[1024];
-    if (value == NULL || value[0] == '\0')
-        return STATUS_OK;
-    int len = snprintf(line, sizeof line, "%s: %s", name, value);
-    if (len < 0 || (size_t)len >= sizeof line || strpbrk(line, "\r\n") != NULL)
-        return STATUS_INVALID;
+    const struct pool_config *config = &pool->config;
+    return (struct chat_account){.provider = config->provider,
+                                 .url = config->base_url,
+                                 .key = config->api_key,
+                                 .organization = config->organization,
+                                 .deployment = config->deployment,
+                                 .api_version = config->api_version};
+}
+
+CURLU *pool__url_create(const struct pool *pool, bool probe)
+{
+    struct chat_account account = account_of(pool);
+    struct buf text;
+    buf_init(&text, URL_BYTES_MAX);
+    CURLU *url = curl_url();
+    bool ok = url != NULL && chat_provider_url(&account, probe, &text) == STATUS_OK &&
+              curl_url_set(url, CURLUPART_URL, text.data, 0) == CURLUE_OK;
+    buf_deinit(&text);
+    if (ok)
+        return url;
+    curl_url_cleanup(url);
+    return NULL;
+}
+
+static int header_append(struct curl_slist **list, const char *line)
+{
     struct curl_slist *longer = curl_slist_append(*list, line);
     if (longer == NULL)
         return STATUS_NOMEM;
@@ -52,17 +75,19 @@ static int header_add(struct curl_slist **list, const char *name, const char *va
 
 static int headers_of(struct pool *pool, struct curl_slist **list)
 {
-    char bearer[900] = "";
-    const char *key = pool->config.api_key;
-    if (key != NULL && key[0] != '\0') {
-        int len = snprintf(bearer, sizeof bearer, "Bearer %s", key);
-        if (len < 0 || (size_t)len >= sizeof bearer)
-            return STATUS_INVALID;
+    struct chat_account account = account_of(pool);
+    int status = STATUS_OK;
+    for (unsigned i = 0; status == STATUS_OK; i++) {
+        struct buf line;
+        buf_init(&line, HEADER_BYTES_MAX);
+        status = chat_provider_header(&account, i, &line);
+        if (status == STATUS_OK)
+            status = header_append(list, line.data);
+        buf_deinit(&line);
     }
-    int status = header_add(list, "Authorization", bearer);
-    if (status == STATUS_OK)
-        status = header_add(list, "OpenAI-Organization", pool->config.organization);
-    return status;
+    if (status == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    return status == STATUS_NOMEM ? status : STATUS_INVALID;
 }
 
 int pool__headers_create(struct pool *pool)
@@ -71,15 +96,11 @@ int pool__headers_create(struct pool *pool)
     if (status == STATUS_OK)
         status = headers_of(pool, &pool->headers);
     if (status == STATUS_OK)
-        status = header_add(&pool->headers, "Content-Type", "application/json");
-    if (status != STATUS_OK)
-        return status;
+        status = header_append(&pool->headers, "Content-Type: application/json");
     /* Without a value: libcurl then leaves the header out, and never waits for 100 Continue. */
-    struct curl_slist *longer = curl_slist_append(pool->headers, "Expect:");
-    if (longer == NULL)
-        return STATUS_NOMEM;
-    pool->headers = longer;
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        status = header_append(&pool->headers, "Expect:");
+    return status;
 }
 
 static void set_connection(struct pool__slot *slot)

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "pool/chat.h"
+#include "pool/chat_provider.h"
 #include "pool/internal.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -467,7 +468,8 @@ static struct failure failure_of(struct pool__exchange *exchange, CURLcode resul
     }
     struct chat_error error = {0};
     if (http_status >= 300) {
-        chat_error_read(exchange->body.data, exchange->body.len, &error);
+        chat_provider_error(exchange->pool->config.provider, failure.http_status,
+                            exchange->body.data, exchange->body.len, &error);
         failure.hints.after_ms =
             retry_after_read(header_of(easy, "retry-after"), header_of(easy, "retry-after-ms"));
         const char *should = header_of(easy, "x-should-retry");

@@ -141,6 +141,8 @@ struct pool {
 struct pool__slot *pool__slot_create(struct pool *pool, bool get);
 void pool__slot_destroy(struct pool__slot *slot);
 int pool__headers_create(struct pool *pool);
+/* Where requests go, or the GET that keeps connections warm; NULL: no URL, or no memory. */
+CURLU *pool__url_create(const struct pool *pool, bool probe);
 
 /* conn.c */
 int pool__conn_init(struct pool *pool, struct pool__conn *conn, unsigned index);

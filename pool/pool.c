@@ -217,22 +217,6 @@ static const char *config_fault(const struct pool_config *config)
     return NULL;
 }
 
-static CURLU *url_join(const char *base, const char *path)
-{
-    struct buf text;
-    buf_init(&text, 2048);
-    buf_puts(&text, base);
-    buf_puts(&text, path);
-    CURLU *url = curl_url();
-    bool ok = url != NULL && buf_status(&text) == STATUS_OK &&
-              curl_url_set(url, CURLUPART_URL, text.data, 0) == CURLUE_OK;
-    buf_deinit(&text);
-    if (ok)
-        return url;
-    curl_url_cleanup(url);
-    return NULL;
-}
-
 /* libcurl would look for proxies in the environment at every request. */
 static bool needs_no_proxy(const char *url)
 {
@@ -247,9 +231,11 @@ static bool needs_no_proxy(const char *url)
 
 static int copy_config(struct pool *pool, const struct pool_config *config)
 {
-    const char *from[] = {config->base_url, config->api_key, config->organization, config->ca_file};
-    const char **to[] = {&pool->config.base_url, &pool->config.api_key, &pool->config.organization,
-                         &pool->config.ca_file};
+    const char *from[] = {config->base_url, config->api_key,    config->organization,
+                          config->ca_file,  config->deployment, config->api_version};
+    const char **to[] = {&pool->config.base_url,     &pool->config.api_key,
+                         &pool->config.organization, &pool->config.ca_file,
+                         &pool->config.deployment,   &pool->config.api_version};
     pool->config = *config;
     for (size_t i = 0; i < sizeof from / sizeof from[0]; i++)
         *to[i] = NULL;
@@ -258,8 +244,8 @@ static int copy_config(struct pool *pool, const struct pool_config *config)
             return STATUS_NOMEM;
     pool->plain = starts(config->base_url, "http://");
     pool->direct = needs_no_proxy(config->base_url);
-    pool->url = url_join(config->base_url, "/chat/completions");
-    pool->models_url = url_join(config->base_url, "/models");
+    pool->url = pool__url_create(pool, false);
+    pool->models_url = pool__url_create(pool, true);
     return pool->url != NULL && pool->models_url != NULL ? STATUS_OK : STATUS_INVALID;
 }
 
@@ -309,6 +295,8 @@ static void pool_free(struct pool *pool)
     mem_free((char *)pool->config.api_key);
     mem_free((char *)pool->config.organization);
     mem_free((char *)pool->config.ca_file);
+    mem_free((char *)pool->config.deployment);
+    mem_free((char *)pool->config.api_version);
     curl_url_cleanup(pool->url);
     curl_url_cleanup(pool->models_url);
     mem_free(pool->table);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct chat_provider;
 struct loop;
 struct pool;
 
@@ -28,11 +29,13 @@ enum pool_class {
 };
 
 struct pool_config {
-    const char *base_url;     /* https://host[:port]/v1, no trailing slash */
-    const char *api_key;      /* sent as Authorization: Bearer; NULL or "": none */
-    const char *organization; /* OpenAI-Organization, or NULL */
-    const char *ca_file;      /* PEM; NULL: the system's roots */
-    unsigned connections;     /* opened and warmed before pool_ready() */
+    const struct chat_provider *provider; /* whose API it is; NULL: OpenAI's */
+    const char *base_url;                 /* https://host[:port]/v1, no trailing slash */
+    const char *api_key;                  /* NULL or "": none */
+    const char *organization;             /* OpenAI-Organization, or NULL */
+    const char *deployment, *api_version; /* as in struct chat_account */
+    const char *ca_file;                  /* PEM; NULL: the system's roots */
+    unsigned connections;                 /* opened and warmed before pool_ready() */
     unsigned streams_per_connection;
     unsigned requests_per_minute,
         tokens_per_minute; /* budgets; 0: unlimited. A 10 % margin is kept. */

@@ -11,12 +11,14 @@ enum retry_fault retry_fault_of(int http_status, const struct chat_error *error)
     assert(error != NULL);
     if (http_status >= 200 && http_status < 300)
         return RETRY_NONE;
+    if (http_status >= 400 && http_status < 500 && error->quota)
+        return RETRY_QUOTA;
     if (http_status == 503 || http_status == 529)
         return RETRY_OVERLOADED;
     if (http_status >= 500 || http_status == 408 || http_status == 409)
         return RETRY_SERVER;
     if (http_status == 429)
-        return error->quota ? RETRY_QUOTA : RETRY_RATE;
+        return RETRY_RATE;
     return http_status >= 400 ? RETRY_REFUSED : RETRY_CONNECTION;
 }
 

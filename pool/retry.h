@@ -18,7 +18,7 @@ enum retry_fault {
     RETRY_SERVER,     /* 408, 409, 5xx */
     RETRY_OVERLOADED, /* 503, 529: the longer delay */
     RETRY_RATE,       /* 429 */
-    RETRY_QUOTA,      /* 429 that only the account's owner can end */
+    RETRY_QUOTA,      /* 4xx that only the account's owner can end */
     RETRY_REFUSED,    /* other 4xx: the same request would be refused again */
     RETRY_LARGE,      /* more bytes than allowed */
 };
