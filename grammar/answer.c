@@ -16,7 +16,9 @@ static const char *string_of(const json_t *object, const char *key, bool *ok)
     return json_is_string(value) ? json_string_value(value) : "";
 }
 
-static bool edits_ok(const json_t *edits)
+/* Told edits are texts, not more than anyone would read, and there are none that change something
+ * when `same` says that nothing changed: then one of the two is not what the model meant. */
+static bool edits_ok(const json_t *edits, bool same)
 {
     size_t i;
     const json_t *edit;
@@ -27,11 +29,11 @@ static bool edits_ok(const json_t *edits)
     json_array_foreach(edits, i, edit)
     {
         bool ok = json_is_object(edit);
-        string_of(edit, "from", &ok);
-        string_of(edit, "to", &ok);
+        const char *from = string_of(edit, "from", &ok);
+        const char *to = string_of(edit, "to", &ok);
         string_of(edit, "kind", &ok);
         string_of(edit, "message", &ok);
-        if (!ok)
+        if (!ok || (same && strcmp(from, to) != 0))
             return false;
     }
     return true;
@@ -113,6 +115,21 @@ static int told_pick(const struct grammar_edit *found, const json_t *told, const
     return pick;
 }
 
+/* One line, as long as a reader's patience. */
+static char *message_of(const char *text)
+{
+    size_t len = strlen(text);
+    if (len > GRAMMAR_MESSAGE_BYTES_MAX) {
+        len = GRAMMAR_MESSAGE_BYTES_MAX;
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+            len--;
+    }
+    char *message = utf8_nfc(text, len);
+    for (char *at = message; at != NULL && *at != '\0'; at++)
+        *at = (unsigned char)*at < ' ' ? ' ' : *at;
+    return message;
+}
+
 /* Kinds and messages of what the model told; its spans and texts are not believed. */
 static int explain(struct grammar_result *result, const json_t *told)
 {
@@ -125,8 +142,7 @@ static int explain(struct grammar_result *result, const json_t *told)
         bool ok = true;
         used[pick] = true;
         const json_t *from = json_array_get(told, (size_t)pick);
-        const char *text = string_of(from, "message", &ok);
-        char *message = utf8_nfc(text, strlen(text));
+        char *message = message_of(string_of(from, "message", &ok));
         if (message == NULL)
             return STATUS_NOMEM;
         mem_free(edit->message);
@@ -155,29 +171,19 @@ static char *restored(const char *corrected, const char *source)
     return out;
 }
 
-static int judge(const char *source, const char *corrected)
-{
-    size_t distance, words;
-    struct slice spoken = trimmed(source), said = trimmed(corrected);
-    if (said.len == 0 && spoken.len > 0)
-        return STATUS_FILTERED;
-    int status = grammar__word_distance(source, corrected, &distance, &words);
-    if (status != 0)
-        return status;
-    bool rewrite =
-        distance > GRAMMAR_REWRITE_WORDS && distance * 100 > words * GRAMMAR_REWRITE_PERCENT;
-    return rewrite ? STATUS_FILTERED : 0;
-}
-
 static int read_corrected(const struct grammar_prompt *prompt, const json_t *told, const char *text,
                           struct grammar_result *out)
 {
     char *nfc = utf8_nfc(text, strlen(text));
     char *corrected = nfc != NULL ? restored(nfc, prompt->text) : NULL;
     struct grammar_result result = {0};
-    int status = corrected != NULL ? judge(prompt->text, corrected) : STATUS_NOMEM;
+    int status = corrected != NULL ? STATUS_OK : STATUS_NOMEM;
     if (status == 0)
         status = grammar_diff(prompt->text, corrected, &result);
+    if (status == 0)
+        status = grammar__judge(prompt->text, &result);
+    if (status == 0 && !edits_ok(told, result.edits_len == 0))
+        status = STATUS_PROTOCOL;
     if (status == 0)
         status = explain(&result, told);
     mem_free(nfc);
@@ -203,7 +209,7 @@ int grammar_answer_read(const struct grammar_prompt *prompt, const char *text, s
     int status = STATUS_PROTOCOL;
     const json_t *corrected = json_object_get(top, "corrected");
     const json_t *edits = json_object_get(top, "edits");
-    if (json_is_string(corrected) && edits_ok(edits))
+    if (json_is_string(corrected) && edits_ok(edits, false))
         status = read_corrected(prompt, edits, json_string_value(corrected), out);
     json_decref(top);
     return status;

@@ -4,6 +4,7 @@
 #include "grammar/internal.h"
 #include "grammar/limits.h"
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A word, a run of white space, or one code point of anything else; a letter of a script written
@@ -329,29 +330,49 @@ size_t grammar__words_changed(const char *before, const char *after)
     }
 }
 
+static int token_order(const void *a, const void *b, void *text)
+{
+    const struct token *x = a, *y = b;
+    uint32_t x_len = x->end - x->start, y_len = y->end - y->start;
+    if (x_len != y_len)
+        return x_len < y_len ? -1 : 1;
+    return memcmp((const char *)text + x->start, (const char *)text + y->start, x_len);
+}
+
+/* Words that both have, each counted as often as the poorer has it. */
+static size_t common_words(struct tokens both[2])
+{
+    size_t i = 0, j = 0, common = 0;
+    for (unsigned k = 0; k < 2; k++) {
+        if (both[k].len > 0)
+            qsort_r(both[k].list, both[k].len, sizeof *both[k].list, token_order,
+                    (void *)both[k].text);
+    }
+    while (i < both[0].len && j < both[1].len) {
+        const struct token *x = &both[0].list[i], *y = &both[1].list[j];
+        uint32_t x_len = x->end - x->start, y_len = y->end - y->start;
+        int order = x_len != y_len
+                        ? (x_len < y_len ? -1 : 1)
+                        : memcmp(both[0].text + x->start, both[1].text + y->start, x_len);
+        common += order == 0;
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return common;
+}
+
 static int distance_folded(const char *source, const char *corrected, size_t *distance,
                            size_t *words)
 {
     struct tokens both[2];
-    struct changes changes = {0};
     int status = tokens_parse_both(source, corrected, true, both);
     if (status != 0)
         return status;
-    status = changes_find(&both[0], &both[1], &changes);
-    size_t changed = 0;
-    for (size_t i = 0; i < changes.len; i++) {
-        const struct change *change = &changes.list[i];
-        size_t gone = change->a_to - change->a_from, come = change->b_to - change->b_from;
-        changed += gone > come ? gone : come;
-    }
-    if (status == 0) {
-        *distance = changed;
-        *words = both[0].len > both[1].len ? both[0].len : both[1].len;
-    }
-    mem_free(changes.list);
+    *words = both[0].len > both[1].len ? both[0].len : both[1].len;
+    *distance = *words - common_words(both);
     mem_free(both[0].list);
     mem_free(both[1].list);
-    return status;
+    return 0;
 }
 
 int grammar__word_distance(const char *source, const char *corrected, size_t *distance,

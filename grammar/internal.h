@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Is it a correction of `source`, or something else: an answer to it, a text of the model's own?
+ * STATUS_FILTERED for what is none, STATUS_NOMEM. */
+int grammar__judge(const char *source, const struct grammar_result *result);
+
 /* A deep copy. STATUS_NOMEM leaves `out` as it was. */
 int grammar__result_copy(const struct grammar_result *from, struct grammar_result *out);
 
@@ -16,7 +20,7 @@ int grammar__result_copy(const struct grammar_result *from, struct grammar_resul
 size_t grammar__word_count(const char *text);
 /* How many words differ when the common beginning is left out: what partial pacing counts. */
 size_t grammar__words_changed(const char *before, const char *after);
-/* Words of the longer text that have no counterpart in the other, upper and lower case alike, and
- * that longer length. STATUS_NOMEM. */
+/* Words of the longer text that the other does not have, wherever they stand, upper and lower case
+ * alike, and that longer length. STATUS_NOMEM. */
 int grammar__word_distance(const char *source, const char *corrected, size_t *distance,
                            size_t *words);

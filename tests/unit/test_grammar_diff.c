@@ -154,6 +154,14 @@ static void test_word_distance(void)
     CHECK_EQ(grammar__word_distance("a b c", "x y z w", &distance, &words), 0);
     CHECK_EQ(distance, 4);
     CHECK_EQ(words, 4);
+    /* What only moved is no other text; what is said once more is. */
+    CHECK_EQ(grammar__word_distance("since two years i live", "I live since two years", &distance,
+                                    &words),
+             0);
+    CHECK_EQ(distance, 0);
+    CHECK_EQ(grammar__word_distance("a b", "b a b", &distance, &words), 0);
+    CHECK_EQ(distance, 1);
+    CHECK_EQ(words, 3);
     CHECK_EQ(grammar__word_distance("", "", &distance, &words), 0);
     CHECK_EQ(distance, 0);
 }
