@@ -1,5 +1,6 @@
 /* One connection: its multi handle, keeping it warm, opening it again. */
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/status.h"
 #include "pool/internal.h"
 #include <assert.h>
@@ -17,8 +18,9 @@ static void conn_set_state(struct pool__conn *conn, enum pool__conn_state state)
      */
     assert(state != CONN_COLD &&
            (state != CONN_WARM || conn->getting || conn->pool->config.on_demand));
-    LOG_TRACE(LOG_POOL, 0, "connection state", "conn=%u from=%d to=%d", conn->index, conn->state,
-              state);
+    assert(conn->state != CONN_RETIRING);
+    LOG_TRACE(LOG_POOL, 0, "connection state", "conn=%llu from=%d to=%d",
+              (unsigned long long)conn->serial, conn->state, state);
     conn->state = state;
 }
 
@@ -55,7 +57,7 @@ int pool__conn_add(struct pool__conn *conn, struct pool__slot *slot)
 {
     slot->conn = conn;
     slot->streams = 0;
-    slot->finished = false;
+    slot->finished = slot->barred = false;
     slot->error[0] = '\0';
     if (curl_multi_add_handle(conn->multi, slot->easy) != CURLM_OK)
         return STATUS_NOMEM;
@@ -101,7 +103,7 @@ void pool__conn_remove(struct pool__slot *slot)
 
 void pool__conn_warm(struct pool__conn *conn)
 {
-    if (conn->getting || conn->pool->closing)
+    if (conn->getting || conn->pool->closing || conn->state == CONN_RETIRING)
         return;
     loop_timer_stop(&conn->care);
     if (conn->pool->config.on_demand) {
@@ -126,6 +128,14 @@ void pool__conn_warm(struct pool__conn *conn)
     pool__pump_later(conn->pool);
 }
 
+void pool__conn_opens(struct pool__conn *conn)
+{
+    conn->going_away = false;
+    conn->streams_allowed = UINT32_MAX;
+    if (conn->state == CONN_WARM)
+        conn_set_state(conn, CONN_WARMING);
+}
+
 void pool__conn_suspect(struct pool__conn *conn)
 {
     if (conn->state != CONN_WARM)
@@ -146,7 +156,8 @@ void pool__conn_idle_readable(struct pool__conn *conn)
     if (conn->in_flight > 0 || conn->getting || conn->state != CONN_WARM)
         return;
     if (pool__sockets_dead(conn)) {
-        LOG_DEBUG(LOG_POOL, 0, "idle connection closed by the peer", "conn=%u", conn->index);
+        LOG_DEBUG(LOG_POOL, 0, "idle connection closed by the peer", "conn=%llu",
+                  (unsigned long long)conn->serial);
         pool__conn_suspect(conn);
         return;
     }
@@ -154,25 +165,26 @@ void pool__conn_idle_readable(struct pool__conn *conn)
     care_at(conn, loop_now_us(conn->pool->loop) + POOL_IDLE_READ_MS * 1000);
 }
 
-static void conn_up(struct pool__conn *conn, long http_status)
+static void conn_up(struct pool__conn *conn, long http_status, bool opened)
 {
     long version = 0;
     curl_easy_getinfo(conn->own->easy, CURLINFO_HTTP_VERSION, &version);
-    bool multiplex = version >= CURL_HTTP_VERSION_2_0;
-    conn->streams_max = multiplex ? conn->pool->config.streams_per_connection : 1;
-    if (!multiplex && !conn->pool->plain)
-        LOG_WARN(LOG_POOL, 0, "upstream speaks no HTTP/2: one request at a time", "conn=%u",
-                 conn->index);
+    conn->multiplex = version >= CURL_HTTP_VERSION_2_0;
+    conn->streams_max = conn->multiplex ? conn->pool->config.streams_per_connection : 1;
+    if (!conn->multiplex && !conn->pool->plain)
+        LOG_WARN(LOG_POOL, 0, "upstream speaks no HTTP/2: one request at a time", "conn=%llu",
+                 (unsigned long long)conn->serial);
     if (http_status == 401 || http_status == 403)
         LOG_ERROR(LOG_POOL, 0, "upstream refuses the credentials", "status=%ld", http_status);
     if (conn->failures > 0)
-        LOG_INFO(LOG_POOL, 0, "upstream connection is back", "conn=%u failures=%u", conn->index,
-                 conn->failures);
+        LOG_INFO(LOG_POOL, 0, "upstream connection is back", "conn=%llu failures=%u",
+                 (unsigned long long)conn->serial, conn->failures);
     conn->failures = 0;
     conn->used_us = loop_now_us(conn->pool->loop);
     conn_set_state(conn, CONN_WARM);
     conn->getting = false;
     care_keep_warm(conn);
+    pool__conn_settle(conn, opened);
 }
 
 static void conn_down(struct pool__conn *conn, CURLcode result)
@@ -185,8 +197,9 @@ static void conn_down(struct pool__conn *conn, CURLcode result)
     conn->getting = false;
     conn_set_state(conn, CONN_DOWN);
     const char *why = conn->own->error[0] != '\0' ? conn->own->error : curl_easy_strerror(result);
-    LOG_WARN(LOG_POOL, 0, "upstream connection failed", "conn=%u url=%s error=%s retry_ms=%lld",
-             conn->index, conn->pool->config.base_url, LOG_Q(why), (long long)wait_ms);
+    LOG_WARN(LOG_POOL, 0, "upstream connection failed", "conn=%llu url=%s error=%s retry_ms=%lld",
+             (unsigned long long)conn->serial, conn->pool->config.base_url, LOG_Q(why),
+             (long long)wait_ms);
     care_at(conn, loop_now_us(conn->pool->loop) + wait_ms * 1000);
 }
 
@@ -199,7 +212,7 @@ static void conn_on_get(struct pool__conn *conn, CURLcode result)
     POOL_COUNT(conn->pool, connects_total, (uint64_t)connects);
     pool__conn_remove(conn->own);
     if (result == CURLE_OK && http_status > 0)
-        conn_up(conn, http_status);
+        conn_up(conn, http_status, connects > 0);
     else
         conn_down(conn, result);
     conn->tried = true;
@@ -237,13 +250,18 @@ void pool__conn_ready(struct pool__conn *conn, curl_socket_t fd, int events)
     assert(!pool->in_turn);
     pool->in_turn = true;
     conn->kicked = false;
+    pool__peek_begin(conn);
     curl_multi_socket_action(conn->multi, fd, events, &running);
     /* libcurl asks for "at once" by a timeout of 0: a few of them are cheaper here than in turns of
      * their own. */
     for (int round = 0; round < POOL_AT_ONCE_ROUNDS && conn_clock_is_due(conn); round++)
         curl_multi_socket_action(conn->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    pool__peek_end();
     pool__dirty_flush(pool);
+    /* Before its requests look for another place; after it, because only now it may be warm. */
+    pool__conn_leave(conn);
     conn_reap(conn);
+    pool__conn_leave(conn);
     pool->in_turn = false;
 }
 
@@ -271,13 +289,12 @@ static int conn_set_clock(CURLM *multi, long timeout_ms, void *ctx)
     return loop_timer_start(conn->pool->loop, &conn->clock, due_us, conn_on_clock) == 0 ? 0 : -1;
 }
 
-int pool__conn_init(struct pool *pool, struct pool__conn *conn, unsigned index)
+static int conn_init(struct pool__conn *conn)
 {
-    conn->pool = pool;
-    conn->index = index;
-    conn->streams_max = pool->plain ? 1 : pool->config.streams_per_connection;
+    const struct pool *pool = conn->pool;
+    bool plain = pool->plain || pool->config.on_demand;
     conn->multi = curl_multi_init();
-    conn->own = pool__slot_create(pool, true);
+    conn->own = pool__slot_create(conn->pool, true);
     if (conn->multi == NULL || conn->own == NULL)
         return STATUS_NOMEM;
     curl_multi_setopt(conn->multi, CURLMOPT_SOCKETFUNCTION, pool__socket_watch);
@@ -285,52 +302,63 @@ int pool__conn_init(struct pool *pool, struct pool__conn *conn, unsigned index)
     curl_multi_setopt(conn->multi, CURLMOPT_TIMERFUNCTION, conn_set_clock);
     curl_multi_setopt(conn->multi, CURLMOPT_TIMERDATA, conn);
     curl_multi_setopt(conn->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-    curl_multi_setopt(conn->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 1L);
+    /* At its limit libcurl would queue without a word. One more than there ever is: a request that
+     * finds no connection asks to open one, and is told to go elsewhere (sockets.c). */
+    curl_multi_setopt(conn->multi, CURLMOPT_MAX_HOST_CONNECTIONS, plain ? 1L : 2L);
     curl_multi_setopt(conn->multi, CURLMOPT_MAXCONNECTS, 1L);
     curl_multi_setopt(conn->multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
                       (long)pool->config.streams_per_connection + 1);
     return STATUS_OK;
 }
 
-void pool__conn_deinit(struct pool__conn *conn)
+struct pool__conn *pool__conn_create(struct pool *pool, unsigned place)
+{
+    struct pool__conn *conn = mem_calloc(1, sizeof *conn);
+    if (conn == NULL)
+        return NULL;
+    conn->pool = pool;
+    conn->place = place;
+    conn->serial = ++pool->serials;
+    conn->streams_max = pool->plain ? 1 : pool->config.streams_per_connection;
+    conn->streams_allowed = UINT32_MAX;
+    conn->next = pool->conns;
+    pool->conns = conn;
+    if (conn_init(conn) == STATUS_OK)
+        return conn;
+    pool__conn_destroy(conn);
+    return NULL;
+}
+
+static void conn_stop(struct pool__conn *conn)
 {
     loop_timer_stop(&conn->care);
+    loop_timer_stop(&conn->age);
     if (conn->getting)
         pool__conn_remove(conn->own);
     conn->getting = false;
+}
+
+void pool__conn_retire(struct pool__conn *conn)
+{
+    conn_stop(conn);
+    conn_set_state(conn, CONN_RETIRING);
+    pool__pump_later(conn->pool);
+}
+
+void pool__conn_destroy(struct pool__conn *conn)
+{
+    assert(conn->in_flight == 0);
+    conn_stop(conn);
     pool__slot_destroy(conn->own);
-    conn->own = NULL;
+    /* Closes its sockets, which are looked for on the list. */
     if (conn->multi != NULL)
         curl_multi_cleanup(conn->multi);
-    conn->multi = NULL;
     /* A socket that libcurl forgot to report must not be waited for. */
     pool__sockets_drop(conn);
     loop_timer_stop(&conn->clock);
-}
-
-/* A connection on which requests wait for a stream comes after all others. */
-static unsigned conn_load(const struct pool__conn *conn)
-{
-    return conn->in_flight + (conn->waiting > 0 && !conn->kicked ? POOL_STREAMS_MAX : 0);
-}
-
-/* Among equals one that has a reset to send: the request takes it along. */
-static bool conn_before(const struct pool__conn *a, const struct pool__conn *b)
-{
-    unsigned load_a = conn_load(a), load_b = conn_load(b);
-    return load_a != load_b ? load_a < load_b : a->reset_unsent && !b->reset_unsent;
-}
-
-struct pool__conn *pool__conn_choose(struct pool *pool, const struct pool__conn *avoid)
-{
-    struct pool__conn *best = NULL;
-    unsigned count = pool->config.connections;
-    for (unsigned i = 0; i < count; i++) {
-        struct pool__conn *conn = &pool->conns[(pool->next_conn + i) % count];
-        if (conn->state != CONN_WARM || conn->in_flight >= conn->streams_max)
-            continue;
-        if (best == NULL || best == avoid || (conn != avoid && conn_before(conn, best)))
-            best = conn;
-    }
-    return best;
+    struct pool__conn **link = &conn->pool->conns;
+    while (*link != conn)
+        link = &(*link)->next;
+    *link = conn->next;
+    mem_free(conn);
 }

@@ -225,7 +225,7 @@ static int exchange_place(struct pool__exchange *exchange, struct pool__conn *co
         return status;
     }
     exchange->slot = slot;
-    exchange->pool->next_conn = (conn->index + 1) % exchange->pool->config.connections;
+    conn->turn = ++exchange->pool->turns;
     return STATUS_OK;
 }
 
@@ -371,7 +371,7 @@ static void exchange_retry(struct pool__exchange *exchange, enum retry_fault fau
 {
     struct pool *pool = exchange->pool;
     if (exchange->slot != NULL)
-        exchange->avoid = exchange->slot->conn;
+        exchange->avoid = exchange->slot->conn->serial;
     exchange_unplace(exchange);
     buf_reset(&exchange->body);
     exchange->stalled = exchange->stalled || fault == RETRY_STALL;
@@ -395,6 +395,17 @@ static void exchange_throttled(struct pool *pool, uint32_t after_ms)
     POOL_COUNT(pool, throttled, 1);
     if (after_ms > 0 && after_ms <= POOL_RETRY_AFTER_MAX_MS)
         scheduler_pause(pool->scheduler, loop_now_us(pool->loop) + (int64_t)after_ms * 1000);
+}
+
+static void exchange_again(struct pool__exchange *exchange)
+{
+    struct pool *pool = exchange->pool;
+    int64_t now_us = exchange->queued_us = loop_now_us(pool->loop);
+    exchange->state = EXCHANGE_QUEUED;
+    int status = scheduler_add_again(pool->scheduler, &exchange->item, now_us);
+    if (status != STATUS_OK)
+        pool__exchange_fail(exchange, status);
+    pool__pump_later(pool);
 }
 
 static void exchange_failed(struct pool__exchange *exchange, const struct failure *failure)
@@ -495,11 +506,59 @@ static void connects_count(struct pool__exchange *exchange)
     POOL_COUNT(exchange->pool, handshakes_late, (uint64_t)connects);
 }
 
+/* Onto another connection; this is no retry. */
+static void exchange_transfer(struct pool__exchange *exchange, struct pool__conn *conn)
+{
+    POOL_COUNT(exchange->pool, moved, 1);
+    exchange_unplace(exchange);
+    if (exchange_place(exchange, conn) != STATUS_OK) {
+        pool__exchange_fail(exchange, STATUS_NOMEM);
+        return;
+    }
+    exchange_arm(exchange);
+}
+
+/* Its connection takes no requests any more, and nothing of an answer has come. */
+static bool went_away(const struct pool__exchange *exchange, CURLcode result)
+{
+    const struct pool__slot *slot = exchange->slot;
+    return slot->barred ||
+           (slot->conn->going_away && result != CURLE_OK && exchange->received == 0);
+}
+
+/*
+ * The peer has most likely not looked at it, so this is no retry and needs no wait. Where there is
+ * no room it is queued before the others of its session, and gets its tokens back until it is taken
+ * again.
+ */
+static void exchange_move_on(struct pool__exchange *exchange)
+{
+    struct pool *pool = exchange->pool;
+    struct pool__conn *gone = exchange->slot->conn;
+    exchange->moves++;
+    pool__conn_suspect(gone);
+    struct pool__conn *conn = pool__conn_choose(pool, gone->serial);
+    if (conn != NULL && conn != gone) {
+        exchange->byte_us = loop_now_us(pool->loop);
+        exchange_transfer(exchange, conn);
+        return;
+    }
+    POOL_COUNT(pool, moved, 1);
+    exchange_unplace(exchange);
+    scheduler_settle(pool->scheduler, exchange->item.cost);
+    exchange->tries--;
+    exchange_again(exchange);
+}
+
 void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
 {
     struct pool__slot *slot = exchange->slot;
     struct pool__conn *conn = slot->conn;
     slot->finished = true;
+    if (went_away(exchange, result) && exchange->moves < POOL_MOVES_MAX) {
+        exchange_move_on(exchange);
+        return;
+    }
     connects_count(exchange);
     budget_observe(exchange->pool, slot->easy);
     struct failure failure = failure_of(exchange, result);
@@ -510,7 +569,7 @@ void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
     }
     if (result != CURLE_OK)
         LOG_WARN(LOG_POOL, exchange->request.msg.session, "request failed",
-                 "conn=%u try=%u error=%s", conn->index, exchange->tries,
+                 "conn=%llu try=%u error=%s", (unsigned long long)conn->serial, exchange->tries,
                  LOG_Q(slot->error[0] != '\0' ? slot->error : curl_easy_strerror(result)));
     /* A reset stream says nothing about its connection; anything else may. */
     if (failure.fault == RETRY_CONNECTION && result != CURLE_HTTP2_STREAM)
@@ -522,18 +581,13 @@ void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
  */
 static void exchange_move(struct pool__exchange *exchange)
 {
-    struct pool__conn *conn = pool__conn_choose(exchange->pool, exchange->slot->conn);
+    struct pool__conn *conn = pool__conn_choose(exchange->pool, exchange->slot->conn->serial);
     exchange->byte_us = loop_now_us(exchange->pool->loop);
     if (conn == NULL || conn == exchange->slot->conn || conn->waiting > 0) {
         exchange_arm(exchange);
         return;
     }
-    exchange_unplace(exchange);
-    if (exchange_place(exchange, conn) != STATUS_OK) {
-        pool__exchange_fail(exchange, STATUS_NOMEM);
-        return;
-    }
-    exchange_arm(exchange);
+    exchange_transfer(exchange, conn);
 }
 
 static void exchange_on_timer(struct loop_timer *timer)
@@ -543,12 +597,7 @@ static void exchange_on_timer(struct loop_timer *timer)
     struct pool *pool = exchange->pool;
     int64_t now_us = loop_now_us(pool->loop);
     if (exchange->state == EXCHANGE_BACKOFF) {
-        exchange->state = EXCHANGE_QUEUED;
-        exchange->queued_us = now_us;
-        int status = scheduler_add_again(pool->scheduler, &exchange->item, now_us);
-        if (status != STATUS_OK)
-            pool__exchange_fail(exchange, status);
-        pool__pump_later(pool);
+        exchange_again(exchange);
         return;
     }
     assert(exchange->state == EXCHANGE_SENT);
@@ -561,8 +610,9 @@ static void exchange_on_timer(struct loop_timer *timer)
         exchange_arm(exchange);
         pool__dirty_flush(pool);
     } else if (now_us - exchange->byte_us >= (int64_t)pool->config.stall_ms * 1000) {
-        LOG_WARN(LOG_POOL, exchange->request.msg.session, "answer stalled", "conn=%u received=%zu",
-                 exchange->slot->conn->index, exchange->received);
+        LOG_WARN(LOG_POOL, exchange->request.msg.session, "answer stalled",
+                 "conn=%llu received=%zu", (unsigned long long)exchange->slot->conn->serial,
+                 exchange->received);
         pool__conn_suspect(exchange->slot->conn);
         exchange_failed(exchange, &(struct failure){.fault = RETRY_STALL});
     } else {

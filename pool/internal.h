@@ -39,13 +39,13 @@ struct pool__exchange {
     struct loop_timer timer; /* SENT: deadline, stall, stream wait or piece; BACKOFF: its end */
     struct pool__exchange *chain; /* table by id */
     struct pool__exchange *dirty_next;
-    struct pool__slot *slot;  /* SENT */
-    struct pool__conn *avoid; /* where it failed last */
-    struct buf body;          /* received and not passed on */
+    struct pool__slot *slot; /* SENT */
+    uint64_t avoid;          /* serial of the connection where it failed last */
+    struct buf body;         /* received and not passed on */
     size_t received;
     int64_t queued_us, sent_us, byte_us;
     int64_t piece_us; /* the last piece was passed on, when `delivered` */
-    unsigned tries;
+    unsigned tries, moves;
     enum pool__state state;
     bool dirty, delivered, stalled;
     bool held; /* bytes of a stream wait for their turn: the timer knows */
@@ -60,11 +60,13 @@ struct pool__slot {
     struct pool__slot *next;         /* free list */
     unsigned streams;                /* times libcurl found a stream for it */
     bool finished;                   /* the transfer has ended by itself */
+    bool barred;                     /* it would have had to open a connection */
     char error[CURL_ERROR_SIZE];
 };
 
 struct pool__socket {
     struct loop_poll poll;
+    struct pool *pool;
     struct pool__conn *conn;
     struct pool__socket *next;
     uint64_t cookie; /* the kernel's name for it */
@@ -74,27 +76,37 @@ struct pool__socket {
 };
 
 enum pool__conn_state {
-    CONN_COLD,    /* never tried */
-    CONN_WARMING, /* its GET is on the way */
-    CONN_WARM,    /* takes requests */
-    CONN_DOWN,    /* failed; `care` tries again */
+    CONN_COLD,     /* never tried */
+    CONN_WARMING,  /* its GET is on the way */
+    CONN_WARM,     /* takes requests */
+    CONN_DOWN,     /* failed; `care` tries again */
+    CONN_RETIRING, /* takes no more requests; goes when those it has are done */
 };
 
 struct pool__conn {
     struct pool *pool;
+    struct pool__conn *next; /* all of the pool, retiring ones too */
     CURLM *multi;
     struct pool__slot *own; /* the GET */
     struct pool__socket *sockets;
     struct loop_timer clock; /* libcurl's */
     struct loop_timer care;  /* keep-warm, or the next try */
+    struct loop_timer age;   /* WARM: to be replaced then */
     int64_t used_us;         /* last byte or request */
-    unsigned index, in_flight, waiting, streams_max, failures;
+    uint64_t serial;         /* never given again */
+    uint64_t turn;           /* the newest request placed on it, as the pool counts */
+    unsigned place;          /* 0 … connections - 1; a replacement has its predecessor's */
+    unsigned in_flight, waiting, streams_max, failures;
+    uint32_t streams_allowed; /* the peer's SETTINGS_MAX_CONCURRENT_STREAMS */
     enum pool__conn_state state;
     bool getting;      /* the GET is on the way */
     bool unread;       /* idle, with bytes that no transfer has read */
     bool reset_unsent; /* libcurl holds a RST_STREAM back until something else is sent */
     bool kicked;       /* handles were added since libcurl last ran */
     bool tried;        /* warm or failed once */
+    bool multiplex;    /* speaks HTTP/2 */
+    bool going_away;   /* the peer takes no new stream */
+    bool replaced;     /* another is, or was, being warmed for its place */
 };
 
 struct pool {
@@ -110,7 +122,7 @@ struct pool {
     struct curl_slist *headers, *get_headers;
     struct pool__conn *conns;
     struct pool__slot *slots; /* free */
-    unsigned next_conn;       /* where the next search among equals begins */
+    uint64_t serials, turns;  /* given to connections */
     unsigned sockets_open;
     struct pool__exchange **table;
     uint32_t table_mask, exchanges;
@@ -145,7 +157,10 @@ int pool__headers_create(struct pool *pool);
 CURLU *pool__url_create(const struct pool *pool, bool probe);
 
 /* conn.c */
-int pool__conn_init(struct pool *pool, struct pool__conn *conn, unsigned index);
+/* Cold, on the pool's list; NULL: out of memory. */
+struct pool__conn *pool__conn_create(struct pool *pool, unsigned place);
+/* It has no request. */
+void pool__conn_destroy(struct pool__conn *conn);
 /* Begins to warm it unless that is under way. */
 void pool__conn_warm(struct pool__conn *conn);
 /* The connection broke under a request, or may have. */
@@ -156,12 +171,33 @@ int pool__conn_add(struct pool__conn *conn, struct pool__slot *slot);
 /* Takes the slot off its connection; a transfer on the way is reset, the frame on the wire within
  * POOL_RESET_WAIT_MS. */
 void pool__conn_remove(struct pool__slot *slot);
+/* Its GET opens a connection: until it is answered no request is to wait for that. */
+void pool__conn_opens(struct pool__conn *conn);
 /* Runs libcurl after handles were added; completions are handled inside. */
 void pool__conn_kick(struct pool__conn *conn);
-void pool__conn_deinit(struct pool__conn *conn);
-/* The least loaded warm connection with a stream free, another than `avoid` when there is one;
- * NULL: none. */
-struct pool__conn *pool__conn_choose(struct pool *pool, const struct pool__conn *avoid);
+/* It takes no more requests; what it has goes on. */
+void pool__conn_retire(struct pool__conn *conn);
+
+/* rotate.c: which connections there are, and which takes a request. */
+int pool__conns_open(struct pool *pool);
+void pool__conns_close(struct pool *pool);
+/* Warms another for its place, which it keeps until then. */
+void pool__conn_replace(struct pool__conn *conn);
+/* It is warm: whoever had its place before retires; it is replaced itself when its time has come.
+ */
+void pool__conn_settle(struct pool__conn *conn, bool opened);
+/* Does what is to be done if the peer has said GOAWAY. */
+void pool__conn_leave(struct pool__conn *conn);
+/* Frees retired connections without requests; not within a call into libcurl. */
+void pool__conns_sweep(struct pool *pool);
+bool pool__conn_has_room(const struct pool__conn *conn);
+/* The least loaded warm connection with a stream free, another than number `avoid` when there is
+ * one; NULL: none. */
+struct pool__conn *pool__conn_choose(struct pool *pool, uint64_t avoid);
+
+/* peek.c: what HTTP/2 says to a connection and libcurl does not tell. */
+void pool__peek_begin(struct pool__conn *conn);
+void pool__peek_end(void);
 
 /* sockets.c: libcurl's sockets on our loop. */
 int pool__socket_watch(CURL *easy, curl_socket_t fd, int what, void *ctx, void *assigned);

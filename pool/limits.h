@@ -31,6 +31,7 @@
 #define POOL_RESET_WAIT_MS    20    /* a cancelled request's RST_STREAM waits so long for company */
 #define POOL_STREAM_WAIT_MS                                                                        \
     250 /* a request without a stream for so long moves to another connection */
+#define POOL_MOVES_MAX          4  /* times a request leaves a connection that went away, at once */
 #define POOL_PIECE_GAP_MS       60 /* least time between two pieces of a streamed answer */
 #define POOL_AT_ONCE_ROUNDS     4  /* times libcurl is called again for a timeout of 0 */
 #define POOL_BACKOFF_MAX_MS     8000

@@ -18,8 +18,8 @@ static void pump_run(struct loop_task *task);
 
 bool pool__down(const struct pool *pool)
 {
-    for (unsigned i = 0; i < pool->config.connections; i++)
-        if (pool->conns[i].state == CONN_WARM || pool->conns[i].failures == 0)
+    for (const struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next)
+        if (conn->state == CONN_WARM || (conn->failures == 0 && conn->state != CONN_RETIRING))
             return false;
     return true;
 }
@@ -29,10 +29,10 @@ void pool__ready_check(struct pool *pool)
     if (atomic_load_explicit(&pool->ready, memory_order_relaxed))
         return;
     unsigned warm = 0;
-    for (unsigned i = 0; i < pool->config.connections; i++) {
-        if (!pool->conns[i].tried)
+    for (const struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next) {
+        if (!conn->tried)
             return;
-        warm += pool->conns[i].state == CONN_WARM;
+        warm += conn->state == CONN_WARM;
     }
     LOG_INFO(LOG_POOL, 0, "upstream pool is ready", "warm=%u connections=%u", warm,
              pool->config.connections);
@@ -113,7 +113,7 @@ static void pump_on_due(struct loop_timer *timer)
 
 static void pump_arm(struct pool *pool, int64_t now_us)
 {
-    bool can_send = pool__conn_choose(pool, NULL) != NULL;
+    bool can_send = pool__conn_choose(pool, 0) != NULL;
     int64_t due_us = scheduler_due(pool->scheduler, can_send, now_us);
     if (due_us == INT64_MAX)
         loop_timer_stop(&pool->due);
@@ -125,12 +125,11 @@ static void pump_gauges(struct pool *pool)
 {
     uint64_t in_flight = 0, waiting = 0, warm = 0;
     bool room = false;
-    for (unsigned i = 0; i < pool->config.connections; i++) {
-        const struct pool__conn *conn = &pool->conns[i];
+    for (const struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next) {
         in_flight += conn->in_flight;
         waiting += conn->waiting;
         warm += conn->state == CONN_WARM;
-        room = room || (conn->state == CONN_WARM && conn->in_flight < conn->streams_max);
+        room = room || pool__conn_has_room(conn);
     }
     uint32_t queued = scheduler_len(pool->scheduler);
     pthread_mutex_lock(&pool->stats_lock);
@@ -143,7 +142,7 @@ static void pump_gauges(struct pool *pool)
 
 static void pump_send(struct pool *pool, int64_t now_us)
 {
-    while (pool__conn_choose(pool, NULL) != NULL) {
+    while (pool__conn_choose(pool, 0) != NULL) {
         struct scheduler_item *item = scheduler_take(pool->scheduler, now_us);
         if (item == NULL)
             return;
@@ -168,11 +167,13 @@ static void pump_run(struct loop_task *task)
         scheduler_settle(pool->scheduler, settled);
     pump_expire(pool, now_us);
     pump_send(pool, now_us);
-    for (unsigned i = 0; i < pool->config.connections; i++) {
+    for (struct pool__conn *conn = pool->conns, *next; conn != NULL; conn = next) {
+        next = conn->next;
         if (scheduler_len(pool->scheduler) > 0)
-            pool__conn_hurry(&pool->conns[i]);
-        pool__conn_kick(&pool->conns[i]);
+            pool__conn_hurry(conn);
+        pool__conn_kick(conn);
     }
+    pool__conns_sweep(pool);
     pump_arm(pool, now_us);
     pump_gauges(pool);
 }
@@ -273,11 +274,10 @@ static int pool_init(struct pool *pool, const struct pool_config *config)
         &(struct scheduler_config){config->requests_per_minute, config->tokens_per_minute,
                                    config->queue_max, config->first_come},
         loop_now_us(pool->loop));
-    pool->conns = mem_calloc(config->connections, sizeof *pool->conns);
-    if (pool->table == NULL || pool->scheduler == NULL || pool->conns == NULL)
+    if (pool->table == NULL || pool->scheduler == NULL)
         return STATUS_NOMEM;
-    for (unsigned i = 0; i < config->connections && status == STATUS_OK; i++)
-        status = pool__conn_init(pool, &pool->conns[i], i);
+    if (status == STATUS_OK)
+        status = pool__conns_open(pool);
     if (status != STATUS_OK)
         return status;
     return loop_inbox_open(pool->loop, &pool->inbox, config->queue_max, on_msg);
@@ -300,7 +300,6 @@ static void pool_free(struct pool *pool)
     curl_url_cleanup(pool->url);
     curl_url_cleanup(pool->models_url);
     mem_free(pool->table);
-    mem_free(pool->conns);
     pthread_mutex_destroy(&pool->stats_lock);
     mem_free(pool);
     if (on_closed != NULL)
@@ -309,8 +308,7 @@ static void pool_free(struct pool *pool)
 
 static void conns_deinit(struct pool *pool)
 {
-    for (unsigned i = 0; pool->conns != NULL && i < pool->config.connections; i++)
-        pool__conn_deinit(&pool->conns[i]);
+    pool__conns_close(pool);
     while (pool->slots != NULL) {
         struct pool__slot *slot = pool->slots;
         pool->slots = slot->next;
@@ -345,8 +343,8 @@ int pool_create(struct pool **out, struct loop *loop, const struct pool_config *
         pool_free(pool);
         return status;
     }
-    for (unsigned i = 0; i < config->connections; i++)
-        pool__conn_warm(&pool->conns[i]);
+    for (struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next)
+        pool__conn_warm(conn);
     *out = pool;
     return STATUS_OK;
 }

@@ -41,6 +41,7 @@ struct pool_config {
         tokens_per_minute; /* budgets; 0: unlimited. A 10 % margin is kept. */
     unsigned connect_timeout_ms;
     unsigned stall_ms; /* no byte for so long: cancelled; finals are tried once more elsewhere */
+    unsigned age_ms;   /* a connection is replaced before it is so old; 0: never */
     unsigned keepalive_ms; /* an idle connection is used (GET /models) this often; 0: never */
     unsigned queue_max;    /* requests waiting, over all sessions */
     /* For measuring: connections are opened by the requests that need them and closed when idle;
@@ -113,6 +114,8 @@ struct pool_stats {
     uint64_t connections, connects_total,
         handshakes_late; /* late: on the request path after warm-up */
     uint64_t in_flight, queued, waiting_stream;
+    uint64_t replaced, goaways; /* connections; GOAWAY of the peer */
+    uint64_t moved;             /* sent on because their connection went away, unanswered */
     uint64_t sent, done, failed, retried, cancelled, expired, throttled; /* throttled: 429 */
     uint64_t sent_by_class[POOL_CLASSES];
     uint64_t queue_p99_us, upstream_p99_us;

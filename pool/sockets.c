@@ -25,6 +25,7 @@ static struct pool__socket *socket_create(struct pool__conn *conn, int fd, bool 
     if (socket == NULL)
         return NULL;
     socket->conn = conn;
+    socket->pool = conn->pool;
     socket->poll.fd = fd;
     socket->ours = ours;
     socket->cookie = cookie_of(fd);
@@ -37,7 +38,7 @@ static struct pool__socket *socket_create(struct pool__conn *conn, int fd, bool 
 static void socket_on_closed(struct loop_poll *poll)
 {
     struct pool__socket *socket = (struct pool__socket *)poll;
-    struct pool *pool = socket->conn->pool;
+    struct pool *pool = socket->pool; /* the connection may be gone */
     mem_free(socket);
     assert(pool->sockets_open > 0);
     pool->sockets_open--;
@@ -118,9 +119,25 @@ int pool__socket_watch(CURL *easy, curl_socket_t fd, int what, void *ctx, void *
     return socket_set(socket, events) == STATUS_OK ? 0 : -1;
 }
 
+/*
+ * Connections are opened by their own GET. A request that libcurl finds none for, because the peer
+ * has just said GOAWAY or closed, moves to another instead of waiting here for a handshake. What
+ * speaks no HTTP/2 may close after each answer, so there a request may open one.
+ */
+static bool opens_none(const struct pool__slot *slot)
+{
+    return slot->exchange != NULL && slot->conn->multiplex && !slot->pool->config.on_demand;
+}
+
 curl_socket_t pool__socket_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct pool__slot *slot = ctx;
+    if (opens_none(slot)) {
+        slot->barred = true;
+        return CURL_SOCKET_BAD;
+    }
+    if (slot->exchange == NULL)
+        pool__conn_opens(slot->conn);
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
     if (fd < 0)
@@ -136,8 +153,8 @@ curl_socket_t pool__socket_open(void *ctx, curlsocktype purpose, struct curl_soc
 int pool__socket_close(void *ctx, curl_socket_t fd)
 {
     struct pool *pool = ctx;
-    for (unsigned i = 0; i < pool->config.connections; i++) {
-        struct pool__socket *socket = socket_find(&pool->conns[i], fd);
+    for (struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next) {
+        struct pool__socket *socket = socket_find(conn, fd);
         if (socket != NULL) {
             socket_drop(socket);
             break;

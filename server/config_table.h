@@ -111,6 +111,8 @@
       "limit of a connect with TLS")                                                               \
     X("chat", "stall_ms", chat_stall_ms, NUMBER, "5000", 100, 60000,                               \
       "a request without a byte for so long is cancelled and tried elsewhere")                     \
+    X("chat", "age_ms", chat_age_ms, NUMBER, "1800000", 0, 86400000,                               \
+      "a connection is replaced before it is so old, without a break; 0: never")                   \
     X("chat", "keepalive_ms", chat_keepalive_ms, NUMBER, "60000", 0, 600000,                       \
       "an idle connection is used this often; 0: never")                                           \
     X("chat", "queue_max", chat_queue_max, NUMBER, "10000", 1, 65536, "requests waiting")          \

@@ -72,6 +72,7 @@ static struct pool_config pool_config_from(const struct config *config)
         .tokens_per_minute = (unsigned)config->chat_tokens_per_minute,
         .connect_timeout_ms = (unsigned)config->chat_connect_ms,
         .stall_ms = (unsigned)config->chat_stall_ms,
+        .age_ms = (unsigned)config->chat_age_ms,
         .keepalive_ms = (unsigned)config->chat_keepalive_ms,
         .queue_max = (unsigned)config->chat_queue_max,
         .on_demand = (config->off & CONFIG_OFF_PREWARM) != 0,

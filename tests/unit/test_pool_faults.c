@@ -1,5 +1,6 @@
 /* The pool against an upstream that misbehaves: TLS and HTTP/2 on loopback, faults on demand. */
 #include "pool/internal.h"
+#include "pool/limits.h"
 #include "tests/unit/pool_kit.h"
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -117,7 +118,25 @@ static void test_reset_streams(void)
     kit_send((struct kit_ask){.id = 2, .retries = 1});
     CHECK(kit_wait_finals(2));
     kit_expect_hello(2, false);
-    CHECK_EQ(kit_stats().retried, 2);
+    /* libcurl leaves a connection that refused a stream, so the pool sends it on. */
+    CHECK_EQ(kit_stats().retried, 1);
+    CHECK_EQ(kit_stats().moved, 1);
+    CHECK_EQ(kit_stats().handshakes_late, 0);
+    kit_close();
+    kit_server_stop();
+}
+
+/* A peer that refuses everything is not asked without end. */
+static void test_refused_for_ever(void)
+{
+    kit_server_start((struct chat_server_config){.fault = "refused"});
+    kit_open_warm(kit_defaults());
+    kit_send((struct kit_ask){.id = 1, .retries = 1});
+    CHECK(kit_wait_finals(1));
+    kit_expect_failed(1, STATUS_UNAVAILABLE);
+    CHECK_EQ(kit_stats().moved, POOL_MOVES_MAX);
+    CHECK_EQ(kit_stats().retried, 1);
+    CHECK_EQ(kit_stats().handshakes_late, 0);
     kit_close();
     kit_server_stop();
 }
@@ -151,10 +170,38 @@ static void test_goaway_moves_on(void)
     for (unsigned id = 1; id <= 8; id++)
         kit_expect_hello(id, false);
     CHECK_EQ(kit_server_stats().goaways, 1);
-    CHECK(kit_stats().retried >= 1);
+    CHECK(kit_stats().moved >= 1);
+    CHECK_EQ(kit_stats().retried, 0);
+    CHECK_EQ(kit_stats().goaways, 1);
+    CHECK_EQ(kit_stats().replaced, 1);
     kit_send((struct kit_ask){.id = 9});
     CHECK(kit_wait_finals(9));
     CHECK(kit_wait(both_warm_again, &three, 5000));
+    CHECK_EQ(kit_stats().handshakes_late, 0);
+    kit_close();
+    kit_server_stop();
+}
+
+/* Each connection in turn is told to go, with requests in flight, for ever: no answer is lost, none
+ * waits for a handshake. */
+static void test_goaways_without_end(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){.fault = "goaway@0.05", .latency_ms = 5});
+    config = kit_defaults();
+    config.connections = 4;
+    kit_open_warm(config);
+    for (unsigned id = 1; id <= 400; id++) {
+        kit_send((struct kit_ask){.id = id, .retries = 5, .stream = id % 2 == 0});
+        kit_wait(NULL, NULL, 2);
+    }
+    CHECK(kit_wait_finals(400));
+    for (unsigned id = 1; id <= 400; id++)
+        kit_expect_hello(id, id % 2 == 0);
+    struct pool_stats stats = kit_stats();
+    CHECK(stats.goaways >= 5);
+    CHECK_EQ(stats.goaways, stats.replaced);
+    CHECK_EQ(stats.retried + stats.handshakes_late, 0);
     kit_close();
     kit_server_stop();
 }
@@ -369,7 +416,7 @@ static void test_close_while_connecting(void)
 
 static bool both_gave_up_twice(void *ctx)
 {
-    return kit_pool->conns[0].failures >= 2 && kit_pool->conns[1].failures >= 2 &&
+    return kit_pool->conns->failures >= 2 && kit_pool->conns->next->failures >= 2 &&
            kit_pool->sockets_open == 0;
 }
 
@@ -395,7 +442,9 @@ static void run_all(void)
     RUN(test_no_retry_past_the_deadline);
     RUN(test_reset_streams);
     RUN(test_connection_lost_in_mid_flight);
+    RUN(test_refused_for_ever);
     RUN(test_goaway_moves_on);
+    RUN(test_goaways_without_end);
     RUN(test_wrong_authority);
     RUN(test_refused_then_the_server_appears);
     RUN(test_restarted_upstream_is_warm_before_it_is_needed);

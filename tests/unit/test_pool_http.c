@@ -117,7 +117,8 @@ static void test_streams_are_bounded_and_waiting_is_visible(void)
     kit_server_stop();
 }
 
-/* The server allows fewer streams than we were told: libcurl waits, and that is visible too. */
+/* The server allows fewer streams than we were told: what has none waits in the scheduler, where
+ * it is fair and seen, not in libcurl. */
 static void test_server_allows_fewer_streams(void)
 {
     struct pool_config config;
@@ -129,6 +130,8 @@ static void test_server_allows_fewer_streams(void)
         kit_send((struct kit_ask){.id = id});
     unsigned waiting = 4;
     CHECK(kit_wait(is_waiting, &waiting, 1000));
+    CHECK_EQ(kit_stats().in_flight, 2);
+    CHECK_EQ(kit_stats().queued, 4);
     CHECK(kit_wait_finals(6));
     for (unsigned id = 1; id <= 6; id++)
         kit_expect_hello(id, false);
@@ -209,6 +212,78 @@ static void test_keepalive_uses_idle_connections(void)
     CHECK(kit_wait(server_saw_models, &many, 3000));
     CHECK_EQ(kit_server_stats().handshakes, 2);
     CHECK_EQ(kit_stats().connections, 2);
+    kit_close();
+    kit_server_stop();
+}
+
+static bool server_saw_handshakes(void *ctx)
+{
+    return kit_server_stats().handshakes >= *(unsigned *)ctx;
+}
+
+/* Requests all the time, connections that live a quarter of a second: the next is warm before the
+ * last stops, answers on the way are finished, no request waits for a handshake. */
+static void test_connections_are_replaced_ahead_of_age(void)
+{
+    struct pool_config config;
+    unsigned id = 0, twelve = 12;
+    kit_server_start((struct chat_server_config){.latency_ms = 20});
+    config = kit_defaults();
+    config.age_ms = 250;
+    kit_open_warm(config);
+    while (id < 1500 && kit_server_stats().handshakes < twelve) {
+        kit_send((struct kit_ask){.id = ++id, .stream = id % 3 == 0});
+        kit_wait(NULL, NULL, 2);
+        CHECK_EQ(kit_stats().connections, 2);
+    }
+    CHECK(server_saw_handshakes(&twelve));
+    CHECK(kit_wait_finals(id));
+    for (unsigned i = 1; i <= id; i++)
+        kit_expect_hello(i, i % 3 == 0);
+    struct pool_stats stats = kit_stats();
+    CHECK(stats.replaced >= 10);
+    CHECK_EQ(stats.handshakes_late + stats.retried + stats.moved, 0);
+    CHECK(stats.connects_total <= kit_server_stats().handshakes);
+    CHECK(kit_server_stats().open <= 4);
+    kit_close();
+    kit_server_stop();
+}
+
+/* What takes longer than its connection lives is still answered on it. */
+static void test_long_answer_outlives_its_connection(void)
+{
+    struct pool_config config;
+    unsigned four = 4;
+    kit_server_start((struct chat_server_config){.latency_ms = 700});
+    config = kit_defaults();
+    config.age_ms = 100;
+    kit_open_warm(config);
+    kit_send((struct kit_ask){.id = 1});
+    CHECK(kit_wait(server_saw_handshakes, &four, 2000));
+    CHECK_EQ(kit_finals, 0);
+    CHECK(kit_wait_finals(1));
+    kit_expect_hello(1, false);
+    CHECK_EQ(kit_stats().retried + kit_stats().moved, 0);
+    CHECK_EQ(kit_server_stats().requests, 1);
+    kit_close();
+    kit_server_stop();
+}
+
+/* Without a successor the old one stays. */
+static void test_nothing_is_given_up_for_what_does_not_come(void)
+{
+    struct pool_config config;
+    kit_server_start((struct chat_server_config){0});
+    config = kit_defaults();
+    config.age_ms = 200;
+    kit_open_warm(config);
+    chat_server_accept(kit_server, false);
+    kit_wait(NULL, NULL, 500);
+    CHECK(kit_stats().replaced >= 2);
+    CHECK_EQ(kit_stats().connections, 2);
+    kit_send((struct kit_ask){.id = 1});
+    CHECK(kit_wait_finals(1));
+    kit_expect_hello(1, false);
     kit_close();
     kit_server_stop();
 }
@@ -469,6 +544,9 @@ static void run_all(void)
     RUN(test_deadline);
     RUN(test_idle_pool_sleeps);
     RUN(test_keepalive_uses_idle_connections);
+    RUN(test_connections_are_replaced_ahead_of_age);
+    RUN(test_long_answer_outlives_its_connection);
+    RUN(test_nothing_is_given_up_for_what_does_not_come);
     RUN(test_streams_arrive_in_pieces);
     RUN(test_held_piece_does_not_wait_for_the_next);
     RUN(test_full_queue);

@@ -66,7 +66,7 @@ struct chat_server {
     nghttp2_session_callbacks *callbacks;
     struct conn *conns[CONNS_MAX];
     struct rng rng;
-    _Atomic bool stop;
+    _Atomic bool stop, deaf;
     pthread_mutex_t lock; /* guards what follows */
     struct chat_fault_spec fault;
     unsigned latency_ms, token_ms;
@@ -410,7 +410,7 @@ static void conn_accept(struct chat_server *server)
     unsigned slot = 0;
     while (slot < CONNS_MAX && server->conns[slot] != NULL)
         slot++;
-    if (slot == CONNS_MAX) {
+    if (slot == CONNS_MAX || atomic_load(&server->deaf)) {
         close(fd);
         return;
     }
@@ -581,6 +581,11 @@ void chat_server_set_latency(struct chat_server *server, unsigned latency_ms, un
     server->latency_ms = latency_ms;
     server->token_ms = token_ms;
     pthread_mutex_unlock(&server->lock);
+}
+
+void chat_server_accept(struct chat_server *server, bool accept)
+{
+    atomic_store(&server->deaf, !accept);
 }
 
 void chat_server_stats(struct chat_server *server, struct chat_server_stats *out)

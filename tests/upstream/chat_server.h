@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct chat_server;
@@ -45,4 +46,6 @@ void chat_server_stop(struct chat_server *server);
 /* STATUS_INVALID leaves the old one. */
 int chat_server_set_fault(struct chat_server *server, const char *fault);
 void chat_server_set_latency(struct chat_server *server, unsigned latency_ms, unsigned token_ms);
+/* False: who connects is hung up on; connections that are there go on. */
+void chat_server_accept(struct chat_server *server, bool accept);
 void chat_server_stats(struct chat_server *server, struct chat_server_stats *out);
