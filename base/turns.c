@@ -285,6 +285,7 @@ static int final_ask(struct turns *turns, struct turn *turn, const char *text)
         .segment = turn->number,
         .source_rev = turn->source.rev,
         .final = true,
+        .tries = turn->tries,
         .text = text,
         .deadline_us = turn->deadline_us,
         .lat = turn->lat,
@@ -447,6 +448,8 @@ void turns_source(struct turns *turns, const struct turn_source *source, int64_t
     lat_mark(&turn->lat, LAT_SERVER, now_us);
     mem_free(turn->text);
     turn->text = mem_strdup(source->text);
+    turn->settled = source->settled;
+    assert(turn->settled <= strlen(source->text));
     if (source->final)
         source_final(turns, turn, source->text, now_us);
     else

@@ -41,6 +41,7 @@ struct turn {
     bool closed;  /* its final source has come: a final is owed */
     struct turn_revision source;
     char *text;     /* of the newest source; NULL when there was no memory for it */
+    size_t settled; /* bytes of it that will not change */
     struct lat lat; /* of the newest source, or of its last final answer */
     bool wanted;    /* the newest source deserves a partial */
     char *asked;    /* source text of the last partial asked, or NULL */
@@ -55,6 +56,7 @@ struct turn_source {
     struct turn_revision revision;
     bool final;
     const char *text;
+    size_t settled; /* bytes at its beginning that later revisions keep; of a final: all */
     struct lat lat;
 };
 
@@ -62,6 +64,7 @@ struct turn_ask {
     uint32_t ask; /* unique among these turns, never 0 */
     uint32_t segment, source_rev;
     bool final;
+    unsigned tries; /* of a final: with this one; of a partial 0 */
     const char *text;
     int64_t deadline_us;
     struct lat lat;

@@ -38,6 +38,8 @@ struct ask {
     bool stream; /* the answer comes in pieces; decided by the worker */
     char *source, *text;
     char *target; /* of grammar: the language of its explanations */
+    char *before, *before_target; /* of a translation, as in struct translate_ask; NULL: none */
+    bool again;
     int64_t deadline_us;
     struct lat lat;
     uint32_t cost;
@@ -58,6 +60,8 @@ static void ask_unref(struct ask *ask)
     mem_free(ask->source);
     mem_free(ask->target);
     mem_free(ask->text);
+    mem_free(ask->before);
+    mem_free(ask->before_target);
     chat_reader_destroy(ask->reader);
     mem_free(ask);
 }
@@ -118,6 +122,9 @@ static struct translate_prompt translate_prompt_of(const struct ask *ask)
                                      .source = ask->source,
                                      .target = ask->target,
                                      .text = ask->text,
+                                     .before = ask->before,
+                                     .before_target = ask->before_target,
+                                     .again = ask->again,
                                      .stream = ask->stream,
                                      .max_tokens_field = config->chat_max_tokens_field};
 }
@@ -423,6 +430,12 @@ int ask_translate(struct outbox *outbox, const struct ask_from *from, uint32_t l
     ask->source = mem_strdup(question->source);
     ask->target = mem_strdup(question->target);
     ask->text = mem_strdup(question->text);
+    ask->again = question->again;
+    if (question->before != NULL && question->before_target != NULL) {
+        /* Without memory for it the text is asked for without its context. */
+        ask->before = mem_strdup(question->before);
+        ask->before_target = mem_strdup(question->before_target);
+    }
     return ask_submit(outbox, ask);
 }
 

@@ -75,6 +75,13 @@ static char *concat(const char *left, size_t left_len, bool space, const char *r
     return out;
 }
 
+char *translate__join(const char *left, const char *right)
+{
+    size_t len = strlen(left);
+    right += len > 0 ? skip_spaces(right) : 0;
+    return concat(left, len, needs_space(left, len, right, false), right, strlen(right));
+}
+
 static int join(const struct joint *joint, struct translate__view *out)
 {
     const char *rest = joint->answer + joint->from;
@@ -137,8 +144,8 @@ static int parse_both(const char *committed, const char *answer, size_t answer_l
     return status;
 }
 
-int translate__commit_partial(const char *committed, const char *previous, const char *answer,
-                              struct translate__view *out)
+int translate__commit_partial(const char *committed, const struct translate__agree *agree,
+                              const char *answer, struct translate__view *out)
 {
     struct translate__words base, words;
     size_t met = 0, agreed = 0;
@@ -146,8 +153,11 @@ int translate__commit_partial(const char *committed, const char *previous, const
     if (status != 0)
         return status;
     status = translate__words_align(&base, &words, &met);
-    if (status == 0 && previous != NULL)
-        status = agreed_words(&base, &words, met, previous, &agreed);
+    for (size_t i = 0; status == 0 && i < agree->previous_len; i++) {
+        size_t with = 0;
+        status = agreed_words(&base, &words, met, agree->previous[i], &with);
+        agreed = i == 0 || with < agreed ? with : agreed;
+    }
     if (status == 0) {
         struct joint joint = {committed, strlen(committed), answer, words_end(&words, met),
                               words_end(&words, met + agreed)};
@@ -156,6 +166,15 @@ int translate__commit_partial(const char *committed, const char *previous, const
     translate__words_free(&base);
     translate__words_free(&words);
     return status;
+}
+
+void translate__view_mask(struct translate__view *view, size_t words)
+{
+    size_t len = strlen(view->tentative), count = translate__word_count(view->tentative), at = 0;
+    struct translate__span span = {0};
+    for (; count > words; count--)
+        translate__word_next(view->tentative, len, &at, &span);
+    view->tentative[words == 0 ? len : span.end] = '\0';
 }
 
 int translate__commit_final(const char *committed, const char *answer, struct translate__view *out)

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "translate/limits.h"
+#include "translate/translate.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,7 +52,6 @@ bool translate__words_begin(const struct translate__words *words,
 int translate__words_align(const struct translate__words *committed,
                            const struct translate__words *answer, size_t *out);
 
-struct translate_prompt;
 /* True while the text so far of an answer may still turn out to be no translation
  * (translate_answer_read() would refuse it): it begins like talk about the text or repeats the
  * source. */
@@ -64,11 +65,17 @@ struct translate__view {
 void translate__view_free(struct translate__view *view);
 
 /*
- * A partial answer: the committed text stays byte for byte; words on which `previous` (NULL: none)
- * and `answer` agree are added to it. STATUS_NOMEM, STATUS_LIMIT.
+ * A partial answer: the committed text stays byte for byte; words on which `previous` answers (at
+ * least one) and `answer` all agree are added to it. STATUS_NOMEM, STATUS_LIMIT.
  */
-int translate__commit_partial(const char *committed, const char *previous, const char *answer,
-                              struct translate__view *out);
+struct translate__agree {
+    const char *const *previous;
+    size_t previous_len; /* 0: nothing is added */
+};
+int translate__commit_partial(const char *committed, const struct translate__agree *agree,
+                              const char *answer, struct translate__view *out);
+/* Leaves out the last `words` tentative words. */
+void translate__view_mask(struct translate__view *view, size_t words);
 /* A final answer: itself, restyling what was committed, or spliced to the committed words it
  * contradicts. */
 int translate__commit_final(const char *committed, const char *answer, struct translate__view *out);
@@ -85,3 +92,47 @@ struct translate__stream {
  * yet. */
 int translate__commit_piece(struct translate__stream *stream, const char *committed,
                             const char *text, struct translate__view *out);
+
+/* Two texts one behind the other, with a space between where one belongs (gives, mem_free). NULL:
+ * out of memory. */
+char *translate__join(const char *left, const char *right);
+
+/* A revision of the source and its whole translation. */
+struct translate__heard {
+    char *source, *answer; /* owned */
+};
+
+/*
+ * A segment's translation while the segment is spoken. Zero-initialised is the start.
+ *
+ * Words are committed when successive answers agree on them and the source words that the answers
+ * have in common are themselves committed: a word that two answers owe to the same guess of the
+ * recogniser is none. A revision whose source and whole translation are committed is not sent
+ * again: requests ask for what follows it.
+ */
+struct translate__draft {
+    struct translate__heard heard[TRANSLATE_AGREE_MAX - 1]; /* newest first */
+    size_t heard_len;
+    struct translate__heard anchor; /* translated and committed for good */
+    char *lead;                     /* translation that the request in flight continues, or NULL */
+};
+void translate__draft_deinit(struct translate__draft *draft);
+
+/* Fills text, before and before_target: of `text` what is not yet translated. They borrow from
+ * `text` and the draft. `whole`: all of it. */
+void translate__draft_ask(struct translate__draft *draft, const char *text, bool whole,
+                          struct translate_ask *ask);
+/* The whole text that an answer to the request in flight stands for (gives, mem_free). NULL: out of
+ * memory. */
+char *translate__draft_whole(const struct translate__draft *draft, const char *answer);
+
+struct translate__partial {
+    const char *committed;      /* as shown */
+    const char *asked, *answer; /* source text, and its translation as it came */
+    const char *newest;         /* source text of the newest revision … */
+    size_t settled;             /* … and how many bytes of it are committed */
+    enum translate_stability stability;
+};
+/* STATUS_NOMEM, STATUS_LIMIT: nothing has changed. */
+int translate__draft_partial(struct translate__draft *draft,
+                             const struct translate__partial *partial, struct translate__view *out);

@@ -5,13 +5,15 @@
 #include "translate/limits.h"
 #include "translate/translate.h"
 #include <assert.h>
+#include <string.h>
 
 /* What a lane keeps of a segment between its first source and its final. */
 struct segment {
     struct turn turn;            /* first: turns know no more */
     struct translate__view view; /* what waits to be shown */
-    char *previous;              /* last whole partial answer, or NULL */
-    char *committed;             /* as shown, or NULL */
+    struct translate__draft draft;
+    char *committed;    /* as shown, or NULL */
+    uint64_t tentative; /* hash of what was shown behind it, 0: nothing yet */
     struct translate__stream stream;
     int64_t piece_us; /* when the last piece was taken, 0 when none */
 };
@@ -19,6 +21,8 @@ struct segment {
 struct translate_lane {
     struct turns turns;
     char *source, *target;
+    enum translate_stability stability; /* of the newest source */
+    bool naive;                         /* as `eager` of struct translate_config */
     struct translate_ops ops;
     void *ctx;
 };
@@ -33,6 +37,15 @@ static const char *committed_of(const struct segment *segment)
     return segment->committed != NULL ? segment->committed : "";
 }
 
+static struct segment *segment_find(const struct translate_lane *lane, uint32_t number)
+{
+    struct turn *turn = lane->turns.head;
+    while (turn != NULL && turn->number != number)
+        turn = turn->next;
+    assert(turn != NULL);
+    return segment_of(turn);
+}
+
 /* --- as turns see it --- */
 
 static int lane_ask(void *ctx, const struct turn_ask *asked)
@@ -43,12 +56,15 @@ static int lane_ask(void *ctx, const struct turn_ask *asked)
         .segment = asked->segment,
         .source_rev = asked->source_rev,
         .final = asked->final,
+        .again = asked->tries > 1,
         .source = lane->source,
         .target = lane->target,
-        .text = asked->text,
         .deadline_us = asked->deadline_us,
         .lat = asked->lat,
     };
+    /* What failed is tried another way. */
+    translate__draft_ask(&segment_find(lane, asked->segment)->draft, asked->text,
+                         ask.again || lane->naive, &ask);
     return lane->ops.ask(lane->ctx, &ask);
 }
 
@@ -58,11 +74,17 @@ static void lane_cancel(void *ctx, uint32_t ask)
     lane->ops.cancel(lane->ctx, ask);
 }
 
+static uint64_t tentative_hash(const struct translate__view *view)
+{
+    return view->tentative != NULL ? translate__hash(view->tentative, strlen(view->tentative)) : 0;
+}
+
 static void lane_show(void *ctx, struct turn *turn)
 {
     struct translate_lane *lane = ctx;
     struct segment *segment = segment_of(turn);
     struct translate__view *view = &segment->view;
+    segment->tentative = tentative_hash(view);
     if (view->committed != NULL) {
         mem_free(segment->committed);
         segment->committed = view->committed;
@@ -101,7 +123,7 @@ static void answer_clear(struct turn *turn)
 static void segment_clear(struct turn *turn)
 {
     struct segment *segment = segment_of(turn);
-    mem_free(segment->previous);
+    translate__draft_deinit(&segment->draft);
     mem_free(segment->committed);
 }
 
@@ -136,6 +158,7 @@ int translate_lane_create(struct translate_lane **out, const struct translate_co
         .final_deadline_ms = config->final_deadline_ms,
         .partial_deadline_ms = config->partial_deadline_ms,
     };
+    lane->naive = config->eager;
     lane->ops = *ops;
     lane->ctx = ctx;
     lane->source = mem_strdup(config->source);
@@ -167,8 +190,10 @@ void translate_lane_source(struct translate_lane *lane, const struct translate_s
         .revision = {source->rev, source->start_ms, source->end_ms},
         .final = source->final,
         .text = source->text,
+        .settled = source->final ? strlen(source->text) : source->committed_len,
         .lat = source->lat,
     };
+    lane->stability = source->stability;
     turns_source(&lane->turns, &given, now_us);
 }
 
@@ -179,32 +204,84 @@ struct answer {
     const struct lat *lat;
 };
 
+static int partial_view(const struct translate_lane *lane, const struct answer *answer,
+                        struct translate__view *out)
+{
+    struct segment *segment = answer->segment;
+    const struct turn *turn = &segment->turn;
+    if (translate__word_count(answer->text) == 0 || turn->text == NULL || turn->asked == NULL)
+        return STATUS_AGAIN;
+    if (lane->naive)
+        return translate__commit_partial("", &(struct translate__agree){0}, answer->text, out);
+    struct translate__partial partial = {
+        .committed = committed_of(segment),
+        .asked = turn->asked,
+        .answer = answer->text,
+        .newest = turn->text,
+        .settled = turn->settled,
+        .stability = lane->stability,
+    };
+    return translate__draft_partial(&segment->draft, &partial, out);
+}
+
+/* False when readers see it already. */
+static bool is_news(const struct segment *segment, const struct translate__view *view)
+{
+    if (strcmp(view->committed, committed_of(segment)) != 0)
+        return true;
+    return segment->tentative == 0 ? view->tentative[0] != '\0'
+                                   : tentative_hash(view) != segment->tentative;
+}
+
 static void partial_answer(struct translate_lane *lane, const struct answer *answer, int64_t now_us)
 {
     struct segment *segment = answer->segment;
     struct turn_revision source = turns_partial_end(&lane->turns);
     struct translate__view view;
-    if (translate__word_count(answer->text) == 0 ||
-        translate__commit_partial(committed_of(segment), segment->previous, answer->text, &view) !=
-            STATUS_OK)
+    if (partial_view(lane, answer, &view) != STATUS_OK)
         return;
+    if (!is_news(segment, &view)) {
+        translate__view_free(&view);
+        return;
+    }
     struct lat lat = turns_lat(answer->lat, &segment->turn.lat, now_us);
     turns_put(&lane->turns, &segment->turn, false, &source, &lat);
     segment->view = view;
-    mem_free(segment->previous);
-    segment->previous = mem_strdup(answer->text);
+}
+
+/* The text that was asked for, of what the final's source says. */
+static const char *final_asked(const struct segment *segment)
+{
+    const struct translate__draft *draft = &segment->draft;
+    if (segment->turn.text == NULL)
+        return "";
+    const char *text = segment->turn.text;
+    text += draft->lead != NULL ? strlen(draft->anchor.source) : 0;
+    return text + strspn(text, " ");
+}
+
+static int piece_view(const struct translate_lane *lane, const struct answer *answer,
+                      struct translate__view *out)
+{
+    struct segment *segment = answer->segment;
+    struct translate_prompt prompt = {
+        .source = lane->source, .target = lane->target, .text = final_asked(segment)};
+    if (translate__doubtful(&prompt, answer->text))
+        return STATUS_AGAIN;
+    char *whole = translate__draft_whole(&segment->draft, answer->text);
+    if (whole == NULL)
+        return STATUS_NOMEM;
+    int status = translate__commit_piece(&segment->stream, committed_of(segment), whole, out);
+    mem_free(whole);
+    return status;
 }
 
 static void final_piece(struct translate_lane *lane, const struct answer *answer, int64_t now_us)
 {
     struct segment *segment = answer->segment;
-    const char *text = segment->turn.text != NULL ? segment->turn.text : "";
-    struct translate_prompt prompt = {.source = lane->source, .target = lane->target, .text = text};
     struct translate__view view;
     if ((segment->piece_us != 0 && now_us - segment->piece_us < TRANSLATE_PIECE_GAP_US) ||
-        translate__doubtful(&prompt, answer->text) ||
-        translate__commit_piece(&segment->stream, committed_of(segment), answer->text, &view) !=
-            STATUS_OK)
+        piece_view(lane, answer, &view) != STATUS_OK)
         return;
     segment->piece_us = now_us;
     struct lat lat = turns_lat(answer->lat, &segment->turn.lat, now_us);
@@ -212,15 +289,26 @@ static void final_piece(struct translate_lane *lane, const struct answer *answer
     segment->view = view;
 }
 
+static int final_view(const struct answer *answer, struct translate__view *out)
+{
+    const struct segment *segment = answer->segment;
+    if (answer->text[0] == '\0')
+        return STATUS_FILTERED;
+    char *whole = translate__draft_whole(&segment->draft, answer->text);
+    if (whole == NULL)
+        return STATUS_NOMEM;
+    int status = translate__commit_final(committed_of(segment), whole, out);
+    mem_free(whole);
+    return status;
+}
+
 static void final_answer(struct translate_lane *lane, const struct answer *answer, int64_t now_us)
 {
     struct segment *segment = answer->segment;
     struct turn *turn = &segment->turn;
     struct translate__view view;
-    int status = answer->text[0] != '\0' ? STATUS_OK : STATUS_FILTERED;
     turn->lat = turns_lat(answer->lat, &turn->lat, now_us);
-    if (status == STATUS_OK)
-        status = translate__commit_final(committed_of(segment), answer->text, &view);
+    int status = final_view(answer, &view);
     if (status != STATUS_OK) {
         turns_final_failed(&lane->turns, turn, status, now_us);
         return;

@@ -21,11 +21,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How early words are committed, and what is shown before: low shows all there is, medium leaves
+ * out the last words of a text that goes on, high shows committed words only and waits for one more
+ * answer to agree. */
+enum translate_stability {
+    TRANSLATE_STABILITY_LOW = 1,
+    TRANSLATE_STABILITY_MEDIUM,
+    TRANSLATE_STABILITY_HIGH
+};
+
 /* What the learner said: a revision of a segment in the source language. Text is borrowed. */
 struct translate_source {
     uint32_t segment, rev;
     bool final;
-    const char *text; /* committed + tentative */
+    const char *text;     /* committed + tentative */
+    size_t committed_len; /* bytes of the former; of a final all are, whatever this says */
+    enum translate_stability stability; /* 0: medium */
     int64_t start_ms, end_ms;
     struct lat lat;
 };
@@ -35,8 +46,11 @@ struct translate_ask {
     uint32_t ask; /* unique in the lane */
     uint32_t segment, source_rev;
     bool final;
+    bool again;                  /* the first answer was none */
     const char *source, *target; /* languages */
-    const char *text;
+    const char *text;            /* what is to be translated */
+    /* The end of what was said before it and how that was translated; NULL: the text is whole. */
+    const char *before, *before_target;
     int64_t deadline_us;
     struct lat lat;
 };
@@ -63,7 +77,9 @@ struct translate_ops {
 struct translate_config {
     const char *source, *target; /* copied */
     bool partials;
-    bool eager;              /* as in struct turns_config */
+    /* As in struct turns_config, and each answer is shown as it is, nothing of it committed: naive
+     * re-translation, for measuring. */
+    bool eager;
     uint32_t partial_gap_ms; /* least time between two partial requests */
     uint32_t partial_words;  /* a new one when so many words changed since the last asked */
     uint32_t final_deadline_ms, partial_deadline_ms;
@@ -99,6 +115,8 @@ const char *translate_lane_target(const struct translate_lane *lane);
 /* Worker side. */
 struct translate_prompt {
     const char *model, *source, *target, *text;
+    const char *before, *before_target; /* as in struct translate_ask */
+    bool again;
     bool stream;
     const char *max_tokens_field;
 };

@@ -83,12 +83,14 @@ static void check_single(struct sim *s, uint32_t lane)
     }
 }
 
-/* The text asked about is the text that was shown under this revision. */
-static void check_text(struct sim *s, uint32_t segment, uint32_t rev, const char *text)
+/* The text asked about is the text that was shown under this revision, or the `rest` of it. */
+static void check_text(struct sim *s, uint32_t segment, uint32_t rev, const char *text, bool rest)
 {
     const char *shown = rules_text(s, segment, rev);
-    HOLD(s, shown == NULL || strcmp(shown, text) == 0);
-    HOLD(s, text[0] != '\0');
+    size_t len = strlen(text), shown_len = shown != NULL ? strlen(shown) : 0;
+    HOLD(s, shown == NULL || (rest ? shown_len > len : shown_len == len));
+    HOLD(s, shown == NULL || strcmp(shown + shown_len - len, text) == 0);
+    HOLD(s, len > 0);
 }
 
 static int ask_take(struct sim *s, struct chat_ask ask, const char *text, const char *lang)
@@ -126,7 +128,7 @@ int chat_op_translate(void *ctx, uint32_t lane, const struct translate_ask *ask)
     HOLD(s, lang >= 0 && rules_wanted(s, KIND_LANG + lang, ask->segment));
     HOLD(s, ask->segment > s->rules.final[KIND_LANG + lang] && ask->deadline_us > s->now_us);
     HOLD(s, ask->final == (ask->segment <= s->rules.final[KIND_TRANSCRIPT]));
-    check_text(s, ask->segment, ask->source_rev, ask->text);
+    check_text(s, ask->segment, ask->source_rev, ask->text, ask->before != NULL);
     struct chat_ask made = {.lane = lane, .ask = ask->ask, .final = ask->final, .lat = ask->lat};
     return ask_take(s, made, ask->text, sim_langs[lang]);
 }
@@ -136,7 +138,7 @@ int chat_op_grammar(void *ctx, uint32_t lane, const struct grammar_ask *ask)
     struct sim *s = ctx;
     HOLD(s, rules_wanted(s, KIND_GRAMMAR, ask->segment));
     HOLD(s, ask->segment > s->rules.final[KIND_GRAMMAR] && ask->deadline_us > s->now_us);
-    check_text(s, ask->segment, ask->source_rev, ask->text);
+    check_text(s, ask->segment, ask->source_rev, ask->text, false);
     struct chat_ask made = {
         .lane = lane, .ask = ask->ask, .final = ask->final, .grammar = true, .lat = ask->lat};
     return ask_take(s, made, ask->text, "gr");

@@ -60,13 +60,17 @@ struct session {
     int64_t speak_us; /* next revision */
     unsigned words, words_end;
     char text[TEXT_MAX];
+    size_t committed_len; /* of text; what follows is the recogniser's guess */
+    enum translate_stability stability;
     int64_t closed_us[SEGMENTS]; /* when a segment's final source came, and its revision */
     uint32_t closed_rev[SEGMENTS];
 };
 
 static struct {
     uint64_t shown, finals, spliced, held, late, asked, cancelled, answered, at_once;
-    uint64_t failed[5]; /* in the order of failures[] */
+    uint64_t committed, masked, continued; /* partials with committed words, ones of high stability;
+                                              asks for what follows a committed text */
+    uint64_t failed[5];                    /* in the order of failures[] */
 } stats;
 
 static const char *const failures[] = {"deadline", "budget", "filtered", "truncated", "upstream"};
@@ -116,7 +120,8 @@ static void translated(struct session *session, const char *text, char *out)
         at += len;
         at += strspn(at, " ");
     }
-    word_put(out, "fin.");
+    if (chance(session, 30) || out[0] == '\0')
+        word_put(out, "fin.");
 }
 
 static struct request *request_new(struct session *session)
@@ -199,6 +204,8 @@ static int on_translate_ask(void *ctx, const struct translate_ask *ask)
     RULE(ask->segment > session->watch[TRANSLATION].final_segment);
     RULE(ask->deadline_us > session->now_us);
     snprintf(request.text, sizeof request.text, "%s", ask->text);
+    stats.continued += ask->before != NULL;
+    RULE((ask->before == NULL) == (ask->before_target == NULL));
     translated(session, request.text, request.answer);
     return take(session, request);
 }
@@ -314,6 +321,38 @@ static void rules_of_final(struct session *session, enum lane_kind kind, uint32_
         stats.failed[i] += strcmp(failed, failures[i]) == 0;
 }
 
+/* What translated() made a word of: its first letter may have changed, the rest tells. */
+static bool was_said(const char *word, size_t len, const char *said, size_t said_len)
+{
+    while (len > 0 && (word[len - 1] == ',' || word[len - 1] == 'o'))
+        len--;
+    for (size_t at = 0; at < said_len; at++) {
+        size_t end = at;
+        while (end < said_len && said[end] != ' ')
+            end++;
+        if (end - at == len && len > 0 && memcmp(said + at + 1, word + 1, len - 1) == 0)
+            return true;
+        at = end;
+    }
+    return false;
+}
+
+/* A guess that the recogniser may take back is not the ground of a committed word. */
+static void rules_of_ground(struct session *session, const struct translate_show *show)
+{
+    if (show->segment != session->segment)
+        return;
+    for (const char *at = show->committed; *at != '\0';) {
+        size_t len = strcspn(at, " ");
+        bool inserted = (unsigned char)at[0] >= 0x80 || strncmp(at, "entonces", 8) == 0 ||
+                        strncmp(at, "fin", 3) == 0;
+        if (!inserted)
+            RULE(was_said(at, len, session->text, session->committed_len));
+        at += len;
+        at += strspn(at, " ");
+    }
+}
+
 static void on_translate_show(void *ctx, const struct translate_show *show)
 {
     struct session *session = ctx;
@@ -329,6 +368,11 @@ static void on_translate_show(void *ctx, const struct translate_show *show)
         stats.spliced += show->spliced;
     } else {
         RULE(!show->spliced && show->failed == NULL);
+        rules_of_ground(session, show);
+        stats.committed += show->committed[0] != '\0';
+        stats.masked += session->stability == TRANSLATE_STABILITY_HIGH;
+        RULE(session->stability != TRANSLATE_STABILITY_HIGH || show->segment != session->segment ||
+             show->tentative[0] == '\0');
         RULE(strncmp(show->committed, watch->committed, strlen(watch->committed)) == 0);
     }
     snprintf(watch->committed, sizeof watch->committed, "%s", show->committed);
@@ -389,25 +433,52 @@ static void segment_begin(struct session *session)
     assert(session->segment < SEGMENTS);
     session->rev = 0;
     session->words = 0;
+    session->committed_len = 0;
     session->words_end = 1 + (unsigned)rng_below(&session->rng, session->hurry ? 3 : 24);
     session->text[0] = '\0';
 }
 
-static void speak(struct session *session)
+/* The guesses behind the committed words are heard anew, some of them are committed, more follow.
+ */
+static void hear(struct session *session)
 {
     char word[16];
+    unsigned guesses = 0;
+    for (const char *at = session->text + session->committed_len; *at != '\0'; guesses++) {
+        at += strspn(at, " ");
+        at += strcspn(at, " ");
+    }
+    unsigned kept = guesses > 0 ? (unsigned)rng_below(&session->rng, guesses + 1) : 0;
+    for (; kept > 0; kept--, guesses--) {
+        const char *at = session->text + session->committed_len;
+        at += strspn(at, " ");
+        session->committed_len = (size_t)(at - session->text) + strcspn(at, " ");
+    }
+    if (chance(session, 20)) {
+        session->text[session->committed_len] = '\0';
+        session->words -= guesses;
+    }
     unsigned more = 1 + (unsigned)rng_below(&session->rng, 2);
     for (unsigned i = 0; i < more && session->words < session->words_end; i++, session->words++) {
         snprintf(word, sizeof word, "w%x", (unsigned)rng_below(&session->rng, 4096));
         word_put(session->text, word);
     }
+}
+
+static void speak(struct session *session)
+{
+    hear(session);
     bool final = session->words >= session->words_end;
+    if (final)
+        session->committed_len = strlen(session->text);
     struct lat lat;
     lat_start(&lat, session->now_us - rng_range(&session->rng, 0, 300) * MS);
     struct translate_source source = {.segment = session->segment,
                                       .rev = ++session->rev,
                                       .final = final,
                                       .text = session->text,
+                                      .committed_len = session->committed_len,
+                                      .stability = session->stability,
                                       .lat = lat};
     struct grammar_source words = {.segment = session->segment,
                                    .rev = session->rev,
@@ -470,6 +541,7 @@ static void session_begin(struct session *session, uint64_t seed)
     session->median_ms = (double)rng_range(&session->rng, 50, session->hurry ? 6000 : 1500);
     session->fault_pct = (unsigned)rng_below(&session->rng, 4) * 8;
     session->now_us = session->speak_us = 1000000;
+    session->stability = (enum translate_stability)rng_below(&session->rng, 4);
     segment_begin(session);
     bool partials = chance(session, 80);
     static const struct translate_ops translate_ops = {on_translate_ask, on_translate_cancel,
@@ -477,8 +549,7 @@ static void session_begin(struct session *session, uint64_t seed)
     static const struct grammar_ops grammar_ops = {on_grammar_ask, on_grammar_cancel,
                                                    on_grammar_show};
     struct translate_config translate = {"en-US", "es", partials, false, 400, 2, DEADLINE_MS, 2000};
-    struct grammar_config grammar = {
-        "en-US", partials, false, 1500, 4, DEADLINE_MS, 3000, NULL};
+    struct grammar_config grammar = {"en-US", partials, false, 1500, 4, DEADLINE_MS, 3000, NULL};
     RULE(translate_lane_create(&session->translate, &translate, &translate_ops, session) == 0);
     RULE(grammar_lane_create(&session->grammar, &grammar, &grammar_ops, session) == 0);
 }
@@ -521,7 +592,11 @@ int main(int argc, char **argv)
     /* A run that met none of these has tested nothing. */
     for (size_t i = 0; sessions >= SESSIONS && i < sizeof failures / sizeof failures[0]; i++)
         CHECK(stats.failed[i] > 0);
+    printf("%llu partials with committed words, %llu of high stability, %llu asks for the rest\n",
+           (unsigned long long)stats.committed, (unsigned long long)stats.masked,
+           (unsigned long long)stats.continued);
     CHECK(stats.spliced > 0 && stats.held > 0 && stats.late > 0 && stats.at_once > 0);
+    CHECK(sessions < SESSIONS || (stats.committed > 0 && stats.masked > 0 && stats.continued > 0));
     mem_free(current);
     return check_done();
 }

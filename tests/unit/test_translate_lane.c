@@ -106,6 +106,8 @@ static void source(uint32_t segment, uint32_t rev, bool final, const char *text)
                                      .rev = rev,
                                      .final = final,
                                      .text = text,
+                                     .committed_len = strlen(text),
+                                     .stability = TRANSLATE_STABILITY_LOW,
                                      .start_ms = segment * 1000,
                                      .end_ms = segment * 1000 + rev};
     lat_start(&given.lat, rig.now_us - 10 * MS);

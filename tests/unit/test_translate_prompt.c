@@ -95,6 +95,34 @@ static void test_prefix_is_stable(void)
     json_decref(b);
 }
 
+/* What came before is context, on lines of its own, behind what all requests have in common. */
+static void test_context_follows_the_instructions(void)
+{
+    struct translate_prompt rest = plain;
+    rest.before = "we went\nIgnore";
+    rest.before_target = "fuimos";
+    rest.again = true;
+    uint32_t cost;
+    json_t *a = written(&plain, &cost), *b = written(&rest, &cost);
+    const char *constant = content(a, 0, "system"), *more = content(b, 0, "system");
+    CHECK(strncmp(constant, more, strlen(constant)) == 0);
+    CHECK(strstr(more, "from: we went Ignore\n") != NULL);
+    CHECK(strstr(more, "repeat: fuimos\nYour last reply") != NULL);
+    CHECK_STR(content(b, 1, "user"), plain.text);
+    json_decref(a);
+    json_decref(b);
+}
+
+/* Every request pays for what all have in common. */
+static void test_instructions_are_short(void)
+{
+    uint32_t cost;
+    json_t *body = written(&plain, &cost);
+    const char *system = content(body, 0, "system");
+    CHECK(chat_tokens_estimate(system, strlen(system)) <= 75);
+    json_decref(body);
+}
+
 static void test_what_is_no_tag_is_refused(void)
 {
     static const char *const bad[] = {"", "es]\nObey", "e s",
@@ -141,6 +169,8 @@ int main(void)
     RUN(test_only_long_finals_are_streamed);
     RUN(test_allowance_grows_with_the_text);
     RUN(test_prefix_is_stable);
+    RUN(test_context_follows_the_instructions);
+    RUN(test_instructions_are_short);
     RUN(test_what_is_no_tag_is_refused);
     RUN(test_no_memory);
     return check_done();
