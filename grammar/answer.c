@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "grammar/internal.h"
 #include "grammar/limits.h"
+#include "pool/chat_provider.h"
 #include <assert.h>
 #include <jansson.h>
 #include <string.h>
@@ -195,12 +196,26 @@ static int read_corrected(const struct grammar_prompt *prompt, const json_t *tol
     return status;
 }
 
+/* The corrected text and nothing else: edits have neither kind nor message. */
+static int read_plain(const struct grammar_prompt *prompt, const char *text, size_t len,
+                      struct grammar_result *out)
+{
+    char *corrected = mem_strndup(text, len);
+    if (corrected == NULL)
+        return STATUS_NOMEM;
+    int status = read_corrected(prompt, NULL, corrected, out);
+    mem_free(corrected);
+    return status;
+}
+
 int grammar_answer_read(const struct grammar_prompt *prompt, const char *text, size_t len,
                         struct grammar_result *out)
 {
     assert(prompt->text != NULL);
     if (len > GRAMMAR_ANSWER_BYTES_MAX)
         return STATUS_PROTOCOL;
+    if (!chat_api_follows(prompt->api))
+        return read_plain(prompt, text, len, out);
     json_error_t error;
     json_t *top = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     /* jansson's own memory is not ours to make fail, but it says so when it does. */

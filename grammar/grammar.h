@@ -36,6 +36,8 @@ enum grammar_kind {
 #undef X
 };
 
+struct chat_api;
+
 struct grammar_edit {
     uint32_t start, end; /* code points of the source text */
     enum grammar_kind kind;
@@ -114,6 +116,7 @@ uint32_t grammar_lane_owed(const struct grammar_lane *lane);
 
 /* Worker side. */
 struct grammar_prompt {
+    const struct chat_api *api; /* pool/chat_provider.h; NULL: OpenAI's */
     const char *model, *language, *text;
     const char *explain_in; /* language of the explanations; NULL: `language` */
     bool json_schema;       /* the provider's capability; else json_object is asked for */
@@ -123,8 +126,10 @@ struct grammar_prompt {
  * explanations are in another language; the user message is the text itself; the answer is JSON
  * {"corrected": "...", "edits": [{"from","to","kind","message"}]}. */
 int grammar_request_write(const struct grammar_prompt *prompt, struct buf *body, uint32_t *cost);
-/* Reads an answer's content strictly; spans are recomputed by diff against the source, kinds and
- * messages matched from the answer's edits. STATUS_PROTOCOL for anything else than such JSON. */
+/* Reads an answer's content strictly, or as the corrected text itself where the API follows no
+ * instructions (edits then have no message); spans are recomputed by diff against the source, kinds
+ * and messages matched from the answer's edits. STATUS_PROTOCOL for anything else than such JSON.
+ */
 int grammar_answer_read(const struct grammar_prompt *prompt, const char *text, size_t len,
                         struct grammar_result *out);
 /* Word diff of two texts: edits whose spans count code points of `source`. */

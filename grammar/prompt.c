@@ -67,6 +67,8 @@ int grammar_request_write(const struct grammar_prompt *prompt, struct buf *body,
         uint32_t source_tokens = chat_tokens_estimate(prompt->text, strlen(prompt->text));
         uint32_t tokens = answer_tokens(source_tokens);
         struct chat_request request = {
+            .api = prompt->api,
+            .source = prompt->language,
             .model = prompt->model,
             .system = system.data,
             .user = prompt->text,
@@ -78,9 +80,8 @@ int grammar_request_write(const struct grammar_prompt *prompt, struct buf *body,
             .json_object = !prompt->json_schema,
         };
         status = chat_request_write(&request, body);
-        /* Providers count the prompt and all of the answer's allowance against the budget. */
         if (status == 0)
-            *cost = chat_tokens_estimate(system.data, system.len) + source_tokens + tokens;
+            *cost = chat_request_cost(&request);
     }
     buf_deinit(&system);
     return status;

@@ -35,6 +35,11 @@ void chat_provider_names(unsigned can, struct buf *out)
     }
 }
 
+bool chat_api_follows(const struct chat_api *api)
+{
+    return api == NULL || api->provider == NULL || (api->provider->can & CHAT_CAN_FOLLOW) != 0;
+}
+
 static const struct chat_provider *provider_of(const struct chat_account *account)
 {
     return account->provider != NULL ? account->provider : &chat_openai;

@@ -50,6 +50,8 @@ struct chat_provider {
     const char *key_prefix;    /* before the key, in its header */
     const char *default_model; /* NULL: the configuration must name one; "": it has no models */
     const char *default_url;   /* NULL: the configuration must name it */
+    /* A key that ends so belongs to another host; NULL: none does. */
+    const char *free_suffix, *free_url;
     const char *max_tokens_field;
     /* Languages by tag; NULL: it is told the tag itself. */
     const struct chat_language *sources, *targets;
@@ -81,6 +83,9 @@ struct chat_api {
     const char *reasoning_effort; /* "": not sent */
     bool no_temperature;          /* the model takes none but its own */
 };
+
+/* True when it does what a system prompt says; else it only gets text and languages. */
+bool chat_api_follows(const struct chat_api *api);
 
 /* Where requests go and who pays. */
 struct chat_account {

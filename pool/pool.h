@@ -110,6 +110,7 @@ void pool_settle(struct pool *pool, uint32_t estimate, uint32_t used);
 /* True once every connection is warm (or has failed once). Any thread. */
 bool pool_ready(const struct pool *pool);
 
+/* uint64_t and nothing else: several pools' are added up. */
 struct pool_stats {
     uint64_t connections, connects_total,
         handshakes_late; /* late: on the request path after warm-up */

@@ -8,6 +8,7 @@
 #include "base/worker.h"
 #include "grammar/grammar.h"
 #include "pool/chat.h"
+#include "pool/chat_provider.h"
 #include "pool/pool.h"
 #include "server/config.h"
 #include "server/metrics.h"
@@ -115,29 +116,34 @@ static uint64_t pool_id(uint32_t serial, uint32_t lane, uint32_t ask)
     return (uint64_t)serial << 32 | (uint64_t)(lane & 0xffff) << 16 | (ask & 0xffff);
 }
 
+static const struct chat_side *side_of(const struct ask *ask)
+{
+    return &ask->server->chats.side[ask->grammar ? CHATS_GRAMMAR : CHATS_TRANSLATE];
+}
+
 static struct translate_prompt translate_prompt_of(const struct ask *ask)
 {
-    const struct config *config = ask->server->config;
-    return (struct translate_prompt){.model = config->translate_model,
+    const struct chat_side *side = side_of(ask);
+    return (struct translate_prompt){.api = &side->api,
+                                     .model = side->model,
                                      .source = ask->source,
                                      .target = ask->target,
                                      .text = ask->text,
                                      .before = ask->before,
                                      .before_target = ask->before_target,
                                      .again = ask->again,
-                                     .stream = ask->stream,
-                                     .max_tokens_field = config->chat_max_tokens_field};
+                                     .stream = ask->stream};
 }
 
 static struct grammar_prompt grammar_prompt_of(const struct ask *ask)
 {
-    const struct config *config = ask->server->config;
-    return (struct grammar_prompt){.model = config->grammar_model,
+    const struct chat_side *side = side_of(ask);
+    return (struct grammar_prompt){.api = &side->api,
+                                   .model = side->model,
                                    .language = ask->source,
                                    .explain_in = ask->target,
                                    .text = ask->text,
-                                   .json_schema = config->chat_json_schema,
-                                   .max_tokens_field = config->chat_max_tokens_field};
+                                   .json_schema = side->json_schema};
 }
 
 static struct grammar_key grammar_key_of(const struct ask *ask)
@@ -230,9 +236,10 @@ static void run_build(struct job *job)
     }
     struct buf body;
     buf_init(&body, REQUEST_BYTES_MAX);
-    ask->stream = !ask->grammar && ask->final &&
+    const struct chat_provider *provider = side_of(ask)->api.provider;
+    ask->stream = !ask->grammar && ask->final && (provider->can & CHAT_CAN_STREAM) != 0 &&
                   translate_is_streamed(ask->text, ask->server->config->translate_stream_words);
-    ask->reader = chat_reader_create(ask->stream);
+    ask->reader = chat_provider_reader(provider, ask->stream);
     int status = ask->reader != NULL ? write_body(ask, &body) : STATUS_NOMEM;
     if (status == STATUS_OK)
         status = submit(ask, &body);
@@ -292,7 +299,7 @@ static void count_tokens(const struct ask *ask, const struct chat_result *result
 {
     uint32_t in = result->prompt_tokens, out = result->completion_tokens;
     if (in + out > 0) {
-        upstream_settle(ask->server->upstream, ask->cost, in + out);
+        upstream_settle(ask->server->upstream, class_of(ask), ask->cost, in + out);
     } else {
         out = chat_tokens_estimate(result->text, result->len);
         in = ask->cost > out ? ask->cost - out : 0;

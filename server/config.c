@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "loop/loop.h"
+#include "server/chats.h"
 #include "server/config_table.h"
 #include "server/provider.h"
 #include <ctype.h>
@@ -357,6 +358,9 @@ static int check(struct config_set *set)
     }
     struct providers providers;
     int status = providers_init(&providers, config, set->err);
+    struct chats chats;
+    if (status == STATUS_OK)
+        status = chats_init(&chats, config, set->err);
     return status == STATUS_OK ? read_off(set) : status;
 }
 

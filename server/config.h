@@ -57,12 +57,21 @@ struct config {
     uint64_t chat_connect_ms, chat_stall_ms, chat_keepalive_ms, chat_age_ms, chat_queue_max;
     bool chat_json_schema;
     const char *chat_max_tokens_field;
+    const char *chat_provider, *chat_deployment, *chat_api_version, *chat_glossary;
+    const char *chat_system_role, *chat_reasoning_effort;
+    bool chat_temperature;
 
     const char *translate_model;
     uint64_t translate_partial_gap_ms, translate_partial_words, translate_stream_words;
     uint64_t translate_final_deadline_ms, translate_partial_deadline_ms, translate_cache;
     const char *grammar_model;
     uint64_t grammar_partial_gap_ms, grammar_cache;
+    /* Of its own API, where [grammar] names one. */
+    const char *grammar_provider, *grammar_url, *grammar_key, *grammar_ca;
+    const char *grammar_deployment, *grammar_api_version;
+    const char *grammar_max_tokens_field, *grammar_system_role, *grammar_reasoning_effort;
+    bool grammar_json_schema, grammar_temperature;
+    uint64_t grammar_connections, grammar_requests_per_minute, grammar_tokens_per_minute;
 
     const char *without;
     unsigned off; /* what `without` names, bits of enum config_off */

@@ -94,10 +94,18 @@
       "age at which a stream is replaced regardless")                                              \
     CONFIG_FURTHER(X, "stt.2", stt[1])                                                             \
     CONFIG_FURTHER(X, "stt.3", stt[2])                                                             \
-    X("chat", "url", chat_url, TEXT, "https://127.0.0.1:8446/v1", 0, 0,                            \
-      "base of an OpenAI-compatible API")                                                          \
+    X("chat", "provider", chat_provider, TEXT, "openai", 0, 0,                                     \
+      "whose API translates: openai, azure, vllm, ollama, llama_cpp, deepl or libretranslate")     \
+    X("chat", "url", chat_url, TEXT, "", 0, 0,                                                     \
+      "base of the API; empty: where the provider is usually found, openai: sotto-local's")        \
     X("chat", "key", chat_key, SECRET, "", 0, 0,                                                   \
       "API key; better in SOTTO_CHAT_KEY than in a file")                                          \
+    X("chat", "deployment", chat_deployment, TEXT, "", 0, 0,                                       \
+      "azure: the deployment of a dated API; empty: the v1 API, where the model names it")         \
+    X("chat", "api_version", chat_api_version, TEXT, "", 0, 0,                                     \
+      "azure: the date of that API, such as 2024-10-21")                                           \
+    X("chat", "glossary", chat_glossary, TEXT, "", 0, 0,                                           \
+      "deepl: id of a glossary that holds every pair of languages that is translated")             \
     X("chat", "organization", chat_organization, TEXT, "", 0, 0, "OpenAI-Organization header")     \
     X("chat", "ca", chat_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")     \
     X("chat", "connections", chat_connections, NUMBER, "16", 1, 64,                                \
@@ -118,10 +126,18 @@
     X("chat", "queue_max", chat_queue_max, NUMBER, "10000", 1, 65536, "requests waiting")          \
     X("chat", "json_schema", chat_json_schema, BOOL, "true", 0, 0,                                 \
       "the API knows response_format json_schema; else json_object is asked for")                  \
-    X("chat", "max_tokens_field", chat_max_tokens_field, TEXT, "max_completion_tokens", 0, 0,      \
-      "name of the field that bounds an answer (older APIs: max_tokens)")                          \
-    X("translate", "model", translate_model, TEXT, "gpt-4o-mini", 0, 0,                            \
-      "model asked for translations")                                                              \
+    X("chat", "max_tokens_field", chat_max_tokens_field, TEXT, "", 0, 0,                           \
+      "name of the field that bounds an answer; empty: the provider's (openai: "                   \
+      "max_completion_tokens)")                                                                    \
+    X("chat", "system_role", chat_system_role, TEXT, "", 0, 0,                                     \
+      "role of the instructions; empty: system; user: they stand before the text")                 \
+    X("chat", "reasoning_effort", chat_reasoning_effort, TEXT, "", 0, 0,                           \
+      "sent to models that reason, such as none or minimal; empty: not sent")                      \
+    X("chat", "temperature", chat_temperature, BOOL, "true", 0, 0,                                 \
+      "temperature 0 is asked for; models that reason may refuse any")                             \
+    X("translate", "model", translate_model, TEXT, "", 0, 0,                                       \
+      "model asked for translations; empty: the provider's (openai: gpt-4o-mini, deepl: "          \
+      "latency_optimized)")                                                                        \
     X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "1500", 0, 60000,           \
       "least time between two partial requests of a session and language")                         \
     X("translate", "partial_words", translate_partial_words, NUMBER, "2", 1, 100,                  \
@@ -134,7 +150,26 @@
       60000, "a partial request later than this is dropped")                                       \
     X("translate", "cache", translate_cache, NUMBER, "4096", 1, 1000000,                           \
       "answers kept, all sessions")                                                                \
-    X("grammar", "model", grammar_model, TEXT, "gpt-4o-mini", 0, 0, "model asked for corrections") \
+    X("grammar", "provider", grammar_provider, TEXT, "same", 0, 0,                                 \
+      "whose API corrects: same (as [chat]), none, openai, azure, vllm, ollama, llama_cpp or "     \
+      "deepl_write; the keys up to temperature count with one of its own")                         \
+    X("grammar", "url", grammar_url, TEXT, "", 0, 0, "as in [chat]")                               \
+    X("grammar", "key", grammar_key, SECRET, "", 0, 0, "as in [chat]")                             \
+    X("grammar", "ca", grammar_ca, TEXT, "", 0, 0, "as in [chat]")                                 \
+    X("grammar", "deployment", grammar_deployment, TEXT, "", 0, 0, "as in [chat]")                 \
+    X("grammar", "api_version", grammar_api_version, TEXT, "", 0, 0, "as in [chat]")               \
+    X("grammar", "connections", grammar_connections, NUMBER, "4", 1, 64, "as in [chat]")           \
+    X("grammar", "requests_per_minute", grammar_requests_per_minute, NUMBER, "4500", 0, 10000000,  \
+      "as in [chat]")                                                                              \
+    X("grammar", "tokens_per_minute", grammar_tokens_per_minute, NUMBER, "1800000", 0, 4000000000, \
+      "as in [chat]")                                                                              \
+    X("grammar", "json_schema", grammar_json_schema, BOOL, "true", 0, 0, "as in [chat]")           \
+    X("grammar", "max_tokens_field", grammar_max_tokens_field, TEXT, "", 0, 0, "as in [chat]")     \
+    X("grammar", "system_role", grammar_system_role, TEXT, "", 0, 0, "as in [chat]")               \
+    X("grammar", "reasoning_effort", grammar_reasoning_effort, TEXT, "", 0, 0, "as in [chat]")     \
+    X("grammar", "temperature", grammar_temperature, BOOL, "true", 0, 0, "as in [chat]")           \
+    X("grammar", "model", grammar_model, TEXT, "", 0, 0,                                           \
+      "model asked for corrections; empty: the provider's")                                        \
     X("grammar", "partial_gap_ms", grammar_partial_gap_ms, NUMBER, "5000", 0, 60000,               \
       "least time between two partial requests of a session")                                      \
     X("grammar", "cache", grammar_cache, NUMBER, "4096", 1, 1000000, "answers kept, all sessions") \

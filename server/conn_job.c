@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/status.h"
+#include "server/chats.h"
 #include "server/event.h"
 #include "server/message.h"
 #include "server/out.h"
@@ -26,6 +27,8 @@ static void run_parse(struct job *job)
 {
     struct conn_parsed *parsed = (struct conn_parsed *)job;
     parsed->message = client_message_parse(parsed->text != NULL ? parsed->text : "", parsed->len);
+    if (parsed->message != NULL)
+        chats_check(&parsed->server->chats, parsed->message);
     mem_free(parsed->text);
     parsed->text = NULL;
     server_post(parsed->server, &job->msg);

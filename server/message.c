@@ -42,6 +42,13 @@ static void problem(struct parse *parse, const char *code, const char *text, con
     parse->message->problem = copy != NULL ? copy : text;
 }
 
+void client_message_refuse(struct client_message *message, const char *code, const char *text,
+                           const char *detail)
+{
+    struct parse parse = {.message = message};
+    problem(&parse, code, text, detail);
+}
+
 static const char *read_string(struct parse *parse, json_t *object, const char *key, size_t max)
 {
     json_t *value = json_object_get(object, key);

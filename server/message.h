@@ -72,6 +72,9 @@ struct client_message {
 
 /* Parses one text message. Never fails: what is wrong is a kind. NULL only when out of memory. */
 struct client_message *client_message_parse(const char *text, size_t len);
+/* Makes it CLIENT_BAD: "text: detail". Once it has been parsed. */
+void client_message_refuse(struct client_message *message, const char *code, const char *text,
+                           const char *detail);
 void client_message_free(struct client_message *message);
 
 /* "low" … "high". */

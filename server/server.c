@@ -159,6 +159,8 @@ int server_start(struct server **out, const struct config *config)
     if (server == NULL)
         return STATUS_NOMEM;
     int made = providers_init(&server->providers, config, stderr);
+    if (made == STATUS_OK)
+        made = chats_init(&server->chats, config, stderr);
     if (made != STATUS_OK) {
         mem_free(server);
         return made;

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "server/chats.h"
 #include "server/limits.h"
 #include "server/provider.h"
 #include "server/session.h"
@@ -37,6 +38,7 @@ enum front_msg {
 struct server {
     const struct config *config;
     struct providers providers;
+    struct chats chats;
     struct session_config session_config;
     struct directory *directory;
     struct worker_pool *workers;

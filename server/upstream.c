@@ -8,10 +8,11 @@
 #include "loop/loop.h"
 #include "pool/pool.h"
 #include "server/ask.h"
-#include "server/config.h"
+#include "server/chats.h"
 #include "server/outbox.h"
 #include "server/server.h"
 #include <assert.h>
+#include <string.h>
 
 struct upstream {
     struct server *server;
@@ -19,8 +20,9 @@ struct upstream {
     /* Held for reading by whoever uses the pool from another thread, for writing while the pool
      * goes away: workers still run what the fronts have left them. */
     pthread_rwlock_t lock;
-    struct pool *pool;    /* NULL once it closes */
-    struct pool *closing; /* the loop's */
+    struct pool *pools[CHATS_SIDES]; /* that of the grammar is the last */
+    unsigned pools_len;              /* 0 once they close */
+    unsigned closing;                /* pools that are; the loop's */
     struct outbox outbox;
     pthread_t thread;
     struct loop_inbox control; /* main asks for the close here: pools are closed on their loop */
@@ -35,8 +37,20 @@ static void on_reply(void *ctx, struct pool_reply *reply)
 static void on_pool_closed(void *ctx)
 {
     struct upstream *upstream = ctx;
-    upstream->closing = NULL;
-    loop_stop(upstream->loop);
+    if (--upstream->closing == 0)
+        loop_stop(upstream->loop);
+}
+
+static void close_pools(struct upstream *upstream)
+{
+    struct pool *pools[CHATS_SIDES];
+    pthread_rwlock_wrlock(&upstream->lock);
+    unsigned len = upstream->closing = upstream->pools_len;
+    memcpy(pools, upstream->pools, sizeof pools);
+    upstream->pools_len = 0;
+    pthread_rwlock_unlock(&upstream->lock);
+    for (unsigned i = 0; i < len; i++)
+        pool_close(pools[i], on_pool_closed, upstream);
 }
 
 static void on_control(struct loop_inbox *inbox, struct msg *msg)
@@ -44,11 +58,7 @@ static void on_control(struct loop_inbox *inbox, struct msg *msg)
     struct upstream *upstream =
         (struct upstream *)((char *)inbox - offsetof(struct upstream, control));
     msg->free_fn(msg);
-    pthread_rwlock_wrlock(&upstream->lock);
-    upstream->closing = upstream->pool;
-    upstream->pool = NULL;
-    pthread_rwlock_unlock(&upstream->lock);
-    pool_close(upstream->closing, on_pool_closed, upstream);
+    close_pools(upstream);
 }
 
 static void *run(void *ctx)
@@ -59,25 +69,12 @@ static void *run(void *ctx)
     return NULL;
 }
 
-static struct pool_config pool_config_from(const struct config *config)
+static int add_pool(struct upstream *upstream, const struct pool_config *config)
 {
-    return (struct pool_config){
-        .base_url = config->chat_url,
-        .api_key = config->chat_key,
-        .organization = config->chat_organization[0] != '\0' ? config->chat_organization : NULL,
-        .ca_file = config->chat_ca[0] != '\0' ? config->chat_ca : NULL,
-        .connections = (unsigned)config->chat_connections,
-        .streams_per_connection = (unsigned)config->chat_streams,
-        .requests_per_minute = (unsigned)config->chat_requests_per_minute,
-        .tokens_per_minute = (unsigned)config->chat_tokens_per_minute,
-        .connect_timeout_ms = (unsigned)config->chat_connect_ms,
-        .stall_ms = (unsigned)config->chat_stall_ms,
-        .age_ms = (unsigned)config->chat_age_ms,
-        .keepalive_ms = (unsigned)config->chat_keepalive_ms,
-        .queue_max = (unsigned)config->chat_queue_max,
-        .on_demand = (config->off & CONFIG_OFF_PREWARM) != 0,
-        .first_come = (config->off & CONFIG_OFF_FAIR_SHARE) != 0,
-    };
+    struct pool **pool = &upstream->pools[upstream->pools_len];
+    int status = pool_create(pool, upstream->loop, config, on_reply, upstream);
+    upstream->pools_len += status == STATUS_OK;
+    return status;
 }
 
 int upstream_create(struct upstream **out, struct server *server)
@@ -91,23 +88,22 @@ int upstream_create(struct upstream **out, struct server *server)
     if (status != STATUS_OK)
         goto fail;
     outbox_init(&upstream->outbox, upstream->loop, server->workers);
-    struct pool_config config = pool_config_from(server->config);
-    status = pool_create(&upstream->pool, upstream->loop, &config, on_reply, upstream);
-    if (status != STATUS_OK)
-        goto fail_loop;
-    status = loop_inbox_open(upstream->loop, &upstream->control, 2, on_control);
+    while (status == STATUS_OK && upstream->pools_len < server->chats.pools)
+        status = add_pool(upstream, &server->chats.pool[upstream->pools_len]);
+    if (status == STATUS_OK)
+        status = loop_inbox_open(upstream->loop, &upstream->control, 2, on_control);
     if (status == STATUS_OK)
         status = thread_start(&upstream->thread, "upstream", run, upstream);
     if (status != STATUS_OK)
-        goto fail_pool;
+        goto fail_pools;
     *out = upstream;
     return STATUS_OK;
-fail_pool:
+fail_pools:
     if (upstream->control.mailbox != NULL)
         loop_inbox_close(&upstream->control);
-    pool_close(upstream->pool, on_pool_closed, upstream);
-    loop_run(upstream->loop);
-fail_loop:
+    close_pools(upstream);
+    if (upstream->closing > 0)
+        loop_run(upstream->loop);
     loop_destroy(upstream->loop);
 fail:
     pthread_rwlock_destroy(&upstream->lock);
@@ -132,7 +128,7 @@ void upstream_close(struct upstream *upstream)
 
 void upstream_destroy(struct upstream *upstream)
 {
-    assert(upstream->pool == NULL);
+    assert(upstream->pools_len == 0);
     outbox_deinit(&upstream->outbox);
     loop_inbox_close(&upstream->control);
     loop_destroy(upstream->loop);
@@ -140,10 +136,20 @@ void upstream_destroy(struct upstream *upstream)
     mem_free(upstream);
 }
 
+/* NULL: they close. Under the lock. */
+static struct pool *pool_of(const struct upstream *upstream, enum pool_class cls)
+{
+    bool grammar = cls == POOL_FINAL_GRAMMAR || cls == POOL_PARTIAL_GRAMMAR;
+    if (upstream->pools_len == 0)
+        return NULL;
+    return upstream->pools[grammar ? upstream->pools_len - 1 : 0];
+}
+
 int upstream_submit(struct upstream *upstream, struct pool_request *request)
 {
     pthread_rwlock_rdlock(&upstream->lock);
-    int status = upstream->pool != NULL ? pool_submit(upstream->pool, request) : STATUS_CLOSED;
+    struct pool *pool = pool_of(upstream, request->cls);
+    int status = pool != NULL ? pool_submit(pool, request) : STATUS_CLOSED;
     pthread_rwlock_unlock(&upstream->lock);
     return status;
 }
@@ -151,34 +157,62 @@ int upstream_submit(struct upstream *upstream, struct pool_request *request)
 void upstream_cancel(struct upstream *upstream, uint64_t session, uint64_t id)
 {
     pthread_rwlock_rdlock(&upstream->lock);
-    /* A full mailbox only means that the request ends by its deadline instead. */
-    if (upstream->pool != NULL)
-        (void)pool_cancel(upstream->pool, session, id);
+    /* Whoever does not know the id ignores it; a full mailbox only means that the request ends by
+     * its deadline instead. */
+    for (unsigned i = 0; i < upstream->pools_len; i++)
+        (void)pool_cancel(upstream->pools[i], session, id);
     pthread_rwlock_unlock(&upstream->lock);
 }
 
-void upstream_settle(struct upstream *upstream, uint32_t estimate, uint32_t used)
+void upstream_settle(struct upstream *upstream, enum pool_class cls, uint32_t estimate,
+                     uint32_t used)
 {
     pthread_rwlock_rdlock(&upstream->lock);
-    if (upstream->pool != NULL)
-        pool_settle(upstream->pool, estimate, used);
+    struct pool *pool = pool_of(upstream, cls);
+    if (pool != NULL)
+        pool_settle(pool, estimate, used);
     pthread_rwlock_unlock(&upstream->lock);
 }
 
 bool upstream_ready(struct upstream *upstream)
 {
     pthread_rwlock_rdlock(&upstream->lock);
-    bool ready = upstream->pool != NULL && pool_ready(upstream->pool);
+    bool ready = upstream->pools_len > 0;
+    for (unsigned i = 0; i < upstream->pools_len; i++)
+        ready = ready && pool_ready(upstream->pools[i]);
     pthread_rwlock_unlock(&upstream->lock);
     return ready;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+_Static_assert(sizeof(struct pool_stats) % sizeof(uint64_t) == 0, "it holds nothing else");
+
+/* Counts add up; of the quantiles the larger is told. */
+static void stats_add(struct pool_stats *sum, const struct pool_stats *more)
+{
+    uint64_t queue_us = larger(sum->queue_p99_us, more->queue_p99_us);
+    uint64_t upstream_us = larger(sum->upstream_p99_us, more->upstream_p99_us);
+    uint64_t *to = (uint64_t *)sum;
+    const uint64_t *from = (const uint64_t *)more;
+    for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
+        to[i] += from[i];
+    sum->queue_p99_us = queue_us;
+    sum->upstream_p99_us = upstream_us;
 }
 
 void upstream_stats(struct upstream *upstream, struct pool_stats *pool, struct loop_stats *loop)
 {
     *pool = (struct pool_stats){0};
     pthread_rwlock_rdlock(&upstream->lock);
-    if (upstream->pool != NULL)
-        pool_stats(upstream->pool, pool);
+    for (unsigned i = 0; i < upstream->pools_len; i++) {
+        struct pool_stats stats;
+        pool_stats(upstream->pools[i], &stats);
+        stats_add(pool, &stats);
+    }
     pthread_rwlock_unlock(&upstream->lock);
     loop_stats(upstream->loop, loop);
 }

@@ -1,18 +1,18 @@
 /*
- * The upstream thread: one loop with the chat completions pool on it. Its mailbox is its only
- * surface, so that it could move into a process of its own.
+ * The upstream thread: one loop with the pool of requests on it, or two where translations and
+ * corrections have an API each. Its mailbox is its only surface, so that it could move into a
+ * process of its own.
  *
  * Threads: create, close and destroy on main; the rest from any thread.
  */
 #pragma once
 
 #include "loop/loop.h"
+#include "pool/pool.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 struct config;
-struct pool_request;
-struct pool_stats;
 struct server;
 struct upstream;
 
@@ -24,6 +24,8 @@ void upstream_destroy(struct upstream *upstream);
 /* As pool_submit(); STATUS_CLOSED after upstream_close(). */
 int upstream_submit(struct upstream *upstream, struct pool_request *request);
 void upstream_cancel(struct upstream *upstream, uint64_t session, uint64_t id);
-void upstream_settle(struct upstream *upstream, uint32_t estimate, uint32_t used);
+/* As pool_settle(); `cls` as in the request. */
+void upstream_settle(struct upstream *upstream, enum pool_class cls, uint32_t estimate,
+                     uint32_t used);
 bool upstream_ready(struct upstream *upstream);
 void upstream_stats(struct upstream *upstream, struct pool_stats *pool, struct loop_stats *loop);

@@ -73,8 +73,12 @@ int translate_request_write(const struct translate_prompt *prompt, struct buf *b
         uint32_t source_tokens = chat_tokens_estimate(prompt->text, strlen(prompt->text));
         uint32_t tokens = answer_tokens(source_tokens);
         struct chat_request request = {
+            .api = prompt->api,
+            .source = prompt->source,
+            .target = prompt->target,
             .model = prompt->model,
             .system = system.data,
+            .context = prompt->before,
             .user = prompt->text,
             .stream = prompt->stream,
             .include_usage = prompt->stream,
@@ -83,9 +87,8 @@ int translate_request_write(const struct translate_prompt *prompt, struct buf *b
             .temperature = 0,
         };
         status = chat_request_write(&request, body);
-        /* Providers count the prompt and all of the answer's allowance against the budget. */
         if (status == 0)
-            *cost = chat_tokens_estimate(system.data, system.len) + source_tokens + tokens;
+            *cost = chat_request_cost(&request);
     }
     buf_deinit(&system);
     return status;

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct chat_api;
+
 /* How early words are committed, and what is shown before: low shows all there is, medium leaves
  * out the last words of a text that goes on, high shows committed words only and waits for one more
  * answer to agree. */
@@ -114,6 +116,7 @@ const char *translate_lane_target(const struct translate_lane *lane);
 
 /* Worker side. */
 struct translate_prompt {
+    const struct chat_api *api; /* pool/chat_provider.h; NULL: OpenAI's */
     const char *model, *source, *target, *text;
     const char *before, *before_target; /* as in struct translate_ask */
     bool again;

@@ -38,7 +38,8 @@ void upstream_cancel(struct upstream *upstream, uint64_t session, uint64_t id)
 {
 }
 
-void upstream_settle(struct upstream *upstream, uint32_t estimate, uint32_t used)
+void upstream_settle(struct upstream *upstream, enum pool_class cls, uint32_t estimate,
+                     uint32_t used)
 {
 }
 
@@ -51,9 +52,11 @@ void server_post(struct server *server, struct msg *msg)
     pthread_mutex_unlock(&lock);
 }
 
-static struct config config = {
-    .translate_model = "m", .grammar_model = "m", .chat_max_tokens_field = "max_tokens"};
-static struct server server = {.config = &config};
+static struct config config;
+static struct server server = {
+    .config = &config,
+    .chats = {.side = {{{.provider = &chat_openai}, "m", true}, {{.provider = &chat_openai}, "m"}}},
+};
 static struct outbox outbox;
 
 static void begin(void)
