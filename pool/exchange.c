@@ -109,7 +109,7 @@ static void exchange_unplace(struct pool__exchange *exchange)
         *link = exchange->dirty_next;
         exchange->dirty = false;
     }
-    if (exchange->item.heap_index != 0)
+    if (exchange->item.home != NULL)
         scheduler_remove(pool->scheduler, &exchange->item, loop_now_us(pool->loop));
     if (exchange->slot != NULL) {
         struct pool__slot *slot = exchange->slot;
@@ -161,6 +161,7 @@ void pool__exchange_start(struct pool__exchange *exchange)
     exchange->item = (struct scheduler_item){
         .session = request->msg.session,
         .cls = request->cls,
+        .lane = request->lane,
         .weight = request->weight,
         .cost = request->cost_tokens,
         .deadline_us = request->deadline_us,
@@ -175,7 +176,7 @@ void pool__exchange_start(struct pool__exchange *exchange)
     if (shed != NULL)
         pool__exchange_fail(
             (struct pool__exchange *)((char *)shed - offsetof(struct pool__exchange, item)),
-            STATUS_BUDGET);
+            shed->status);
 }
 
 static struct pool__slot *slot_get(struct pool *pool)
@@ -322,25 +323,11 @@ void pool__dirty_flush(struct pool *pool)
     }
 }
 
-/* Remembers the fastest answer of this and the last span: half of it is what none will beat. */
-static void floor_learn(struct pool *pool, int64_t took_us)
-{
-    if (pool->floor_count == 0 || took_us < pool->floor_next_us)
-        pool->floor_next_us = took_us;
-    if (++pool->floor_count < 256)
-        return;
-    pool->floor_us = pool->floor_next_us;
-    pool->floor_count = 0;
-    int64_t floor_us = pool->floor_us / 2;
-    scheduler_set_floor(pool->scheduler,
-                        floor_us < POOL_FLOOR_MAX_US ? floor_us : POOL_FLOOR_MAX_US);
-}
-
 static void exchange_whole(struct pool__exchange *exchange, int http_status)
 {
     struct pool *pool = exchange->pool;
     int64_t took_us = loop_now_us(pool->loop) - exchange->sent_us;
-    floor_learn(pool, took_us);
+    scheduler_learn(pool->scheduler, exchange->request.cls, took_us);
     pthread_mutex_lock(&pool->stats_lock);
     pool->stats.done++;
     hist_add(&pool->upstream_hist, took_us);
@@ -389,12 +376,14 @@ static void exchange_retry(struct pool__exchange *exchange, enum retry_fault fau
     loop_timer_start(pool->loop, &exchange->timer, at_us, exchange_on_timer);
 }
 
-/* The provider said no for now: everybody waits. */
+/* The provider said no for now: everybody waits, and less is sent for a while. */
 static void exchange_throttled(struct pool *pool, uint32_t after_ms)
 {
     POOL_COUNT(pool, throttled, 1);
-    if (after_ms > 0 && after_ms <= POOL_RETRY_AFTER_MAX_MS)
-        scheduler_pause(pool->scheduler, loop_now_us(pool->loop) + (int64_t)after_ms * 1000);
+    int64_t now_us = loop_now_us(pool->loop);
+    if (after_ms > POOL_RETRY_AFTER_MAX_MS)
+        after_ms = 0;
+    scheduler_refused(pool->scheduler, now_us + (int64_t)after_ms * 1000, now_us);
 }
 
 static void exchange_again(struct pool__exchange *exchange)
@@ -411,7 +400,7 @@ static void exchange_again(struct pool__exchange *exchange)
 static void exchange_failed(struct pool__exchange *exchange, const struct failure *failure)
 {
     struct pool *pool = exchange->pool;
-    if (failure->http_status == 429)
+    if (failure->fault == RETRY_RATE)
         exchange_throttled(pool, failure->hints.after_ms);
     int64_t at_us = loop_now_us(pool->loop) + retry_backoff_us(failure->fault, exchange->tries,
                                                                failure->hints.after_ms, &pool->rng);
@@ -438,27 +427,30 @@ static const char *header_of(CURL *easy, const char *name)
     return header->value;
 }
 
-/* "x-ratelimit-remaining-…", when the limit beside it makes sense (some gateways send -1). */
-static uint32_t remaining_of(CURL *easy, const char *limit_name, const char *remaining_name)
+/* UINT32_MAX: not told. Some gateways send -1. */
+static uint32_t told_of(CURL *easy, const char *name)
 {
-    const char *limit = header_of(easy, limit_name), *remaining = header_of(easy, remaining_name);
-    if (limit == NULL || remaining == NULL || limit[0] < '1' || limit[0] > '9' ||
-        remaining[0] < '0' || remaining[0] > '9')
+    const char *text = header_of(easy, name);
+    if (text == NULL || text[0] < '0' || text[0] > '9')
         return UINT32_MAX;
-    unsigned long value = strtoul(remaining, NULL, 10);
+    unsigned long value = strtoul(text, NULL, 10);
     return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 }
 
-static void budget_observe(struct pool *pool, CURL *easy)
+static void budget_observe_answer(struct pool *pool, CURL *easy)
 {
-    if (pool->config.requests_per_minute == 0 && pool->config.tokens_per_minute == 0)
-        return;
-    uint32_t requests =
-        remaining_of(easy, "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests");
-    uint32_t tokens =
-        remaining_of(easy, "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens");
-    if (requests != UINT32_MAX || tokens != UINT32_MAX)
-        scheduler_observe(pool->scheduler, requests, tokens, loop_now_us(pool->loop));
+    struct budget_told told = {
+        .requests_limit = told_of(easy, "x-ratelimit-limit-requests"),
+        .requests_left = told_of(easy, "x-ratelimit-remaining-requests"),
+        .tokens_limit = told_of(easy, "x-ratelimit-limit-tokens"),
+        .tokens_left = told_of(easy, "x-ratelimit-remaining-tokens"),
+    };
+    /* A limit of 0 makes no sense, and neither does what is left of it. */
+    if (told.requests_limit == 0 || told.requests_limit == UINT32_MAX)
+        told.requests_left = UINT32_MAX;
+    if (told.tokens_limit == 0 || told.tokens_limit == UINT32_MAX)
+        told.tokens_left = UINT32_MAX;
+    scheduler_observe(pool->scheduler, &told, loop_now_us(pool->loop));
 }
 
 static struct failure failure_of(struct pool__exchange *exchange, CURLcode result)
@@ -560,7 +552,7 @@ void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
         return;
     }
     connects_count(exchange);
-    budget_observe(exchange->pool, slot->easy);
+    budget_observe_answer(exchange->pool, slot->easy);
     struct failure failure = failure_of(exchange, result);
     exchange_mark(exchange, LAT_UPSTREAM);
     if (failure.fault == RETRY_NONE) {

@@ -133,8 +133,6 @@ struct pool {
     void *closed_ctx;
     bool closing, in_turn;
     struct rng rng;
-    int64_t floor_us, floor_next_us; /* fastest answer of this and the last span of answers */
-    unsigned floor_count;
     _Atomic int64_t settled;    /* relaxed: a sum, read when there is something to send */
     _Atomic bool ready;         /* relaxed: a hint */
     pthread_mutex_t stats_lock; /* guards what follows */

@@ -9,13 +9,26 @@
 #define SSE_EVENT_MAX           (64 * 1024)   /* bytes of one event's data */
 #define SSE_NAME_MAX            32            /* bytes kept of an event's name */
 
-#define SCHEDULER_QUANTUM      256      /* cost tokens a round and unit of weight */
+#define SCHEDULER_QUANTUM      256      /* tokens of an ordinary request, where only tokens count */
 #define SCHEDULER_WEIGHT_MAX   64       /* weights beyond count as this */
-#define SCHEDULER_COST_MAX     16384    /* what one request may cost its session's share */
+#define SCHEDULER_SHARE_MAX    64000    /* thousandths of an ordinary request that one may cost */
 #define SCHEDULER_DEBT_KEEP_US 10000000 /* how long an idle session's overdraft is remembered */
 #define SCHEDULER_DEBTORS_MAX  1024     /* idle sessions remembered */
-#define SCHEDULER_BURST_TOKENS                                                                     \
+
+/* Ordinary requests by which a session's work of a class may run ahead of its share before the
+ * partial corrections of others go first. */
+#define SCHEDULER_LEAD_FINAL_TRANSLATION   12
+#define SCHEDULER_LEAD_FINAL_GRAMMAR       10
+#define SCHEDULER_LEAD_PARTIAL_TRANSLATION 4
+
+#define BUDGET_BURST_REQUESTS                                                                      \
+    6 /* a small budget's bucket holds this, at most a tenth of a minute's */
+#define BUDGET_BURST_TOKENS                                                                        \
     4096 /* a small budget's bucket holds this, at most half a minute's tokens */
+#define BUDGET_TOLD_KEEP_US     10000000 /* a lower limit holds so long after it was told */
+#define BUDGET_CUT_EVERY_US     1000000  /* refusals within this are one */
+#define BUDGET_CUT_PERMILLE_MIN 500      /* refusals leave at least this of the limits */
+#define BUDGET_RECOVER_PERMILLE 5        /* given back a second without refusal */
 
 #define POOL_CONNECTIONS_MAX 64
 #define POOL_STREAMS_MAX     1000  /* streams a connection */
@@ -35,5 +48,4 @@
 #define POOL_PIECE_GAP_MS       60 /* least time between two pieces of a streamed answer */
 #define POOL_AT_ONCE_ROUNDS     4  /* times libcurl is called again for a timeout of 0 */
 #define POOL_BACKOFF_MAX_MS     8000
-#define POOL_RETRY_AFTER_MAX_MS 60000  /* a longer Retry-After is ignored in favour of backoff */
-#define POOL_FLOOR_MAX_US       500000 /* the most that may be assumed of the fastest answer */
+#define POOL_RETRY_AFTER_MAX_MS 60000 /* a longer Retry-After is ignored in favour of backoff */

@@ -103,7 +103,7 @@ static void pump_expire(struct pool *pool, int64_t now_us)
     struct scheduler_item *item;
     while ((item = scheduler_expire(pool->scheduler, now_us)) != NULL)
         pool__exchange_fail(exchange_of(item),
-                            pool__down(pool) ? STATUS_UNAVAILABLE : STATUS_TIMEOUT);
+                            pool__down(pool) ? STATUS_UNAVAILABLE : item->status);
 }
 
 static void pump_on_due(struct loop_timer *timer)

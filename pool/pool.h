@@ -38,7 +38,7 @@ struct pool_config {
     unsigned connections;                 /* opened and warmed before pool_ready() */
     unsigned streams_per_connection;
     unsigned requests_per_minute,
-        tokens_per_minute; /* budgets; 0: unlimited. A 10 % margin is kept. */
+        tokens_per_minute; /* 0: what the provider tells. A 10 % margin is kept. */
     unsigned connect_timeout_ms;
     unsigned stall_ms; /* no byte for so long: cancelled; finals are tried once more elsewhere */
     unsigned age_ms;   /* a connection is replaced before it is so old; 0: never */
@@ -53,10 +53,11 @@ struct pool_request {
     struct msg msg; /* msg.session: whose share; free_fn frees the request and its body */
     uint64_t id;    /* unique in the process, the submitter's; for cancel */
     enum pool_class cls;
-    uint32_t weight;      /* of the session, 1 by default */
+    uint32_t lane;   /* of the session; a newer request replaces its waiting partial; 0: none */
+    uint32_t weight; /* of the session, 1 by default */
     uint32_t cost_tokens; /* estimate, prompt and answer; settled from usage by pool_settle() */
     int64_t deadline_us;  /* CLOCK_MONOTONIC; what would arrive later is dropped unsent, answered by
-                             STATUS_TIMEOUT */
+                             STATUS_BUDGET where it waited for budget, else STATUS_TIMEOUT */
     unsigned retries;     /* how often it may be sent again */
     bool stream;          /* SSE: DATA replies as bytes arrive, the first at once and then one every
                              POOL_PIECE_GAP_MS at most; else none before DONE */

@@ -2,10 +2,12 @@
 
 #include "base/mem.h"
 #include "base/status.h"
-#include "pool/bucket.h"
 #include "pool/limits.h"
 #include <assert.h>
-#include <string.h>
+
+/* Accounts count thousandths of an ordinary request a unit of weight, times this. */
+#define SCALE SCHEDULER_WEIGHT_MAX
+#define ONE   (1000 * (int64_t)SCALE)
 
 struct item_list {
     struct scheduler_item *first, *last;
@@ -13,112 +15,32 @@ struct item_list {
 
 struct scheduler_session {
     uint64_t key;
-    int64_t deficit; /* cost tokens it may still spend in this round; ≤ 0: the round is over */
+    int64_t had;     /* its account */
     int64_t idle_us; /* since when it has had no work */
     uint32_t weight, queued;
     struct item_list classes[POOL_CLASSES];
-    struct scheduler_session *prev, *next; /* the round, or the list of debtors */
+    struct heap_node turn;                 /* account less the lead of its best class */
+    struct heap_node level;                /* account */
+    struct scheduler_session *prev, *next; /* debtors */
     struct scheduler_session *chain;       /* hash table */
 };
 
-struct session_list {
-    struct scheduler_session *first, *last;
-};
-
 struct scheduler {
-    struct bucket requests, tokens;
-    int64_t pause_us, floor_us;
-    uint32_t queue_max, queued, sessions, debtors_len;
+    struct budget budget;
+    uint32_t queue_max, sessions, debtors_len;
     bool first_come;
-    struct session_list round, debtors;
+    int64_t had_least;            /* account of those that wait and have had least, never falls */
+    int64_t short_us;             /* when budget last kept something waiting */
+    int64_t final_us, partial_us; /* what answers take: the quicker finals, half of the partials */
+    struct heap turns, levels;    /* sessions with work */
+    struct heap late;             /* items */
     struct item_list classes[POOL_CLASSES]; /* by age, over all sessions */
-    struct scheduler_item **heap;           /* by deadline */
-    uint32_t heap_cap;
+    struct scheduler_session *debtors_first, *debtors_last;
     struct scheduler_session **table;
     uint32_t table_mask;
 };
 
-/* The round and the debtors. */
-
-static void list_push(struct session_list *list, struct scheduler_session *session)
-{
-    session->prev = list->last;
-    session->next = NULL;
-    *(list->last != NULL ? &list->last->next : &list->first) = session;
-    list->last = session;
-}
-
-static void list_remove(struct session_list *list, struct scheduler_session *session)
-{
-    *(session->prev != NULL ? &session->prev->next : &list->first) = session->next;
-    *(session->next != NULL ? &session->next->prev : &list->last) = session->prev;
-    session->prev = session->next = NULL;
-}
-
-/* Deadlines. */
-
-static void heap_put(struct scheduler *scheduler, uint32_t at, struct scheduler_item *item)
-{
-    scheduler->heap[at - 1] = item;
-    item->heap_index = at;
-}
-
-static void heap_up(struct scheduler *scheduler, struct scheduler_item *item)
-{
-    uint32_t at = item->heap_index;
-    for (; at > 1; at /= 2) {
-        struct scheduler_item *parent = scheduler->heap[at / 2 - 1];
-        if (parent->deadline_us <= item->deadline_us)
-            break;
-        heap_put(scheduler, at, parent);
-    }
-    heap_put(scheduler, at, item);
-}
-
-static void heap_down(struct scheduler *scheduler, struct scheduler_item *item)
-{
-    uint32_t at = item->heap_index, count = scheduler->queued;
-    for (uint32_t child = at * 2; child <= count; child = at * 2) {
-        struct scheduler_item **heap = scheduler->heap;
-        if (child < count && heap[child]->deadline_us < heap[child - 1]->deadline_us)
-            child++;
-        if (heap[child - 1]->deadline_us >= item->deadline_us)
-            break;
-        heap_put(scheduler, at, heap[child - 1]);
-        at = child;
-    }
-    heap_put(scheduler, at, item);
-}
-
-static bool heap_reserve(struct scheduler *scheduler)
-{
-    if (scheduler->queued < scheduler->heap_cap)
-        return true;
-    uint32_t cap = scheduler->heap_cap * 2;
-    struct scheduler_item **heap = mem_realloc(scheduler->heap, cap * sizeof *heap);
-    if (heap == NULL)
-        return false;
-    scheduler->heap = heap;
-    scheduler->heap_cap = cap;
-    return true;
-}
-
-static void heap_add(struct scheduler *scheduler, struct scheduler_item *item)
-{
-    item->heap_index = ++scheduler->queued;
-    heap_up(scheduler, item);
-}
-
-static void heap_remove(struct scheduler *scheduler, struct scheduler_item *item)
-{
-    struct scheduler_item *last = scheduler->heap[--scheduler->queued];
-    if (last != item) {
-        heap_put(scheduler, item->heap_index, last);
-        heap_up(scheduler, last);
-        heap_down(scheduler, last);
-    }
-    item->heap_index = 0;
-}
+#define OWNER(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
 
 /* Sessions. */
 
@@ -140,54 +62,105 @@ static void session_forget(struct scheduler *scheduler, struct scheduler_session
     mem_free(session);
 }
 
+static void debtors_push(struct scheduler *scheduler, struct scheduler_session *session)
+{
+    session->prev = scheduler->debtors_last;
+    session->next = NULL;
+    *(session->prev != NULL ? &session->prev->next : &scheduler->debtors_first) = session;
+    scheduler->debtors_last = session;
+    scheduler->debtors_len++;
+}
+
+static void debtors_remove(struct scheduler *scheduler, struct scheduler_session *session)
+{
+    *(session->prev != NULL ? &session->prev->next : &scheduler->debtors_first) = session->next;
+    *(session->next != NULL ? &session->next->prev : &scheduler->debtors_last) = session->prev;
+    scheduler->debtors_len--;
+}
+
 static void debtors_trim(struct scheduler *scheduler, int64_t now_us)
 {
     struct scheduler_session *oldest;
-    while ((oldest = scheduler->debtors.first) != NULL &&
+    while ((oldest = scheduler->debtors_first) != NULL &&
            (scheduler->debtors_len > SCHEDULER_DEBTORS_MAX ||
             now_us - oldest->idle_us > SCHEDULER_DEBT_KEEP_US)) {
-        list_remove(&scheduler->debtors, oldest);
-        scheduler->debtors_len--;
+        debtors_remove(scheduler, oldest);
         session_forget(scheduler, oldest);
     }
 }
 
-/* The session's record, in the round; NULL: out of memory. */
-static struct scheduler_session *session_enter(struct scheduler *scheduler, uint64_t key)
+static void had_least_update(struct scheduler *scheduler)
+{
+    const struct heap_node *least = heap_first(&scheduler->levels);
+    if (least != NULL && least->key > scheduler->had_least)
+        scheduler->had_least = least->key;
+}
+
+static int64_t session_turn(const struct scheduler_session *session)
+{
+    static const int64_t lead[POOL_CLASSES] = {
+        [POOL_FINAL_TRANSLATION] = SCHEDULER_LEAD_FINAL_TRANSLATION * ONE,
+        [POOL_FINAL_GRAMMAR] = SCHEDULER_LEAD_FINAL_GRAMMAR * ONE,
+        [POOL_PARTIAL_TRANSLATION] = SCHEDULER_LEAD_PARTIAL_TRANSLATION * ONE,
+    };
+    int cls = 0;
+    while (session->classes[cls].first == NULL)
+        cls++;
+    assert(cls < POOL_CLASSES);
+    return session->had - lead[cls];
+}
+
+/* The session's record; NULL: out of memory. Without work it is in no heap yet. */
+static struct scheduler_session *session_find(struct scheduler *scheduler, uint64_t key)
 {
     struct scheduler_session **slot = table_slot(scheduler, key), *session = *slot;
-    if (session == NULL) {
-        session = mem_calloc(1, sizeof *session);
-        if (session == NULL)
-            return NULL;
-        session->key = key;
-        session->deficit = SCHEDULER_QUANTUM;
-        *slot = session;
-        scheduler->sessions++;
-    } else if (session->queued > 0) {
+    if (session != NULL || (session = mem_calloc(1, sizeof *session)) == NULL)
         return session;
-    } else {
-        list_remove(&scheduler->debtors, session);
-        scheduler->debtors_len--;
-    }
-    list_push(&scheduler->round, session);
+    session->key = key;
+    session->had = INT64_MIN;
+    *slot = session;
+    scheduler->sessions++;
+    debtors_push(scheduler, session);
     return session;
 }
 
-/* Out of work: what it did not spend is lost (the others had it), what it overdrew is remembered
- * for a while. */
+/* After its first item has come. */
+static void session_enter(struct scheduler *scheduler, struct scheduler_session *session)
+{
+    debtors_remove(scheduler, session);
+    had_least_update(scheduler);
+    /* What it left to others while it was idle is theirs. */
+    if (session->had < scheduler->had_least)
+        session->had = scheduler->had_least;
+    heap_add(&scheduler->turns, &session->turn, session_turn(session));
+    heap_add(&scheduler->levels, &session->level, session->had);
+}
+
+/* Its best class may be another, or its account. */
+static void session_update(struct scheduler *scheduler, struct scheduler_session *session)
+{
+    int64_t turn = session_turn(session);
+    if (turn != session->turn.key)
+        heap_move(&scheduler->turns, &session->turn, turn);
+    if (session->had != session->level.key)
+        heap_move(&scheduler->levels, &session->level, session->had);
+}
+
+/* Out of work: an overdraft is remembered for a while. */
 static void session_leave(struct scheduler *scheduler, struct scheduler_session *session,
                           int64_t now_us)
 {
-    list_remove(&scheduler->round, session);
-    if (session->deficit >= 0) {
-        session_forget(scheduler, session);
+    had_least_update(scheduler);
+    heap_remove(&scheduler->turns, &session->turn);
+    heap_remove(&scheduler->levels, &session->level);
+    session->idle_us = now_us;
+    debtors_push(scheduler, session);
+    if (session->had > scheduler->had_least) {
+        debtors_trim(scheduler, now_us);
         return;
     }
-    session->idle_us = now_us;
-    list_push(&scheduler->debtors, session);
-    scheduler->debtors_len++;
-    debtors_trim(scheduler, now_us);
+    debtors_remove(scheduler, session);
+    session_forget(scheduler, session);
 }
 
 /* Items. */
@@ -220,41 +193,97 @@ static void class_remove(struct item_list *list, struct scheduler_item *item)
     *(item->next != NULL ? &item->next->prev : &list->last) = item->prev;
 }
 
-static int item_queue(struct scheduler *scheduler, struct scheduler_item *item, bool first)
+/* `item`, which is the last of its class, goes where `at` is. */
+static void class_take_place(struct item_list *list, struct scheduler_item *item,
+                             struct scheduler_item *at)
 {
-    assert(item->heap_index == 0 && (unsigned)item->cls < POOL_CLASSES);
-    if (!heap_reserve(scheduler))
-        return STATUS_NOMEM;
-    struct scheduler_session *session = session_enter(scheduler, item->session);
+    class_remove(list, item);
+    item->prev = at->prev;
+    item->next = at;
+    *(item->prev != NULL ? &item->prev->next : &list->first) = item;
+    at->prev = item;
+}
+
+static bool is_partial(const struct scheduler_item *item)
+{
+    return item->cls == POOL_PARTIAL_TRANSLATION || item->cls == POOL_PARTIAL_GRAMMAR;
+}
+
+/* When to give it up. Never less than half of its time is left for waiting: what took long may not
+ * do so again, and nobody would find out. */
+static int64_t late_us(const struct scheduler *scheduler, const struct scheduler_item *item,
+                       int64_t now_us)
+{
+    int64_t takes_us = is_partial(item) ? scheduler->partial_us : scheduler->final_us;
+    int64_t half_us = (item->deadline_us - now_us) / 2;
+    if (takes_us > half_us)
+        takes_us = half_us > 0 ? half_us : 0;
+    return item->deadline_us - takes_us;
+}
+
+static bool reserve(struct scheduler *scheduler)
+{
+    return heap_reserve(&scheduler->late) && heap_reserve(&scheduler->turns) &&
+           heap_reserve(&scheduler->levels);
+}
+
+static int item_queue(struct scheduler *scheduler, struct scheduler_item *item, int64_t now_us,
+                      bool first)
+{
+    assert(item->home == NULL && (unsigned)item->cls < POOL_CLASSES);
+    struct scheduler_session *session =
+        reserve(scheduler) ? session_find(scheduler, item->session) : NULL;
     if (session == NULL)
         return STATUS_NOMEM;
     session->weight = item->weight == 0                     ? 1
                       : item->weight > SCHEDULER_WEIGHT_MAX ? SCHEDULER_WEIGHT_MAX
                                                             : item->weight;
-    session->queued++;
     item->home = session;
+    item->queued_us = now_us;
+    item->status = STATUS_OK;
     class_push(&session->classes[item->cls], item, first);
     age_push(&scheduler->classes[item->cls], item);
-    heap_add(scheduler, item);
+    heap_add(&scheduler->late, &item->late, late_us(scheduler, item, now_us));
+    if (session->queued++ == 0)
+        session_enter(scheduler, session);
+    else
+        session_update(scheduler, session);
     return STATUS_OK;
-}
-
-static void item_unlink(struct scheduler *scheduler, struct scheduler_item *item)
-{
-    assert(item->heap_index != 0);
-    class_remove(&item->home->classes[item->cls], item);
-    age_remove(&scheduler->classes[item->cls], item);
-    heap_remove(scheduler, item);
-    item->home->queued--;
-    item->home = NULL;
 }
 
 void scheduler_remove(struct scheduler *scheduler, struct scheduler_item *item, int64_t now_us)
 {
     struct scheduler_session *session = item->home;
-    item_unlink(scheduler, item);
-    if (session->queued == 0)
+    assert(session != NULL);
+    class_remove(&session->classes[item->cls], item);
+    age_remove(&scheduler->classes[item->cls], item);
+    heap_remove(&scheduler->late, &item->late);
+    item->home = NULL;
+    if (--session->queued == 0)
         session_leave(scheduler, session, now_us);
+    else
+        session_update(scheduler, session);
+}
+
+/* Why an item goes unsent: for want of budget, or otherwise. */
+static int unsent_status(const struct scheduler *scheduler, const struct scheduler_item *item,
+                         int otherwise)
+{
+    return scheduler->short_us >= item->queued_us ? STATUS_BUDGET : otherwise;
+}
+
+/* The partial of the item's lane that waits, or NULL. */
+static struct scheduler_item *replaced_by(struct scheduler *scheduler,
+                                          const struct scheduler_item *item)
+{
+    struct scheduler_session *session = *table_slot(scheduler, item->session);
+    if (session == NULL || item->lane == 0 || scheduler->first_come)
+        return NULL;
+    for (int cls = POOL_PARTIAL_TRANSLATION; cls < POOL_CLASSES; cls++)
+        for (struct scheduler_item *old = session->classes[cls].first; old != NULL; old = old->next)
+            if (old->lane == item->lane)
+                return old;
+    return NULL;
 }
 
 static struct scheduler_item *class_last(const struct scheduler_session *session, int above)
@@ -267,10 +296,13 @@ static struct scheduler_item *class_last(const struct scheduler_session *session
 
 static struct scheduler_session *longest(const struct scheduler *scheduler)
 {
-    struct scheduler_session *most = scheduler->round.first;
-    for (struct scheduler_session *s = most; s != NULL; s = s->next)
-        if (s->queued > most->queued)
-            most = s;
+    struct scheduler_session *most = NULL;
+    for (uint32_t i = 0; i < scheduler->turns.len; i++) {
+        struct scheduler_session *session =
+            OWNER(scheduler->turns.nodes[i], struct scheduler_session, turn);
+        if (most == NULL || session->queued > most->queued)
+            most = session;
+    }
     return most;
 }
 
@@ -285,7 +317,7 @@ static struct scheduler_item *shed_choose(struct scheduler *scheduler,
     const struct scheduler_session *own = *table_slot(scheduler, newcomer->session);
     const struct scheduler_session *most = longest(scheduler);
     uint32_t held = own != NULL ? own->queued : 0;
-    uint32_t part = scheduler->queued / (scheduler->sessions - scheduler->debtors_len);
+    uint32_t part = scheduler->late.len / scheduler->turns.len;
     if (most->queued > held + 1 && most->queued > part + part / 2)
         return class_last(most, -1);
     for (int cls = POOL_CLASSES - 1; cls > (int)newcomer->cls; cls--)
@@ -304,19 +336,25 @@ int scheduler_add(struct scheduler *scheduler, struct scheduler_item *item, int6
         item->session = 0;
         item->cls = 0;
     }
-    if (item->cost > bucket_size(&scheduler->tokens))
+    if (item->cost > bucket_size(&scheduler->budget.tokens.bucket))
         return STATUS_BUDGET;
-    struct scheduler_item *victim = NULL;
-    if (scheduler->queued >= scheduler->queue_max) {
+    int otherwise = STATUS_CANCELLED;
+    struct scheduler_item *victim = replaced_by(scheduler, item);
+    if (victim == NULL && scheduler->late.len >= scheduler->queue_max) {
+        otherwise = STATUS_BUDGET;
         victim = shed_choose(scheduler, item);
         if (victim == NULL)
             return STATUS_FULL;
     }
-    int status = item_queue(scheduler, item, false);
+    int status = item_queue(scheduler, item, now_us, false);
     if (status != STATUS_OK)
         return status;
-    if (victim != NULL)
+    if (victim != NULL) {
+        if (otherwise == STATUS_CANCELLED && victim->cls == item->cls)
+            class_take_place(&item->home->classes[item->cls], item, victim);
+        victim->status = unsent_status(scheduler, victim, otherwise);
         scheduler_remove(scheduler, victim, now_us);
+    }
     *shed = victim;
     return STATUS_OK;
 }
@@ -324,79 +362,68 @@ int scheduler_add(struct scheduler *scheduler, struct scheduler_item *item, int6
 int scheduler_add_again(struct scheduler *scheduler, struct scheduler_item *item, int64_t now_us)
 {
     assert(scheduler != NULL && item != NULL);
-    return item_queue(scheduler, item, true);
+    return item_queue(scheduler, item, now_us, true);
 }
 
 struct scheduler_item *scheduler_expire(struct scheduler *scheduler, int64_t now_us)
 {
-    if (scheduler->queued == 0)
+    struct heap_node *node = heap_first(&scheduler->late);
+    if (node == NULL || node->key > now_us)
         return NULL;
-    struct scheduler_item *item = scheduler->heap[0];
-    if (item->deadline_us - scheduler->floor_us > now_us)
-        return NULL;
+    struct scheduler_item *item = OWNER(node, struct scheduler_item, late);
+    item->status = unsent_status(scheduler, item, STATUS_TIMEOUT);
     scheduler_remove(scheduler, item, now_us);
     return item;
 }
 
 struct scheduler_item *scheduler_drain(struct scheduler *scheduler, int64_t now_us)
 {
-    if (scheduler->queued == 0)
+    struct heap_node *node = heap_first(&scheduler->late);
+    if (node == NULL)
         return NULL;
-    struct scheduler_item *item = scheduler->heap[0];
+    struct scheduler_item *item = OWNER(node, struct scheduler_item, late);
+    item->status = STATUS_CLOSED;
     scheduler_remove(scheduler, item, now_us);
     return item;
 }
 
-/* Whose turn it is: sessions whose round is over get their next quantum and go to the end. */
-static struct scheduler_item *turn_choose(struct scheduler *scheduler)
+/* Whose turn it is; NULL: nobody waits. */
+static struct scheduler_item *turn_item(const struct scheduler *scheduler)
 {
-    struct scheduler_session *session = scheduler->round.first;
-    if (session == NULL)
+    struct heap_node *node = heap_first(&scheduler->turns);
+    if (node == NULL)
         return NULL;
-    while (session->deficit <= 0) {
-        session->deficit += (int64_t)SCHEDULER_QUANTUM * session->weight;
-        list_remove(&scheduler->round, session);
-        list_push(&scheduler->round, session);
-        session = scheduler->round.first;
-    }
-    for (int cls = 0; cls < POOL_CLASSES; cls++)
-        if (session->classes[cls].first != NULL)
-            return session->classes[cls].first;
-    assert(!"a session in the round has work");
-    return NULL;
-}
-
-static int64_t budget_due(struct scheduler *scheduler, const struct scheduler_item *item,
-                          int64_t now_us)
-{
-    int64_t requests_us = bucket_due(&scheduler->requests, 1, now_us);
-    int64_t tokens_us = bucket_due(&scheduler->tokens, item->cost, now_us);
-    int64_t due_us = requests_us > tokens_us ? requests_us : tokens_us;
-    return due_us > scheduler->pause_us ? due_us : scheduler->pause_us;
+    struct scheduler_session *session = OWNER(node, struct scheduler_session, turn);
+    int cls = 0;
+    while (session->classes[cls].first == NULL)
+        cls++;
+    return session->classes[cls].first;
 }
 
 struct scheduler_item *scheduler_take(struct scheduler *scheduler, int64_t now_us)
 {
-    struct scheduler_item *item = turn_choose(scheduler);
-    if (item == NULL || budget_due(scheduler, item, now_us) > now_us)
+    struct scheduler_item *item = turn_item(scheduler);
+    if (item == NULL)
         return NULL;
-    bucket_take(&scheduler->requests, 1);
-    bucket_take(&scheduler->tokens, item->cost);
-    uint32_t cost = item->cost == 0                   ? 1
-                    : item->cost > SCHEDULER_COST_MAX ? SCHEDULER_COST_MAX
-                                                      : item->cost;
-    item->home->deficit -= cost;
+    if (budget_due(&scheduler->budget, item->cost, now_us) > now_us) {
+        scheduler->short_us = now_us;
+        return NULL;
+    }
+    budget_take(&scheduler->budget, item->cost);
+    had_least_update(scheduler);
+    struct scheduler_session *session = item->home;
+    session->had += (int64_t)budget_share(&scheduler->budget, item->cost) * SCALE / session->weight;
     scheduler_remove(scheduler, item, now_us);
     return item;
 }
 
 int64_t scheduler_due(struct scheduler *scheduler, bool can_send, int64_t now_us)
 {
-    if (scheduler->queued == 0)
+    if (scheduler->late.len == 0)
         return INT64_MAX;
-    int64_t due_us = scheduler->heap[0]->deadline_us - scheduler->floor_us;
+    int64_t due_us = heap_first(&scheduler->late)->key;
     if (can_send) {
-        int64_t send_us = budget_due(scheduler, turn_choose(scheduler), now_us);
+        int64_t send_us = budget_due(&scheduler->budget, turn_item(scheduler)->cost, now_us);
         due_us = send_us < due_us ? send_us : due_us;
     }
     return due_us;
@@ -404,36 +431,60 @@ int64_t scheduler_due(struct scheduler *scheduler, bool can_send, int64_t now_us
 
 void scheduler_settle(struct scheduler *scheduler, int64_t delta)
 {
-    bucket_give(&scheduler->tokens, delta);
+    budget_settle(&scheduler->budget, delta);
 }
 
-void scheduler_pause(struct scheduler *scheduler, int64_t until_us)
+void scheduler_refused(struct scheduler *scheduler, int64_t until_us, int64_t now_us)
 {
-    if (until_us > scheduler->pause_us)
-        scheduler->pause_us = until_us;
+    budget_refused(&scheduler->budget, until_us, now_us);
 }
 
-void scheduler_observe(struct scheduler *scheduler, uint32_t requests_left, uint32_t tokens_left,
-                       int64_t now_us)
+void scheduler_observe(struct scheduler *scheduler, const struct budget_told *told, int64_t now_us)
 {
-    bucket_cap(&scheduler->requests, requests_left, now_us);
-    bucket_cap(&scheduler->tokens, tokens_left, now_us);
+    budget_observe(&scheduler->budget, told, now_us);
 }
 
-void scheduler_set_floor(struct scheduler *scheduler, int64_t floor_us)
+/* Moves an estimate of a quantile towards what was seen, by more the further it is from settled. */
+static void estimate(int64_t *quantile_us, unsigned percent, int64_t took_us)
 {
-    assert(floor_us >= 0);
-    scheduler->floor_us = floor_us;
+    int64_t step_us = *quantile_us / 16 + 1000;
+    if (*quantile_us == 0)
+        *quantile_us = took_us;
+    else if (took_us > *quantile_us)
+        *quantile_us += step_us * percent / 100;
+    else
+        *quantile_us -= step_us * (100 - percent) / 100;
+    if (*quantile_us < 0)
+        *quantile_us = 0;
+}
+
+void scheduler_learn(struct scheduler *scheduler, enum pool_class cls, int64_t took_us)
+{
+    assert(took_us >= 0);
+    if (cls == POOL_FINAL_TRANSLATION || cls == POOL_FINAL_GRAMMAR)
+        estimate(&scheduler->final_us, 10, took_us);
+    else
+        estimate(&scheduler->partial_us, 50, took_us);
 }
 
 uint32_t scheduler_len(const struct scheduler *scheduler)
 {
-    return scheduler->queued;
+    return scheduler->late.len;
 }
 
 uint32_t scheduler_sessions(const struct scheduler *scheduler)
 {
     return scheduler->sessions;
+}
+
+uint32_t scheduler_requests_per_minute(const struct scheduler *scheduler)
+{
+    return scheduler->budget.requests.bucket.limit;
+}
+
+uint32_t scheduler_tokens_per_minute(const struct scheduler *scheduler)
+{
+    return scheduler->budget.tokens.bucket.limit;
 }
 
 struct scheduler *scheduler_create(const struct scheduler_config *config, int64_t now_us)
@@ -445,19 +496,17 @@ struct scheduler *scheduler_create(const struct scheduler_config *config, int64_
     uint32_t slots = 64;
     while (slots < config->queue_max && slots < 1u << 16)
         slots *= 2;
-    scheduler->heap_cap = config->queue_max;
-    scheduler->heap = mem_calloc(scheduler->heap_cap, sizeof(struct scheduler_item *));
-    scheduler->table = mem_calloc(slots, sizeof(struct scheduler_session *));
-    if (scheduler->heap == NULL || scheduler->table == NULL) {
-        scheduler_destroy(scheduler);
-        return NULL;
-    }
     scheduler->table_mask = slots - 1;
     scheduler->queue_max = config->queue_max;
     scheduler->first_come = config->first_come;
-    scheduler->pause_us = INT64_MIN;
-    bucket_init(&scheduler->requests, config->requests_per_minute, 1, now_us);
-    bucket_init(&scheduler->tokens, config->tokens_per_minute, SCHEDULER_BURST_TOKENS, now_us);
+    scheduler->short_us = INT64_MIN;
+    scheduler->table = mem_calloc(slots, sizeof(struct scheduler_session *));
+    if (scheduler->table == NULL || !heap_init(&scheduler->late, config->queue_max) ||
+        !heap_init(&scheduler->turns, 64) || !heap_init(&scheduler->levels, 64)) {
+        scheduler_destroy(scheduler);
+        return NULL;
+    }
+    budget_init(&scheduler->budget, config->requests_per_minute, config->tokens_per_minute, now_us);
     return scheduler;
 }
 
@@ -465,13 +514,15 @@ void scheduler_destroy(struct scheduler *scheduler)
 {
     if (scheduler == NULL)
         return;
-    assert(scheduler->queued == 0);
-    while (scheduler->debtors.first != NULL) {
-        struct scheduler_session *session = scheduler->debtors.first;
-        list_remove(&scheduler->debtors, session);
+    assert(scheduler->late.len == 0);
+    while (scheduler->debtors_first != NULL) {
+        struct scheduler_session *session = scheduler->debtors_first;
+        debtors_remove(scheduler, session);
         session_forget(scheduler, session);
     }
-    mem_free(scheduler->heap);
+    heap_deinit(&scheduler->late);
+    heap_deinit(&scheduler->turns);
+    heap_deinit(&scheduler->levels);
     mem_free(scheduler->table);
     mem_free(scheduler);
 }

@@ -1,17 +1,25 @@
 /*
  * Fair share of one budget between sessions, without I/O: items in, the next item to send out, time
- * passed in.
+ * passed in. docs/fair-share.md tells the policy to operators.
  *
- * Sessions with work take turns (deficit round robin in cost tokens, by weight); classes have
- * precedence inside a session. Requests and tokens a minute are smooth buckets: never more than the
- * budget in any minute, nine tenths of it in the long run. What cannot arrive by its deadline is
- * handed back unsent.
+ * Deficit round robin over the sessions that have work, by weight, with rounds as small as a
+ * thousandth of a request: an account for each says what it has had, and the one that has had least
+ * is next. What is idle is everybody's and nobody's debt: who comes (back) starts level with the
+ * session that has had least of those that wait, so it is served within one round. Inside a session
+ * classes have precedence; between sessions finals may run ahead of the share by a fixed lead, so
+ * that where budget lacks, partial corrections wait first, then partial translations, of all
+ * sessions alike.
+ *
+ * A partial waits for its turn as long as it could still be in time, given what answers have taken
+ * lately; a newer one of its lane takes its place. What goes unsent is handed back.
  *
  * Threads: one owner. Memory: items are embedded in their owner, zero-initialised before first use,
  * and the scheduler's own between add and take, expire, remove or shed.
  */
 #pragma once
 
+#include "pool/budget.h"
+#include "pool/heap.h"
 #include "pool/pool.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +29,7 @@ struct scheduler;
 struct scheduler_session;
 
 struct scheduler_config {
-    uint32_t requests_per_minute, tokens_per_minute; /* 0: unlimited */
+    uint32_t requests_per_minute, tokens_per_minute; /* 0: what the provider tells, or unlimited */
     uint32_t queue_max;
     bool first_come; /* one queue, whatever the session and class */
 };
@@ -29,13 +37,16 @@ struct scheduler_config {
 struct scheduler_item {
     uint64_t session;
     enum pool_class cls;
+    uint32_t lane;   /* of a session: a newer item replaces the partial that waits; 0: none */
     uint32_t weight; /* 0 counts as 1 */
     uint32_t cost;   /* tokens */
     int64_t deadline_us;
-    struct scheduler_session *home;       /* from here on the scheduler's own */
+    int status; /* of one handed back: why it was not sent: BUDGET, TIMEOUT, CANCELLED (replaced) */
+    struct scheduler_session *home;       /* from here on the scheduler's own; NULL: not queued */
     struct scheduler_item *prev, *next;   /* same session and class */
     struct scheduler_item *older, *newer; /* same class, all sessions */
-    uint32_t heap_index;                  /* 1-based; 0: not queued */
+    struct heap_node late;                /* by when it would come too late */
+    int64_t queued_us;
 };
 
 /* NULL: out of memory. */
@@ -44,9 +55,10 @@ struct scheduler *scheduler_create(const struct scheduler_config *config, int64_
 void scheduler_destroy(struct scheduler *scheduler);
 
 /*
- * Queues at the end of its class. STATUS_BUDGET: more than the budget ever allows at once.
- * STATUS_FULL: the queue is full and nothing in it matters less. STATUS_NOMEM. `shed` gets the item
- * that made room (a lower class, else the last of a session that holds more of the queue) or NULL.
+ * Queues at the end of its class, or in the place of its lane's waiting partial. STATUS_BUDGET:
+ * more than the budget ever allows at once. STATUS_FULL: the queue is full and nothing in it
+ * matters less. STATUS_NOMEM. `shed` gets the item that made room (the replaced one, a lower class,
+ * else the last of a session that holds more of the queue) or NULL.
  */
 int scheduler_add(struct scheduler *scheduler, struct scheduler_item *item, int64_t now_us,
                   struct scheduler_item **shed);
@@ -66,14 +78,16 @@ int64_t scheduler_due(struct scheduler *scheduler, bool can_send, int64_t now_us
 
 /* `delta` tokens come back to the budget (or, negative, are owed to it). */
 void scheduler_settle(struct scheduler *scheduler, int64_t delta);
-/* The provider said no: nothing is sent before `until_us`. */
-void scheduler_pause(struct scheduler *scheduler, int64_t until_us);
-/* What the provider says is left this minute; UINT32_MAX: it did not say. */
-void scheduler_observe(struct scheduler *scheduler, uint32_t requests_left, uint32_t tokens_left,
-                       int64_t now_us);
-/* An answer takes at least so long: requests whose deadline is nearer are not worth sending. */
-void scheduler_set_floor(struct scheduler *scheduler, int64_t floor_us);
+/* The provider said no: nothing is sent before `until_us`, and less than before for a while. */
+void scheduler_refused(struct scheduler *scheduler, int64_t until_us, int64_t now_us);
+/* What the provider says of its limits. */
+void scheduler_observe(struct scheduler *scheduler, const struct budget_told *told, int64_t now_us);
+/* An answer came after so long: what is queued from now on reckons with it. */
+void scheduler_learn(struct scheduler *scheduler, enum pool_class cls, int64_t took_us);
 
 uint32_t scheduler_len(const struct scheduler *scheduler);
 /* Sessions known: with work, or with an overdraft remembered. */
 uint32_t scheduler_sessions(const struct scheduler *scheduler);
+/* The limits in force, corrections included; 0: none. */
+uint32_t scheduler_requests_per_minute(const struct scheduler *scheduler);
+uint32_t scheduler_tokens_per_minute(const struct scheduler *scheduler);

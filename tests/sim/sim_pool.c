@@ -26,7 +26,7 @@ enum state { FREE, QUEUED, SENT };
 struct request {
     struct scheduler_item item; /* first */
     enum state state;
-    int64_t ends_us, queued_us;
+    int64_t ends_us, queued_us, sent_us;
     unsigned tries;
 };
 
@@ -42,7 +42,7 @@ static struct {
     struct scheduler *scheduler;
     struct request requests[REQUESTS_MAX];
     unsigned in_use, streams, streams_max;
-    int64_t now_us, pause_us, floor_us, deadline_min_us;
+    int64_t now_us, pause_us, deadline_min_us;
     bool calm; /* no throttling, no requests sent again */
     struct sent log[LOG_MAX];
     unsigned log_len, log_from;
@@ -64,7 +64,7 @@ static struct {
 static void answer(struct request *request)
 {
     NEED(request->state != FREE);
-    NEED(request->item.heap_index == 0);
+    NEED(request->item.home == NULL);
     request->state = FREE;
     sim.in_use--;
     sim.answered++;
@@ -88,6 +88,7 @@ static void ask(uint64_t session)
     request->item = (struct scheduler_item){
         .session = session,
         .cls = (enum pool_class)rng_below(&sim.rng, POOL_CLASSES),
+        .lane = (uint32_t)rng_below(&sim.rng, 4),
         .weight = 1,
         .cost = (uint32_t)rng_range(&sim.rng, 0, 900),
         .deadline_us = sim.now_us + rng_range(&sim.rng, sim.deadline_min_us, 20000000),
@@ -131,19 +132,21 @@ static void pump(void)
 {
     struct scheduler_item *item;
     while ((item = scheduler_expire(sim.scheduler, sim.now_us)) != NULL) {
-        NEED(item->deadline_us - sim.floor_us <= sim.now_us);
+        NEED(item->late.key <= sim.now_us);
+        NEED(item->status == STATUS_TIMEOUT || item->status == STATUS_BUDGET);
         sim.expired++;
         answer((struct request *)item);
     }
     while (sim.streams < sim.streams_max &&
            (item = scheduler_take(sim.scheduler, sim.now_us)) != NULL) {
         struct request *request = (struct request *)item;
-        NEED(request->state == QUEUED && item->heap_index == 0);
+        NEED(request->state == QUEUED && item->home == NULL);
         NEED(item->deadline_us > sim.now_us);
         NEED(sim.now_us >= sim.pause_us);
         budget_check(item->cost);
         request->state = SENT;
         request->tries++;
+        request->sent_us = sim.now_us;
         request->ends_us = sim.now_us + (int64_t)rng_lognormal(&sim.rng, 300000, 0.7);
         sim.streams++;
         sim.by_session[item->session]++;
@@ -158,7 +161,7 @@ static void finish(struct request *request)
     uint64_t dice = sim.calm ? 99 : rng_below(&sim.rng, 100);
     if (dice < 3) {
         sim.pause_us = sim.now_us + rng_range(&sim.rng, 100000, 1000000);
-        scheduler_pause(sim.scheduler, sim.pause_us);
+        scheduler_refused(sim.scheduler, sim.pause_us, sim.now_us);
     }
     if (dice < 8 && request->tries < 3 && request->item.deadline_us > sim.now_us) {
         request->state = QUEUED;
@@ -167,6 +170,7 @@ static void finish(struct request *request)
         return;
     }
     sim.done++;
+    scheduler_learn(sim.scheduler, request->item.cls, sim.now_us - request->sent_us);
     answer(request);
 }
 
@@ -223,8 +227,6 @@ static void round_begin(uint64_t seed)
     };
     sim.streams_max = (unsigned)rng_range(&sim.rng, 1, 100);
     sim.scheduler = scheduler_create(&sim.config, 0);
-    sim.floor_us = rng_range(&sim.rng, 0, 100000);
-    scheduler_set_floor(sim.scheduler, sim.floor_us);
     sim.pause_us = INT64_MIN;
     sim.deadline_min_us = 100000;
 }
@@ -266,7 +268,6 @@ static void round_greedy(uint64_t seed)
     sim.config = (struct scheduler_config){.requests_per_minute = 3000, .queue_max = 500};
     sim.scheduler = scheduler_create(&sim.config, 0);
     sim.streams_max = 50;
-    sim.floor_us = 0;
     sim.calm = true;
     sim.deadline_min_us = 1500000;
     uint64_t others = 0;
