@@ -182,6 +182,14 @@ static int grammar_init(struct chats *chats, const struct config *config, FILE *
         chats->side[CHATS_GRAMMAR] = chats->side[CHATS_TRANSLATE];
         return STATUS_OK;
     }
+    bool deepl = chats->side[CHATS_TRANSLATE].api.provider == &chat_deepl &&
+                 strcmp(section.provider, chat_deepl_write.name) == 0;
+    /* One account of DeepL does both. */
+    if (deepl && section.key[0] == '\0' && section.url[0] == '\0') {
+        section.key = config->chat_key;
+        section.url = chats->pool[CHATS_TRANSLATE].base_url;
+        section.ca = config->chat_ca;
+    }
     if (strcmp(section.provider, "same") != 0)
         return grammar_own(chats, config, &section);
     section.url = chats->pool[CHATS_TRANSLATE].base_url;
