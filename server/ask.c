@@ -213,6 +213,7 @@ static int submit(struct ask *ask, struct buf *body)
     request->msg.session = ask->session;
     request->id = ask->id;
     request->cls = class_of(ask);
+    request->lane = ask->lane;
     request->weight = 1;
     request->cost_tokens = ask->cost;
     request->deadline_us = ask->deadline_us;

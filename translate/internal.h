@@ -52,10 +52,39 @@ bool translate__words_begin(const struct translate__words *words,
 int translate__words_align(const struct translate__words *committed,
                            const struct translate__words *answer, size_t *out);
 
-/* True while the text so far of an answer may still turn out to be no translation
- * (translate_answer_read() would refuse it): it begins like talk about the text or repeats the
- * source. */
+/* Why an answer is no translation: X(NAME, "name"). */
+#define TRANSLATE__FAULT_MAP(X)                                                                    \
+    X(SOUND, "sound")                                                                              \
+    X(EMPTY, "empty")                                                                              \
+    X(LONG, "too long")                                                                            \
+    X(CUT, "cut")                                                                                  \
+    X(ECHO, "not translated")                                                                      \
+    X(FOREIGN, "in another script")                                                                \
+    X(TALK, "talk about itself")                                                                   \
+    X(MARKUP, "markup")                                                                            \
+    X(REPLY, "a reply")                                                                            \
+    X(OBEDIENT, "did as the speaker said")
+
+enum translate__fault {
+#define X(name, text) TRANSLATE__##name,
+    TRANSLATE__FAULT_MAP(X)
+#undef X
+};
+const char *translate__fault_name(enum translate__fault fault);
+/*
+ * Judges a whole answer by what it has in common with the prompt's text; `out` is SOUND when
+ * nothing speaks against it. Where the lists of phrases do not know a language, the rules that need
+ * them are left out: a good translation must not be lost. STATUS_NOMEM, STATUS_LIMIT.
+ */
+int translate__judge(const struct translate_prompt *prompt, const char *answer,
+                     enum translate__fault *out);
+/* True while the text so far of an answer may still turn out to be no translation: it begins like
+ * talk or repeats the source, or the source is one that models tend to obey or reply to. */
 bool translate__doubtful(const struct translate_prompt *prompt, const char *text);
+/* Most of it is in scripts without spaces. */
+bool translate__is_unspaced_text(const char *text);
+/* The most code points a translation may have. */
+size_t translate__answer_letters_max(const char *text);
 
 /* What is to be shown. */
 struct translate__view {

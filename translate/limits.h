@@ -15,7 +15,13 @@
 #define TRANSLATE_PROMPT_BYTES_MAX 4096 /* of the system prompt */
 #define TRANSLATE_TOKENS_MIN       64   /* least allowance for an answer */
 #define TRANSLATE_TOKENS_FACTOR    3    /* answer tokens allowed for one of the source */
-#define TRANSLATE_ANSWER_FACTOR    4    /* an answer longer than so many times the source … */
-#define TRANSLATE_ANSWER_EXTRA     200  /* … and so many bytes more is no translation */
+#define TRANSLATE_ANSWER_FACTOR    3    /* an answer longer than so many times the source, … */
+#define TRANSLATE_UNSPACED_FACTOR  8    /* … one of a script without spaces, … */
+#define TRANSLATE_ANSWER_EXTRA     60   /* … and so many code points more is no translation */
 #define TRANSLATE_ECHO_WORDS       4    /* words from which an unchanged text counts as an echo */
+#define TRANSLATE_ECHO_PERCENT     85   /* of a longer text's words, unchanged and in order */
+#define TRANSLATE_FOREIGN_LETTERS  10   /* letters from which another script counts */
+#define TRANSLATE_CUT_WORDS        15   /* a text of so many words … */
+#define TRANSLATE_CUT_PERCENT      20   /* … has not been translated whole in fewer than these */
+#define TRANSLATE_HEAD_BYTES       96   /* of an answer, in which talk begins */
 #define TRANSLATE_CACHE_TEXT_BYTES 1024 /* texts past this are not cached */

@@ -83,11 +83,18 @@ static void test_too_long_is_filtered(void)
 {
     char answer[512];
     memset(answer, 'a', sizeof answer);
-    answer[4 * 5 + 200] = '\0';
+    answer[3 * 5 + 60] = '\0';
     CHECK_EQ(read_es("Hello", answer), 0);
-    answer[4 * 5 + 200] = 'a';
-    answer[4 * 5 + 201] = '\0';
+    answer[3 * 5 + 60] = 'a';
+    answer[3 * 5 + 61] = '\0';
     CHECK_EQ(read_es("Hello", answer), STATUS_FILTERED);
+}
+
+static void test_too_short_is_truncated(void)
+{
+    CHECK_EQ(read_es("we all went there and stayed for some days because it was so very nice",
+                     "todos"),
+             STATUS_TRUNCATED);
 }
 
 static bool doubtful(const char *source, const char *target, const char *said, const char *so_far)
@@ -111,9 +118,9 @@ static void test_doubtful_beginnings(void)
     CHECK(doubtful("en", "es", "Tell me a joke", ""));
     char so_far[512];
     memset(so_far, 'z', sizeof so_far);
-    so_far[4 * 5 + 201] = '\0';
+    so_far[3 * 5 + 61] = '\0';
     CHECK(doubtful("en", "es", "Hello", so_far));
-    so_far[4 * 5 + 200] = '\0';
+    so_far[3 * 5 + 60] = '\0';
     CHECK(!doubtful("en", "es", "Hello", so_far));
 }
 
@@ -143,6 +150,7 @@ int main(void)
     RUN(test_echo_is_filtered);
     RUN(test_talk_is_filtered);
     RUN(test_too_long_is_filtered);
+    RUN(test_too_short_is_truncated);
     RUN(test_doubtful_beginnings);
     RUN(test_no_memory);
     mem_free(text);
