@@ -303,6 +303,13 @@ bool english_verb_ing(const char *base, char *out)
     return true;
 }
 
+/* No word ends so: "arriv", "argu", "danc". */
+static bool cut_short(const char *stem)
+{
+    size_t len = strlen(stem);
+    return strchr("vuc", stem[len - 1]) != NULL;
+}
+
 /* A base whose form made by `make` is `word`, among the stems its ending leaves: tri-ed is of try,
  * stopp-ed of stop, call-ed of call, lik-ed of like. */
 static bool stem_of(const char *word, size_t cut, bool (*make)(const char *, char *), char *out)
@@ -319,11 +326,14 @@ static bool stem_of(const char *word, size_t cut, bool (*make)(const char *, cha
         const char *ending;
         bool likely;
     } stems[] = {{len - 1, "y", was_y}, {len - 1, "", twice}, {len, "", true}, {len, "e", true}};
-    for (size_t i = 0; i < LEN(stems); i++) {
-        put(stem, word, stems[i].len, stems[i].ending);
-        if (stems[i].likely && make(stem, made) && strcmp(made, word) == 0) {
-            memcpy(out, stem, strlen(stem) + 1);
-            return true;
+    for (unsigned known = 2; known-- > 0;) {
+        for (size_t i = 0; i < LEN(stems); i++) {
+            put(stem, word, stems[i].len, stems[i].ending);
+            bool like = known ? english_is_verb(stem) : stems[i].likely && !cut_short(stem);
+            if (like && make(stem, made) && strcmp(made, word) == 0) {
+                memcpy(out, stem, strlen(stem) + 1);
+                return true;
+            }
         }
     }
     return false;

@@ -54,3 +54,10 @@ bool english_is_plural(const char *word);
 const char *english_article(const char *word);
 /* "tall" → "taller"; short adjectives that never take "more". */
 bool english_comparative(const char *word, char *out);
+/* Words often met as verbs, in their base form; as adjectives. */
+bool english_is_verb(const char *word);
+bool english_is_adjective(const char *word);
+/* "quick" → "quickly", "good" → "well". */
+bool english_adverb(const char *adjective, char *out);
+/* "tall" → "tallest": of the adjectives that english_comparative() knows. */
+bool english_superlative(const char *adjective, char *out);

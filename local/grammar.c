@@ -18,6 +18,8 @@
 #define PAIR_COST_MAX   2.2F
 #define PAIR_WORDS_MAX  16
 #define COST_TIE        0.35F
+/* "in hotel" lacks an article rather than the plural. */
+#define BARE_NOUN_COST 0.6F
 
 struct pair {
     float cost;
@@ -102,22 +104,52 @@ static bool overlap(const struct slip_edit *a, const struct slip_edit *b)
     return a->first < b->first + b->count && b->first < a->first + a->count;
 }
 
+/* Word of the parse that begins with the edit. */
+static const struct link_word *parsed_at(const struct local_grammar *g,
+                                         const struct slip_edit *edit)
+{
+    for (size_t i = 0; i < g->parse.len; i++) {
+        if (g->parse.words[i].start >= g->word_at[edit->first])
+            return &g->parse.words[i];
+    }
+    return NULL;
+}
+
+/* A noun made plural of one that nothing says is several. */
+static bool is_bare_noun(const struct local_grammar *g, const struct slip_edit *edit)
+{
+    if (edit->kind != SLIP_BY_PARSE || !english_is_plural(edit->text))
+        return false;
+    const struct link_word *word = parsed_at(g, edit);
+    const struct slip_sentence *s = &g->sentence;
+    bool several = false;
+    for (size_t back = 1; back <= 2 && back <= edit->first; back++) {
+        size_t k = edit->first - back;
+        several =
+            several || (english_class(s->words[k].low) & WORD_NUMBER) != 0 ||
+            slip_word_in(s, k, " these those many few several all both most more some are were ");
+    }
+    return word != NULL && word->tag == 'n' && !several;
+}
+
 /* The cheapest single edit that makes the sentence whole; among nearly equal ones that of the more
  * usual parse. */
 static bool search_single(struct local_grammar *g, const struct slip_list *list,
                           const struct slip_edit **out)
 {
-    float best = 0;
+    float best = 0, limit = SINGLE_COST_MAX;
     *out = NULL;
     for (size_t i = 0; i < list->len && !spent(g); i++) {
         const struct slip_edit *edit = &list->edits[i];
-        if (edit->cost > SINGLE_COST_MAX || (*out != NULL && edit->cost > (*out)->cost + COST_TIE))
+        if (edit->cost > limit)
             break;
         if (!whole_with(g, &edit, 1))
             continue;
-        float score = edit->cost + 0.1F * g->parse.cost;
+        float cost = edit->cost + (is_bare_noun(g, edit) ? BARE_NOUN_COST : 0);
+        float score = cost + 0.1F * g->parse.cost;
         if (*out == NULL || score < best) {
             best = score;
+            limit = cost + COST_TIE;
             *out = edit;
         }
     }
@@ -152,17 +184,6 @@ static bool search_pair(struct local_grammar *g, const struct slip_list *list,
             return true;
     }
     return false;
-}
-
-/* Word of the parse that begins with the edit, and the verb of it. */
-static const struct link_word *parsed_at(const struct local_grammar *g,
-                                         const struct slip_edit *edit)
-{
-    for (size_t i = 0; i < g->parse.len; i++) {
-        if (g->parse.words[i].start >= g->word_at[edit->first])
-            return &g->parse.words[i];
-    }
-    return NULL;
 }
 
 /* The subject as a message names it: a sentence's capital is not the word's. */
@@ -379,6 +400,7 @@ static int sentence_check(struct local_grammar *g, struct outcome *out)
     struct slip_list list = {.edits = g->edits, .max = LOCAL_GRAMMAR_EDITS_MAX};
     if (!slip_sentence_read(&g->sentence, out->text.data, out->text.len))
         return 0;
+    slip_phrases(&g->sentence, &list);
     slip_rules(&g->sentence, &list);
     int status = apply_list(g, &list, out, begin);
     if (status != 0 || spent(g))

@@ -36,6 +36,7 @@ enum slip_kind {
     SLIP_NUMBER,
     SLIP_PREPOSITION,
     SLIP_WORD_ORDER,
+    SLIP_SPELLING,
     SLIP_OTHER,
     SLIP_BY_PARSE /* agreement or number: the parse of the corrected sentence tells */
 };
@@ -85,6 +86,8 @@ struct slip_edit *slip_add(struct slip_list *list, const struct slip_sentence *s
 void slip_message(struct slip_edit *edit, enum slip_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Known by their words, without a parser. */
+void slip_phrases(const struct slip_sentence *sentence, struct slip_list *out);
 void slip_rules(const struct slip_sentence *sentence, struct slip_list *out);
 /* In order of their cost. */
 void slip_candidates(const struct slip_sentence *sentence, struct slip_list *out);

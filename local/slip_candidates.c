@@ -110,6 +110,25 @@ static struct slip_edit *add_around(struct slip_list *out, sentence_t s, size_t 
     return add(out, s, i, 1, text, cost);
 }
 
+static const char spans[] = " minutes hours days weeks months years euros dollars pounds miles "
+                            "kilometres kilometers metres meters times people ";
+
+/* Words that belong to a noun stand before one, "you're" and "they're" before anything else. */
+static bool swap_fits(sentence_t s, size_t i, const struct swap *swap)
+{
+    static const char owners[] = " his their your ", apart[] = " you're they're ";
+    char to[LOCAL_GRAMMAR_WORD_BYTES + 2];
+    snprintf(to, sizeof to, " %s ", swap->to);
+    if (i + 1 >= s->len)
+        return strstr(apart, to) == NULL && strstr(owners, to) == NULL;
+    const char *next = s->words[i + 1].low;
+    size_t len = strlen(next);
+    bool doing = len > 4 && strcmp(next + len - 3, "ing") == 0;
+    if (strstr(owners, to) != NULL)
+        return open_at(s, i + 1) && !doing;
+    return strstr(apart, to) == NULL || doing || english_is_adjective(next) || !open_at(s, i + 1);
+}
+
 static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
 {
     for (size_t k = 0; k < LEN(swaps); k++) {
@@ -120,6 +139,12 @@ static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
             continue;
         /* "I do not need" has its negation. */
         if (slip_word_is(s, i, "not") && i > 0 && english_aux(s->words[i - 1].low))
+            continue;
+        /* "Ten minutes is enough": one span of time. */
+        if (i >= 2 && slip_word_in(s, i, " is was ") && slip_word_in(s, i - 1, spans) &&
+            (class_at(s, i - 2) & WORD_NUMBER) != 0)
+            continue;
+        if (!swap_fits(s, i, &swaps[k]))
             continue;
         /* "I parents got married" was "my parents": first in a sentence such a word was misheard.
          */
@@ -147,12 +172,23 @@ static float cost_s(sentence_t s, size_t i)
             static const char one[] = " a an this that every each another ";
             static const char many[] = " these those many few several all both most more ";
             bool plural = english_is_plural(s->words[i].low);
-            return slip_word_in(s, k, plural ? one : many) ? 1.0F : 1.25F;
+            /* "This shoes hurt": these, rather than one of them. */
+            bool shown = plural && slip_word_in(s, k, " this that ");
+            return slip_word_in(s, k, plural ? one : many) && !shown ? 1.0F : 1.25F;
         }
         if ((class & ~(unsigned)WORD_OTHER) != 0)
             break;
     }
     return 1.0F;
+}
+
+/* "in hospital", "at school": these take no article and stay one. */
+static bool placed_at(sentence_t s, size_t i)
+{
+    return i > 0 && slip_word_in(s, i - 1, " in at to from ") &&
+           slip_word_in(s, i,
+                        " hospital prison jail school bed university college church class "
+                        "town court work home ");
 }
 
 static void candidate_s(sentence_t s, size_t i, struct slip_list *out)
@@ -163,6 +199,8 @@ static void candidate_s(sentence_t s, size_t i, struct slip_list *out)
     /* "I do not need": the form is right, whatever is wrong. */
     if (i > 1 && slip_word_is(s, i - 1, "not") && slip_word_in(s, i - 2, " do does did ") &&
         !english_is_plural(s->words[i].low))
+        return;
+    if (placed_at(s, i))
         return;
     bool counted = i > 0 && (class_at(s, i - 1) & WORD_NUMBER) != 0;
     struct slip_edit *edit = add(out, s, i, 1, other, counted ? 0.9F : cost_s(s, i));
@@ -218,8 +256,6 @@ static void candidate_forms(sentence_t s, size_t i, struct slip_list *out)
         if (english_verb_participle(base, form))
             add_form(out, s, i, form, 1.7F, rule);
     }
-    if (!english_is_plural(low))
-        add_form(out, s, i, base, 2.0F, "Use the base form");
     if (i + 1 < s->len && english_verb_past(base, form))
         add_form(out, s, i, form, 2.4F, "Use");
 }
@@ -245,7 +281,7 @@ static void candidate_articles(sentence_t s, size_t i, struct slip_list *out)
 {
     bool led = led_at(s, i);
     const char *low = s->words[i].low;
-    if (open_at(s, i) && !led && !name_at(s, i)) {
+    if (open_at(s, i) && !led && !name_at(s, i) && !placed_at(s, i)) {
         /* Before an adjective rather than between it and its noun. */
         float be = i > 0 && (class_at(s, i - 1) & WORD_BE) != 0 ? 0.5F : 0;
         float far = i > 0 && open_at(s, i - 1) ? 0.2F : 0;

@@ -27,6 +27,15 @@ static bool marker_at(const struct slip_sentence *s, size_t i, struct marker *ou
     } else if (slip_word_in(s, i, " last next ") && slip_word_in(s, i + 1, PERIODS)) {
         out->past = slip_word_is(s, i, "last");
         out->end++;
+    } else if (slip_word_is(s, i, "when") && slip_word_in(s, i + 1, " i he she we they ") &&
+               slip_word_in(s, i + 2, " was were ")) {
+        size_t end = i + 3 + slip_word_in(s, i + 3, " a very ");
+        if (!slip_word_in(s, end, " young little small child kid boy girl teenager baby children "))
+            return false;
+        out->end = end + 1;
+        snprintf(out->name, sizeof out->name, "when %s was %s", s->words[i + 1].low,
+                 s->words[end].low);
+        return true;
     } else if (i >= 2 && slip_word_is(s, i, "ago") && slip_word_in(s, i - 1, UNITS)) {
         out->first = i - 2;
         if (i >= 3 && slip_word_in(s, i - 3, " a "))
@@ -103,6 +112,17 @@ static bool finites_read(const struct slip_sentence *s, const struct link_parse 
         out[(*len)++] = (struct finite){i, verb};
     }
     return *len > 0;
+}
+
+/* Leaves out those of the time words themselves: "when I was young". */
+static size_t finites_beside(struct finite *finites, size_t len, const struct marker *marker)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (finites[i].word < marker->first || finites[i].word >= marker->end)
+            finites[kept++] = finites[i];
+    }
+    return kept;
 }
 
 static bool to_past(const struct slip_sentence *s, size_t i, char *out, size_t *count)
@@ -192,6 +212,7 @@ void slip_tense(const struct slip_sentence *sentence, const struct link_parse *p
     if (!parse->whole || !marker_find(sentence, &marker) ||
         !finites_read(sentence, parse, word_at, finites, &len))
         return;
+    len = finites_beside(finites, len, &marker);
     for (size_t i = 0; i < len; i++)
         past += is_past(sentence->words[finites[i].word].low, finites[i].verb);
     if (marker.past && past == 0)

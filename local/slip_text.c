@@ -10,8 +10,9 @@
 
 const char *slip_kind_name(enum slip_kind kind)
 {
-    static const char *const names[] = {"agreement",   "article",    "tense", "number",
-                                        "preposition", "word_order", "other", "agreement"};
+    static const char *const names[] = {"agreement", "article",     "tense",
+                                        "number",    "preposition", "word_order",
+                                        "spelling",  "other",       "agreement"};
     return names[kind];
 }
 

@@ -269,7 +269,7 @@ static const char *const wrong_sentences[][2] = {
     {"I have two childs.", "I have two children."},
     {"I buyed a new phone.", "I bought a new phone."},
     {"she doesn't likes me", "she doesn't like me"},
-    {"he speak english very good", "he speaks english very good"},
+    {"he speak english very good", "he speaks english very well"},
     {"i am interested on music", "i am interested in music"},
     {"there is two problems", "there are two problems"},
     {"my friends was here", "my friends were here"},
