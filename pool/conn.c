@@ -79,7 +79,7 @@ int pool__conn_add(struct pool__conn *conn, struct pool__slot *slot)
 static void conn_reset_later(struct pool__conn *conn)
 {
     int64_t due_us = loop_now_us(conn->pool->loop) + POOL_RESET_WAIT_MS * 1000;
-    if (conn->state != CONN_WARM || conn->getting || conn->pool->plain || conn->pool->closing)
+    if (conn->state != CONN_WARM || conn->getting || conn->upstream->plain || conn->pool->closing)
         return;
     conn->reset_unsent = true;
     if (!loop_timer_armed(&conn->care) || conn->care.due_us > due_us)
@@ -170,8 +170,8 @@ static void conn_up(struct pool__conn *conn, long http_status, bool opened)
     long version = 0;
     curl_easy_getinfo(conn->own->easy, CURLINFO_HTTP_VERSION, &version);
     conn->multiplex = version >= CURL_HTTP_VERSION_2_0;
-    conn->streams_max = conn->multiplex ? conn->pool->config.streams_per_connection : 1;
-    if (!conn->multiplex && !conn->pool->plain)
+    conn->streams_max = conn->multiplex ? conn->upstream->config.streams_per_connection : 1;
+    if (!conn->multiplex && !conn->upstream->plain)
         LOG_WARN(LOG_POOL, 0, "upstream speaks no HTTP/2: one request at a time", "conn=%llu",
                  (unsigned long long)conn->serial);
     if (http_status == 401 || http_status == 403)
@@ -198,7 +198,7 @@ static void conn_down(struct pool__conn *conn, CURLcode result)
     conn_set_state(conn, CONN_DOWN);
     const char *why = conn->own->error[0] != '\0' ? conn->own->error : curl_easy_strerror(result);
     LOG_WARN(LOG_POOL, 0, "upstream connection failed", "conn=%llu url=%s error=%s retry_ms=%lld",
-             (unsigned long long)conn->serial, conn->pool->config.base_url, LOG_Q(why),
+             (unsigned long long)conn->serial, conn->upstream->config.account.url, LOG_Q(why),
              (long long)wait_ms);
     care_at(conn, loop_now_us(conn->pool->loop) + wait_ms * 1000);
 }
@@ -291,10 +291,9 @@ static int conn_set_clock(CURLM *multi, long timeout_ms, void *ctx)
 
 static int conn_init(struct pool__conn *conn)
 {
-    const struct pool *pool = conn->pool;
-    bool plain = pool->plain || pool->config.on_demand;
+    bool plain = conn->upstream->plain || conn->pool->config.on_demand;
     conn->multi = curl_multi_init();
-    conn->own = pool__slot_create(conn->pool, true);
+    conn->own = pool__slot_create(conn->upstream, true);
     if (conn->multi == NULL || conn->own == NULL)
         return STATUS_NOMEM;
     curl_multi_setopt(conn->multi, CURLMOPT_SOCKETFUNCTION, pool__socket_watch);
@@ -307,19 +306,21 @@ static int conn_init(struct pool__conn *conn)
     curl_multi_setopt(conn->multi, CURLMOPT_MAX_HOST_CONNECTIONS, plain ? 1L : 2L);
     curl_multi_setopt(conn->multi, CURLMOPT_MAXCONNECTS, 1L);
     curl_multi_setopt(conn->multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
-                      (long)pool->config.streams_per_connection + 1);
+                      (long)conn->upstream->config.streams_per_connection + 1);
     return STATUS_OK;
 }
 
-struct pool__conn *pool__conn_create(struct pool *pool, unsigned place)
+struct pool__conn *pool__conn_create(struct pool__upstream *upstream, unsigned place)
 {
+    struct pool *pool = upstream->pool;
     struct pool__conn *conn = mem_calloc(1, sizeof *conn);
     if (conn == NULL)
         return NULL;
     conn->pool = pool;
+    conn->upstream = upstream;
     conn->place = place;
     conn->serial = ++pool->serials;
-    conn->streams_max = pool->plain ? 1 : pool->config.streams_per_connection;
+    conn->streams_max = upstream->plain ? 1 : upstream->config.streams_per_connection;
     conn->streams_allowed = UINT32_MAX;
     conn->next = pool->conns;
     pool->conns = conn;

@@ -38,24 +38,13 @@ static int on_stream(void *ctx, char *peer, char *local, int peer_port, int loca
     return CURL_PREREQFUNC_OK;
 }
 
-static struct chat_account account_of(const struct pool *pool)
+CURLU *pool__url_create(const struct pool__upstream *upstream, bool probe)
 {
-    const struct pool_config *config = &pool->config;
-    return (struct chat_account){.provider = config->provider,
-                                 .url = config->base_url,
-                                 .key = config->api_key,
-                                 .organization = config->organization,
-                                 .deployment = config->deployment,
-                                 .api_version = config->api_version};
-}
-
-CURLU *pool__url_create(const struct pool *pool, bool probe)
-{
-    struct chat_account account = account_of(pool);
     struct buf text;
     buf_init(&text, URL_BYTES_MAX);
     CURLU *url = curl_url();
-    bool ok = url != NULL && chat_provider_url(&account, probe, &text) == STATUS_OK &&
+    bool ok = url != NULL &&
+              chat_provider_url(&upstream->config.account, probe, &text) == STATUS_OK &&
               curl_url_set(url, CURLUPART_URL, text.data, 0) == CURLUE_OK;
     buf_deinit(&text);
     if (ok)
@@ -73,14 +62,13 @@ static int header_append(struct curl_slist **list, const char *line)
     return STATUS_OK;
 }
 
-static int headers_of(struct pool *pool, struct curl_slist **list)
+static int headers_of(const struct chat_account *account, struct curl_slist **list)
 {
-    struct chat_account account = account_of(pool);
     int status = STATUS_OK;
     for (unsigned i = 0; status == STATUS_OK; i++) {
         struct buf line;
         buf_init(&line, HEADER_BYTES_MAX);
-        status = chat_provider_header(&account, i, &line);
+        status = chat_provider_header(account, i, &line);
         if (status == STATUS_OK)
             status = header_append(list, line.data);
         buf_deinit(&line);
@@ -90,16 +78,16 @@ static int headers_of(struct pool *pool, struct curl_slist **list)
     return status == STATUS_NOMEM ? status : STATUS_INVALID;
 }
 
-int pool__headers_create(struct pool *pool)
+int pool__headers_create(struct pool__upstream *upstream)
 {
-    int status = headers_of(pool, &pool->get_headers);
+    int status = headers_of(&upstream->config.account, &upstream->get_headers);
     if (status == STATUS_OK)
-        status = headers_of(pool, &pool->headers);
+        status = headers_of(&upstream->config.account, &upstream->headers);
     if (status == STATUS_OK)
-        status = header_append(&pool->headers, "Content-Type: application/json");
+        status = header_append(&upstream->headers, "Content-Type: application/json");
     /* Without a value: libcurl then leaves the header out, and never waits for 100 Continue. */
     if (status == STATUS_OK)
-        status = header_append(&pool->headers, "Expect:");
+        status = header_append(&upstream->headers, "Expect:");
     return status;
 }
 
@@ -107,16 +95,16 @@ static void set_connection(struct pool__slot *slot)
 {
     const struct pool_config *config = &slot->pool->config;
     CURL *easy = slot->easy;
-    bool plain = slot->pool->plain;
+    bool plain = slot->upstream->plain;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                      (long)(plain ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, plain ? 0L : 1L);
-    if (slot->pool->direct)
+    if (slot->upstream->direct)
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    if (config->ca_file != NULL)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file);
+    if (slot->upstream->config.ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, slot->upstream->config.ca_file);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
@@ -129,14 +117,15 @@ static void set_connection(struct pool__slot *slot)
 
 static void set_request(struct pool__slot *slot, bool get)
 {
-    struct pool *pool = slot->pool;
+    const struct pool__upstream *upstream = slot->upstream;
     CURL *easy = slot->easy;
-    curl_easy_setopt(easy, CURLOPT_CURLU, get ? pool->models_url : pool->url);
+    curl_easy_setopt(easy, CURLOPT_CURLU, get ? upstream->models_url : upstream->url);
     curl_easy_setopt(easy, get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, get ? pool->get_headers : pool->headers);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, get ? upstream->get_headers : upstream->headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "sotto/" SOTTO_VERSION);
     if (get)
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 2L * (long)pool->config.connect_timeout_ms);
+        curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                         2L * (long)slot->pool->config.connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
@@ -145,12 +134,13 @@ static void set_request(struct pool__slot *slot, bool get)
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, slot);
 }
 
-struct pool__slot *pool__slot_create(struct pool *pool, bool get)
+struct pool__slot *pool__slot_create(struct pool__upstream *upstream, bool get)
 {
     struct pool__slot *slot = mem_calloc(1, sizeof *slot);
     if (slot == NULL)
         return NULL;
-    slot->pool = pool;
+    slot->pool = upstream->pool;
+    slot->upstream = upstream;
     slot->easy = curl_easy_init();
     if (slot->easy == NULL) {
         mem_free(slot);

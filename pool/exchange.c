@@ -97,6 +97,25 @@ static void table_remove(struct pool__exchange *exchange)
     exchange->pool->exchanges--;
 }
 
+static struct pool__slot *slot_get(struct pool__upstream *upstream)
+{
+    struct pool__slot *slot = upstream->slots;
+    if (slot == NULL)
+        return pool__slot_create(upstream, false);
+    upstream->slots = slot->next;
+    return slot;
+}
+
+static void slot_put(struct pool__slot *slot)
+{
+    if (slot->probe)
+        pool_breaker_unsaid(&slot->upstream->breaker);
+    slot->probe = false;
+    slot->exchange = NULL;
+    slot->next = slot->upstream->slots;
+    slot->upstream->slots = slot;
+}
+
 /* Takes it out of wherever it is: scheduler, connection, dirty list. */
 static void exchange_unplace(struct pool__exchange *exchange)
 {
@@ -114,9 +133,7 @@ static void exchange_unplace(struct pool__exchange *exchange)
     if (exchange->slot != NULL) {
         struct pool__slot *slot = exchange->slot;
         pool__conn_remove(slot);
-        slot->exchange = NULL;
-        slot->next = pool->slots;
-        pool->slots = slot;
+        slot_put(slot);
         exchange->slot = NULL;
     }
     pool__pump_later(pool);
@@ -168,8 +185,9 @@ void pool__exchange_start(struct pool__exchange *exchange)
     };
     exchange->state = EXCHANGE_QUEUED;
     struct scheduler_item *shed = NULL;
-    int status = STATUS_UNAVAILABLE;
-    if (is_final(exchange) || !pool__down(pool))
+    /* A final can wait for an upstream that comes back, not for one that somebody has to pay. */
+    int status = pool__refusal(pool);
+    if (status == STATUS_OK || (is_final(exchange) && status == STATUS_UNAVAILABLE))
         status = scheduler_add(pool->scheduler, &exchange->item, now_us, &shed);
     if (status != STATUS_OK)
         pool__exchange_fail(exchange, status);
@@ -177,15 +195,6 @@ void pool__exchange_start(struct pool__exchange *exchange)
         pool__exchange_fail(
             (struct pool__exchange *)((char *)shed - offsetof(struct pool__exchange, item)),
             shed->status);
-}
-
-static struct pool__slot *slot_get(struct pool *pool)
-{
-    struct pool__slot *slot = pool->slots;
-    if (slot == NULL)
-        return pool__slot_create(pool, false);
-    pool->slots = slot->next;
-    return slot;
 }
 
 static int64_t piece_due_us(const struct pool__exchange *exchange)
@@ -210,7 +219,7 @@ static void exchange_arm(struct pool__exchange *exchange)
 
 static int exchange_place(struct pool__exchange *exchange, struct pool__conn *conn)
 {
-    struct pool__slot *slot = slot_get(exchange->pool);
+    struct pool__slot *slot = slot_get(conn->upstream);
     if (slot == NULL)
         return STATUS_NOMEM;
     /* Borrowed by libcurl: the body lives in the request until the handle is removed. */
@@ -220,13 +229,11 @@ static int exchange_place(struct pool__exchange *exchange, struct pool__conn *co
     slot->exchange = exchange;
     int status = pool__conn_add(conn, slot);
     if (status != STATUS_OK) {
-        slot->exchange = NULL;
-        slot->next = exchange->pool->slots;
-        exchange->pool->slots = slot;
+        slot_put(slot);
         return status;
     }
     exchange->slot = slot;
-    conn->turn = ++exchange->pool->turns;
+    slot->probe = pool__conn_chosen(conn);
     return STATUS_OK;
 }
 
@@ -342,12 +349,24 @@ struct failure {
     enum retry_fault fault;
     int http_status;
     struct retry_hints hints;
+    char code[64]; /* as the API names it, or "" */
 };
+
+/* Another connection of the same upstream would not help. */
+static bool upstream_failed(enum retry_fault fault)
+{
+    return fault == RETRY_SERVER || fault == RETRY_OVERLOADED || fault == RETRY_RATE ||
+           fault == RETRY_QUOTA;
+}
 
 static bool exchange_may_retry(const struct pool__exchange *exchange, const struct failure *failure,
                                int64_t at_us)
 {
-    if (!retry_helps(failure->fault, &failure->hints) || exchange->pool->closing)
+    if (exchange->pool->closing)
+        return false;
+    /* Where a quota is used up nothing is sent again: elsewhere it may. */
+    if (!retry_helps(failure->fault, &failure->hints) &&
+        !(failure->fault == RETRY_QUOTA && pool__upstream_has_other(exchange->slot->upstream)))
         return false;
     if (failure->fault == RETRY_STALL && (exchange->stalled || !is_final(exchange)))
         return false;
@@ -359,6 +378,9 @@ static void exchange_retry(struct pool__exchange *exchange, enum retry_fault fau
     struct pool *pool = exchange->pool;
     if (exchange->slot != NULL)
         exchange->avoid = exchange->slot->conn->serial;
+    exchange->avoid_upstream = NULL;
+    if (exchange->slot != NULL && upstream_failed(fault))
+        exchange->avoid_upstream = exchange->slot->upstream;
     exchange_unplace(exchange);
     buf_reset(&exchange->body);
     exchange->stalled = exchange->stalled || fault == RETRY_STALL;
@@ -376,10 +398,20 @@ static void exchange_retry(struct pool__exchange *exchange, enum retry_fault fau
     loop_timer_start(pool->loop, &exchange->timer, at_us, exchange_on_timer);
 }
 
-/* The provider said no for now: everybody waits, and less is sent for a while. */
-static void exchange_throttled(struct pool *pool, uint32_t after_ms)
+static int64_t pause_of(uint32_t after_ms)
 {
+    return after_ms > 0 && after_ms <= POOL_RETRY_AFTER_MAX_MS ? after_ms : POOL_PAUSE_MS;
+}
+
+/* The provider said no for now: everybody waits, unless another has room. */
+static void exchange_throttled(struct pool__upstream *upstream, uint32_t after_ms)
+{
+    struct pool *pool = upstream->pool;
     POOL_COUNT(pool, throttled, 1);
+    if (pool__upstream_has_other(upstream)) {
+        upstream->pause_us = loop_now_us(pool->loop) + pause_of(after_ms) * 1000;
+        return;
+    }
     int64_t now_us = loop_now_us(pool->loop);
     if (after_ms > POOL_RETRY_AFTER_MAX_MS)
         after_ms = 0;
@@ -401,9 +433,12 @@ static void exchange_failed(struct pool__exchange *exchange, const struct failur
 {
     struct pool *pool = exchange->pool;
     if (failure->fault == RETRY_RATE)
-        exchange_throttled(pool, failure->hints.after_ms);
-    int64_t at_us = loop_now_us(pool->loop) + retry_backoff_us(failure->fault, exchange->tries,
-                                                               failure->hints.after_ms, &pool->rng);
+        exchange_throttled(exchange->slot->upstream, failure->hints.after_ms);
+    int64_t at_us = loop_now_us(pool->loop);
+    /* Elsewhere there is nothing to wait for. */
+    if (!upstream_failed(failure->fault) || !pool__upstream_has_other(exchange->slot->upstream))
+        at_us +=
+            retry_backoff_us(failure->fault, exchange->tries, failure->hints.after_ms, &pool->rng);
     exchange_mark(exchange, LAT_UPSTREAM);
     if (exchange_may_retry(exchange, failure, at_us)) {
         exchange_retry(exchange, failure->fault, at_us);
@@ -471,7 +506,7 @@ static struct failure failure_of(struct pool__exchange *exchange, CURLcode resul
     }
     struct chat_error error = {0};
     if (http_status >= 300) {
-        chat_provider_error(exchange->pool->config.provider, failure.http_status,
+        chat_provider_error(exchange->slot->upstream->config.account.provider, failure.http_status,
                             exchange->body.data, exchange->body.len, &error);
         failure.hints.after_ms =
             retry_after_read(header_of(easy, "retry-after"), header_of(easy, "retry-after-ms"));
@@ -480,6 +515,7 @@ static struct failure failure_of(struct pool__exchange *exchange, CURLcode resul
             failure.hints.should_retry = strcmp(should, "true") == 0 ? 1 : -1;
     }
     failure.fault = retry_fault_of((int)http_status, &error);
+    memcpy(failure.code, error.code, sizeof failure.code);
     if (failure.fault != RETRY_NONE)
         LOG_WARN(LOG_POOL, exchange->request.msg.session, "upstream answers with an error",
                  "status=%ld code=%s after_ms=%u", http_status, LOG_Q(error.code),
@@ -510,6 +546,35 @@ static void exchange_transfer(struct pool__exchange *exchange, struct pool__conn
     exchange_arm(exchange);
 }
 
+/* What a failure says about the upstream as a whole. */
+static void upstream_learn(struct pool__exchange *exchange, const struct failure *failure)
+{
+    struct pool__upstream *upstream = exchange->slot->upstream;
+    bool key = failure->http_status == 401 || failure->http_status == 403;
+    switch (failure->fault) {
+    case RETRY_CONNECTION:
+    case RETRY_STALL:
+    case RETRY_SERVER:
+    case RETRY_OVERLOADED:
+        pool__upstream_trouble(upstream, POOL_TROUBLE_OUTAGE, failure->code);
+        break;
+    case RETRY_QUOTA: pool__upstream_trouble(upstream, POOL_TROUBLE_QUOTA, failure->code); break;
+    case RETRY_REFUSED:
+        if (key)
+            pool__upstream_trouble(upstream, POOL_TROUBLE_CREDENTIALS, failure->code);
+        else
+            pool__upstream_answered(upstream);
+        break;
+    case RETRY_RATE:
+    case RETRY_LARGE:
+    case RETRY_NONE: pool__upstream_answered(upstream); break;
+    }
+    /* What only the account's owner can end is not worth waiting for. */
+    int refusal = pool__refusal(exchange->pool);
+    if (refusal == STATUS_BUDGET || refusal == STATUS_REFUSED)
+        pool__fail_waiting(exchange->pool, refusal);
+}
+
 /* Its connection takes no requests any more, and nothing of an answer has come. */
 static bool went_away(const struct pool__exchange *exchange, CURLcode result)
 {
@@ -529,7 +594,7 @@ static void exchange_move_on(struct pool__exchange *exchange)
     struct pool__conn *gone = exchange->slot->conn;
     exchange->moves++;
     pool__conn_suspect(gone);
-    struct pool__conn *conn = pool__conn_choose(pool, gone->serial);
+    struct pool__conn *conn = pool__conn_choose(pool, (struct pool__avoid){gone->serial, NULL});
     if (conn != NULL && conn != gone) {
         exchange->byte_us = loop_now_us(pool->loop);
         exchange_transfer(exchange, conn);
@@ -556,6 +621,7 @@ void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
     struct failure failure = failure_of(exchange, result);
     exchange_mark(exchange, LAT_UPSTREAM);
     if (failure.fault == RETRY_NONE) {
+        pool__upstream_answered(slot->upstream);
         exchange_whole(exchange, failure.http_status);
         return;
     }
@@ -563,6 +629,7 @@ void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
         LOG_WARN(LOG_POOL, exchange->request.msg.session, "request failed",
                  "conn=%llu try=%u error=%s", (unsigned long long)conn->serial, exchange->tries,
                  LOG_Q(slot->error[0] != '\0' ? slot->error : curl_easy_strerror(result)));
+    upstream_learn(exchange, &failure);
     /* A reset stream says nothing about its connection; anything else may. */
     if (failure.fault == RETRY_CONNECTION && result != CURLE_HTTP2_STREAM)
         pool__conn_suspect(conn);
@@ -573,7 +640,8 @@ void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
  */
 static void exchange_move(struct pool__exchange *exchange)
 {
-    struct pool__conn *conn = pool__conn_choose(exchange->pool, exchange->slot->conn->serial);
+    struct pool__conn *conn =
+        pool__conn_choose(exchange->pool, (struct pool__avoid){exchange->slot->conn->serial, NULL});
     exchange->byte_us = loop_now_us(exchange->pool->loop);
     if (conn == NULL || conn == exchange->slot->conn || conn->waiting > 0) {
         exchange_arm(exchange);
@@ -594,6 +662,8 @@ static void exchange_on_timer(struct loop_timer *timer)
     }
     assert(exchange->state == EXCHANGE_SENT);
     if (now_us >= exchange->request.deadline_us) {
+        if (exchange->received == 0 && now_us - exchange->sent_us > POOL_SILENCE_MS * 1000)
+            pool__upstream_trouble(exchange->slot->upstream, POOL_TROUBLE_OUTAGE, "");
         pool__exchange_fail(exchange, STATUS_TIMEOUT);
     } else if (exchange->slot->streams == 0) {
         exchange_move(exchange);
@@ -605,8 +675,10 @@ static void exchange_on_timer(struct loop_timer *timer)
         LOG_WARN(LOG_POOL, exchange->request.msg.session, "answer stalled",
                  "conn=%llu received=%zu", (unsigned long long)exchange->slot->conn->serial,
                  exchange->received);
+        struct failure failure = {.fault = RETRY_STALL};
+        upstream_learn(exchange, &failure);
         pool__conn_suspect(exchange->slot->conn);
-        exchange_failed(exchange, &(struct failure){.fault = RETRY_STALL});
+        exchange_failed(exchange, &failure);
     } else {
         exchange_arm(exchange);
     }

@@ -14,6 +14,7 @@
 #include "base/hist.h"
 #include "base/rng.h"
 #include "loop/loop.h"
+#include "pool/breaker.h"
 #include "pool/limits.h"
 #include "pool/pool.h"
 #include "pool/retry.h"
@@ -23,6 +24,7 @@
 #include <stdatomic.h>
 
 struct pool__conn;
+struct pool__upstream;
 
 enum pool__state {
     EXCHANGE_NEW,     /* in the mailbox */
@@ -39,9 +41,10 @@ struct pool__exchange {
     struct loop_timer timer; /* SENT: deadline, stall, stream wait or piece; BACKOFF: its end */
     struct pool__exchange *chain; /* table by id */
     struct pool__exchange *dirty_next;
-    struct pool__slot *slot; /* SENT */
-    uint64_t avoid;          /* serial of the connection where it failed last */
-    struct buf body;         /* received and not passed on */
+    struct pool__slot *slot;                     /* SENT */
+    uint64_t avoid;                              /* serial of the connection where it failed last */
+    const struct pool__upstream *avoid_upstream; /* that failed as a whole */
+    struct buf body;                             /* received and not passed on */
     size_t received;
     int64_t queued_us, sent_us, byte_us;
     int64_t piece_us; /* the last piece was passed on, when `delivered` */
@@ -55,12 +58,14 @@ struct pool__exchange {
 struct pool__slot {
     CURL *easy;
     struct pool *pool;
+    struct pool__upstream *upstream;
     struct pool__conn *conn;
     struct pool__exchange *exchange; /* NULL: the connection's own GET */
     struct pool__slot *next;         /* free list */
     unsigned streams;                /* times libcurl found a stream for it */
     bool finished;                   /* the transfer has ended by itself */
     bool barred;                     /* it would have had to open a connection */
+    bool probe;                      /* the breaker waits for what becomes of it */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -85,6 +90,7 @@ enum pool__conn_state {
 
 struct pool__conn {
     struct pool *pool;
+    struct pool__upstream *upstream;
     struct pool__conn *next; /* all of the pool, retiring ones too */
     CURLM *multi;
     struct pool__slot *own; /* the GET */
@@ -109,20 +115,32 @@ struct pool__conn {
     bool replaced;     /* another is, or was, being warmed for its place */
 };
 
+/* Where requests go. */
+struct pool__upstream {
+    struct pool *pool;
+    unsigned index;
+    struct pool_upstream_config config; /* strings owned */
+    CURLU *url, *models_url;            /* parsed once */
+    bool plain;                         /* http to loopback: HTTP/1.1 */
+    bool direct;                        /* no proxy: loopback, or none in the environment */
+    struct curl_slist *headers, *get_headers;
+    struct pool__slot *slots; /* free */
+    struct pool_breaker breaker;
+    int64_t pause_us; /* it asked for no requests until then, and others had room */
+    uint64_t pass;    /* where it stands in its turn among the upstreams */
+};
+
 struct pool {
     struct loop *loop;
     struct loop_inbox inbox;
     struct loop_task pump;
     struct loop_timer due; /* the scheduler's */
     struct scheduler *scheduler;
-    struct pool_config config; /* strings owned */
-    CURLU *url, *models_url;   /* parsed once */
-    bool plain;                /* http to loopback: HTTP/1.1 */
-    bool direct;               /* no proxy: loopback, or none in the environment */
-    struct curl_slist *headers, *get_headers;
+    struct pool_config config; /* but the upstreams */
+    struct pool__upstream upstreams[POOL_UPSTREAMS_MAX];
+    uint64_t pass; /* of the upstream that was chosen last */
     struct pool__conn *conns;
-    struct pool__slot *slots; /* free */
-    uint64_t serials, turns;  /* given to connections */
+    uint64_t serials, turns; /* given to connections */
     unsigned sockets_open;
     struct pool__exchange **table;
     uint32_t table_mask, exchanges;
@@ -148,15 +166,15 @@ struct pool {
     } while (0)
 
 /* curl.c: easy handles. */
-struct pool__slot *pool__slot_create(struct pool *pool, bool get);
+struct pool__slot *pool__slot_create(struct pool__upstream *upstream, bool get);
 void pool__slot_destroy(struct pool__slot *slot);
-int pool__headers_create(struct pool *pool);
+int pool__headers_create(struct pool__upstream *upstream);
 /* Where requests go, or the GET that keeps connections warm; NULL: no URL, or no memory. */
-CURLU *pool__url_create(const struct pool *pool, bool probe);
+CURLU *pool__url_create(const struct pool__upstream *upstream, bool probe);
 
 /* conn.c */
 /* Cold, on the pool's list; NULL: out of memory. */
-struct pool__conn *pool__conn_create(struct pool *pool, unsigned place);
+struct pool__conn *pool__conn_create(struct pool__upstream *upstream, unsigned place);
 /* It has no request. */
 void pool__conn_destroy(struct pool__conn *conn);
 /* Begins to warm it unless that is under way. */
@@ -189,9 +207,36 @@ void pool__conn_leave(struct pool__conn *conn);
 /* Frees retired connections without requests; not within a call into libcurl. */
 void pool__conns_sweep(struct pool *pool);
 bool pool__conn_has_room(const struct pool__conn *conn);
-/* The least loaded warm connection with a stream free, another than number `avoid` when there is
- * one; NULL: none. */
-struct pool__conn *pool__conn_choose(struct pool *pool, uint64_t avoid);
+
+/* upstream.c: where requests can go, and what is known of it. */
+/* The reason why the configuration cannot be; NULL: it can. */
+const char *pool__upstream_fault(const struct pool_upstream_config *config);
+int pool__upstream_init(struct pool__upstream *upstream, struct pool *pool,
+                        const struct pool_upstream_config *config);
+/* After its connections. */
+void pool__upstream_deinit(struct pool__upstream *upstream);
+
+/* choose.c: which upstream and which connection takes a request. */
+/* What a request should keep away from, where it can. */
+struct pool__avoid {
+    uint64_t conn; /* serial; 0: nothing */
+    const struct pool__upstream *upstream;
+};
+/* The upstream whose turn it is among those that answer, of it the least loaded warm connection
+ * with a stream free; NULL: none. */
+struct pool__conn *pool__conn_choose(struct pool *pool, struct pool__avoid avoid);
+/* A request goes to `conn`: the turn passes on. True: the upstream's breaker waits for it. */
+bool pool__conn_chosen(struct pool__conn *conn);
+/* What became of a request there. */
+void pool__upstream_answered(struct pool__upstream *upstream);
+void pool__upstream_trouble(struct pool__upstream *upstream, enum pool_trouble trouble,
+                            const char *code);
+/* Does another answer, and take requests now? */
+bool pool__upstream_has_other(const struct pool__upstream *upstream);
+/* When one that takes no requests now may take some again; INT64_MAX: not by itself. */
+int64_t pool__upstreams_due(const struct pool *pool, int64_t now_us);
+/* What a request gets when no upstream is going to answer soon; STATUS_OK: one may. */
+int pool__refusal(const struct pool *pool);
 
 /* peek.c: what HTTP/2 says to a connection and libcurl does not tell. */
 void pool__peek_begin(struct pool__conn *conn);
@@ -229,5 +274,5 @@ static inline void pool__pump_later(struct pool *pool)
     loop_defer(pool->loop, &pool->pump);
 }
 void pool__ready_check(struct pool *pool);
-/* No connection is warm and each has failed. */
-bool pool__down(const struct pool *pool);
+/* Requests that wait are failed by `status`. */
+void pool__fail_waiting(struct pool *pool, int status);

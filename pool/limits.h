@@ -44,7 +44,17 @@
 #define POOL_RESET_WAIT_MS    20    /* a cancelled request's RST_STREAM waits so long for company */
 #define POOL_STREAM_WAIT_MS                                                                        \
     250 /* a request without a stream for so long moves to another connection */
-#define POOL_MOVES_MAX          4  /* times a request leaves a connection that went away, at once */
+#define POOL_MOVES_MAX             4 /* times a request leaves a connection that went away, at once */
+#define POOL_BREAKER_WINDOW_MS     10000 /* troubles and answers are counted for so long */
+#define POOL_BREAKER_TROUBLES      5     /* so many, and more than answers: the breaker opens */
+#define POOL_BREAKER_OUTAGE_MS     1000  /* for so long, doubled while probes fail */
+#define POOL_BREAKER_OUTAGE_MAX_MS 15000
+#define POOL_BREAKER_OWNER_MS      30000 /* the same when only the account's owner can help */
+#define POOL_BREAKER_OWNER_MAX_MS  300000
+#define POOL_SILENCE_MS                                                                            \
+    2000 /* a deadline that passes without a byte after so long is the upstream's */
+#define POOL_PAUSE_MS                                                                              \
+    1000 /* of an upstream that answered 429 without Retry-After, when another has room */
 #define POOL_PIECE_GAP_MS       60 /* least time between two pieces of a streamed answer */
 #define POOL_AT_ONCE_ROUNDS     4  /* times libcurl is called again for a timeout of 0 */
 #define POOL_BACKOFF_MAX_MS     8000

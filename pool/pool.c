@@ -16,26 +16,18 @@ struct cancel {
 
 static void pump_run(struct loop_task *task);
 
-bool pool__down(const struct pool *pool)
-{
-    for (const struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next)
-        if (conn->state == CONN_WARM || (conn->failures == 0 && conn->state != CONN_RETIRING))
-            return false;
-    return true;
-}
-
 void pool__ready_check(struct pool *pool)
 {
     if (atomic_load_explicit(&pool->ready, memory_order_relaxed))
         return;
-    unsigned warm = 0;
+    unsigned warm = 0, all = 0;
     for (const struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next) {
         if (!conn->tried)
             return;
         warm += conn->state == CONN_WARM;
+        all++;
     }
-    LOG_INFO(LOG_POOL, 0, "upstream pool is ready", "warm=%u connections=%u", warm,
-             pool->config.connections);
+    LOG_INFO(LOG_POOL, 0, "upstream pool is ready", "warm=%u connections=%u", warm, all);
     atomic_store_explicit(&pool->ready, true, memory_order_relaxed);
 }
 
@@ -103,7 +95,7 @@ static void pump_expire(struct pool *pool, int64_t now_us)
     struct scheduler_item *item;
     while ((item = scheduler_expire(pool->scheduler, now_us)) != NULL)
         pool__exchange_fail(exchange_of(item),
-                            pool__down(pool) ? STATUS_UNAVAILABLE : item->status);
+                            pool__refusal(pool) == STATUS_OK ? item->status : pool__refusal(pool));
 }
 
 static void pump_on_due(struct loop_timer *timer)
@@ -113,8 +105,11 @@ static void pump_on_due(struct loop_timer *timer)
 
 static void pump_arm(struct pool *pool, int64_t now_us)
 {
-    bool can_send = pool__conn_choose(pool, 0) != NULL;
+    bool can_send = pool__conn_choose(pool, (struct pool__avoid){0}) != NULL;
     int64_t due_us = scheduler_due(pool->scheduler, can_send, now_us);
+    int64_t open_us = pool__upstreams_due(pool, now_us);
+    if (!can_send && scheduler_len(pool->scheduler) > 0 && open_us < due_us)
+        due_us = open_us;
     if (due_us == INT64_MAX)
         loop_timer_stop(&pool->due);
     else if (!loop_timer_armed(&pool->due) || pool->due.due_us != due_us)
@@ -123,31 +118,37 @@ static void pump_arm(struct pool *pool, int64_t now_us)
 
 static void pump_gauges(struct pool *pool)
 {
-    uint64_t in_flight = 0, waiting = 0, warm = 0;
-    bool room = false;
+    uint64_t in_flight[POOL_UPSTREAMS_MAX] = {0}, warm[POOL_UPSTREAMS_MAX] = {0}, waiting = 0;
+    bool room = pool__conn_choose(pool, (struct pool__avoid){0}) != NULL;
     for (const struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next) {
-        in_flight += conn->in_flight;
+        in_flight[conn->upstream->index] += conn->in_flight;
+        warm[conn->upstream->index] += conn->state == CONN_WARM;
         waiting += conn->waiting;
-        warm += conn->state == CONN_WARM;
-        room = room || pool__conn_has_room(conn);
     }
     uint32_t queued = scheduler_len(pool->scheduler);
     pthread_mutex_lock(&pool->stats_lock);
-    pool->stats.connections = warm;
-    pool->stats.in_flight = in_flight;
-    pool->stats.queued = queued;
-    pool->stats.waiting_stream = waiting + (room ? 0 : queued);
+    struct pool_stats *stats = &pool->stats;
+    stats->connections = stats->in_flight = 0;
+    for (unsigned i = 0; i < pool->config.upstreams_len; i++) {
+        stats->connections += stats->upstreams[i].connections = warm[i];
+        stats->in_flight += stats->upstreams[i].in_flight = in_flight[i];
+        stats->upstreams[i].breaker = pool->upstreams[i].breaker.state;
+    }
+    stats->queued = queued;
+    stats->waiting_stream = waiting + (room ? 0 : queued);
     pthread_mutex_unlock(&pool->stats_lock);
 }
 
 static void pump_send(struct pool *pool, int64_t now_us)
 {
-    while (pool__conn_choose(pool, 0) != NULL) {
+    while (pool__conn_choose(pool, (struct pool__avoid){0}) != NULL) {
         struct scheduler_item *item = scheduler_take(pool->scheduler, now_us);
         if (item == NULL)
             return;
         struct pool__exchange *exchange = exchange_of(item);
-        pool__exchange_send(exchange, pool__conn_choose(pool, exchange->avoid));
+        pool__exchange_send(
+            exchange, pool__conn_choose(
+                          pool, (struct pool__avoid){exchange->avoid, exchange->avoid_upstream}));
     }
 }
 
@@ -180,74 +181,22 @@ static void pump_run(struct loop_task *task)
 
 /* Life cycle. */
 
-static bool starts(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-static bool loopback(const char *url, const char *scheme)
-{
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
-    if (!starts(url, scheme))
-        return false;
-    url += strlen(scheme);
-    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-        char after = starts(url, hosts[i]) ? url[strlen(hosts[i])] : '?';
-        if (after == ':' || after == '/' || after == '\0')
-            return strchr(url, '@') == NULL;
-    }
-    return false;
-}
-
 static const char *config_fault(const struct pool_config *config)
 {
-    const char *url = config->base_url;
-    /* Keys must never cross a network in the clear. */
-    if (url == NULL || (!starts(url, "https://") && !loopback(url, "http://")))
-        return "base_url must be https, or http to loopback";
-    if (url[strlen(url) - 1] == '/' || strlen(url) > 1000)
-        return "base_url must not end in a slash";
-    if (config->connections == 0 || config->connections > POOL_CONNECTIONS_MAX)
-        return "connections out of range";
-    if (config->streams_per_connection == 0 || config->streams_per_connection > POOL_STREAMS_MAX)
-        return "streams_per_connection out of range";
+    if (config->upstreams_len == 0 || config->upstreams_len > POOL_UPSTREAMS_MAX)
+        return "upstreams out of range";
+    for (unsigned i = 0; i < config->upstreams_len; i++) {
+        const char *fault = pool__upstream_fault(&config->upstreams[i]);
+        if (fault != NULL)
+            return fault;
+        if (config->upstreams[i].account.provider != config->upstreams[0].account.provider)
+            return "all upstreams must speak the same API";
+    }
     if (config->queue_max == 0 || config->queue_max > POOL_QUEUE_MAX)
         return "queue_max out of range";
     if (config->connect_timeout_ms == 0)
         return "connect_timeout_ms must not be 0";
     return NULL;
-}
-
-/* libcurl would look for proxies in the environment at every request. */
-static bool needs_no_proxy(const char *url)
-{
-    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
-    if (loopback(url, "http://") || loopback(url, "https://"))
-        return true;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (getenv(names[i]) != NULL)
-            return false;
-    return true;
-}
-
-static int copy_config(struct pool *pool, const struct pool_config *config)
-{
-    const char *from[] = {config->base_url, config->api_key,    config->organization,
-                          config->ca_file,  config->deployment, config->api_version};
-    const char **to[] = {&pool->config.base_url,     &pool->config.api_key,
-                         &pool->config.organization, &pool->config.ca_file,
-                         &pool->config.deployment,   &pool->config.api_version};
-    pool->config = *config;
-    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++)
-        *to[i] = NULL;
-    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++)
-        if (from[i] != NULL && (*to[i] = mem_strdup(from[i])) == NULL)
-            return STATUS_NOMEM;
-    pool->plain = starts(config->base_url, "http://");
-    pool->direct = needs_no_proxy(config->base_url);
-    pool->url = pool__url_create(pool, false);
-    pool->models_url = pool__url_create(pool, true);
-    return pool->url != NULL && pool->models_url != NULL ? STATUS_OK : STATUS_INVALID;
 }
 
 static void curl_start(void)
@@ -260,9 +209,11 @@ static int pool_init(struct pool *pool, const struct pool_config *config)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, curl_start);
-    int status = copy_config(pool, config);
-    if (status == STATUS_OK)
-        status = pool__headers_create(pool);
+    int status = STATUS_OK;
+    pool->config = *config;
+    pool->stats.upstreams_len = config->upstreams_len;
+    for (unsigned i = 0; i < config->upstreams_len && status == STATUS_OK; i++)
+        status = pool__upstream_init(&pool->upstreams[i], pool, &config->upstreams[i]);
     if (status != STATUS_OK)
         return status;
     uint32_t slots = 64;
@@ -289,31 +240,13 @@ static void pool_free(struct pool *pool)
     void *ctx = pool->closed_ctx;
     if (pool->scheduler != NULL)
         scheduler_destroy(pool->scheduler);
-    curl_slist_free_all(pool->headers);
-    curl_slist_free_all(pool->get_headers);
-    mem_free((char *)pool->config.base_url);
-    mem_free((char *)pool->config.api_key);
-    mem_free((char *)pool->config.organization);
-    mem_free((char *)pool->config.ca_file);
-    mem_free((char *)pool->config.deployment);
-    mem_free((char *)pool->config.api_version);
-    curl_url_cleanup(pool->url);
-    curl_url_cleanup(pool->models_url);
+    for (unsigned i = 0; i < POOL_UPSTREAMS_MAX; i++)
+        pool__upstream_deinit(&pool->upstreams[i]);
     mem_free(pool->table);
     pthread_mutex_destroy(&pool->stats_lock);
     mem_free(pool);
     if (on_closed != NULL)
         on_closed(ctx);
-}
-
-static void conns_deinit(struct pool *pool)
-{
-    pool__conns_close(pool);
-    while (pool->slots != NULL) {
-        struct pool__slot *slot = pool->slots;
-        pool->slots = slot->next;
-        pool__slot_destroy(slot);
-    }
 }
 
 int pool_create(struct pool **out, struct loop *loop, const struct pool_config *config,
@@ -339,7 +272,7 @@ int pool_create(struct pool **out, struct loop *loop, const struct pool_config *
         if (status == STATUS_INVALID)
             LOG_ERROR(LOG_POOL, 0, "pool configuration is not valid", "reason=%s",
                       LOG_Q("base_url, api_key or organization cannot be sent"));
-        conns_deinit(pool);
+        pool__conns_close(pool);
         pool_free(pool);
         return status;
     }
@@ -359,6 +292,16 @@ static void close_mailbox(struct pool *pool)
     loop_inbox_close(&pool->inbox);
 }
 
+void pool__fail_waiting(struct pool *pool, int status)
+{
+    for (uint32_t i = 0; i <= pool->table_mask; i++)
+        for (struct pool__exchange *e = pool->table[i], *next; e != NULL; e = next) {
+            next = e->chain;
+            if (e->state == EXCHANGE_QUEUED || e->state == EXCHANGE_BACKOFF)
+                pool__exchange_fail(e, status);
+        }
+}
+
 void pool_close(struct pool *pool, void (*on_closed)(void *ctx), void *ctx)
 {
     assert(pool != NULL && !pool->closing && !pool->in_turn);
@@ -370,7 +313,7 @@ void pool_close(struct pool *pool, void (*on_closed)(void *ctx), void *ctx)
         while (pool->table[i] != NULL)
             pool__exchange_fail(pool->table[i], STATUS_CLOSED);
     assert(pool->exchanges == 0);
-    conns_deinit(pool);
+    pool__conns_close(pool);
     loop_timer_stop(&pool->due);
     pool__pump_later(pool);
 }

@@ -11,11 +11,11 @@
 
 #include "base/lat.h"
 #include "base/mailbox.h"
+#include "pool/chat_provider.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct chat_provider;
 struct loop;
 struct pool;
 
@@ -28,17 +28,22 @@ enum pool_class {
     POOL_CLASSES
 };
 
-struct pool_config {
-    const struct chat_provider *provider; /* whose API it is; NULL: OpenAI's */
-    const char *base_url;                 /* https://host[:port]/v1, no trailing slash */
-    const char *api_key;                  /* NULL or "": none */
-    const char *organization;             /* OpenAI-Organization, or NULL */
-    const char *deployment, *api_version; /* as in struct chat_account */
-    const char *ca_file;                  /* PEM; NULL: the system's roots */
-    unsigned connections;                 /* opened and warmed before pool_ready() */
+#define POOL_UPSTREAMS_MAX 4
+
+/* Where requests go. Its strings are copied. */
+struct pool_upstream_config {
+    struct chat_account account;
+    const char *ca_file;  /* PEM; NULL: the system's roots */
+    unsigned weight;      /* its part of the requests; 0: only when those with a part fail */
+    unsigned connections; /* opened and warmed before pool_ready() */
     unsigned streams_per_connection;
+};
+
+struct pool_config {
+    struct pool_upstream_config upstreams[POOL_UPSTREAMS_MAX]; /* all of one provider's API */
+    unsigned upstreams_len;
     unsigned requests_per_minute,
-        tokens_per_minute; /* 0: what the provider tells. A 10 % margin is kept. */
+        tokens_per_minute; /* of all upstreams; 0: what they tell. A 10 % margin is kept. */
     unsigned connect_timeout_ms;
     unsigned stall_ms; /* no byte for so long: cancelled; finals are tried once more elsewhere */
     unsigned age_ms;   /* a connection is replaced before it is so old; 0: never */
@@ -111,8 +116,17 @@ void pool_settle(struct pool *pool, uint32_t estimate, uint32_t used);
 /* True once every connection is warm (or has failed once). Any thread. */
 bool pool_ready(const struct pool *pool);
 
+struct pool_upstream_stats {
+    uint64_t connections, in_flight;
+    uint64_t sent, done;
+    uint64_t troubles;       /* requests that broke, stalled, or met an error of its own */
+    uint64_t breaker, trips; /* enum pool_breaker_state; times it opened */
+};
+
 /* uint64_t and nothing else: several pools' are added up. */
 struct pool_stats {
+    struct pool_upstream_stats upstreams[POOL_UPSTREAMS_MAX];
+    uint64_t upstreams_len;
     uint64_t connections, connects_total,
         handshakes_late; /* late: on the request path after warm-up */
     uint64_t in_flight, queued, waiting_stream;

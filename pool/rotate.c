@@ -1,5 +1,5 @@
 /*
- * Which connections there are, and which takes a request. Each has a place; before it gets old, and
+ * Which connections there are. Each has a place at its upstream; before it gets old, and
  * when its peer says GOAWAY, another is warmed for the same place, and only when that is warm the
  * old one stops taking requests. Names are resolved anew for each.
  */
@@ -10,9 +10,10 @@
 
 int pool__conns_open(struct pool *pool)
 {
-    for (unsigned i = 0; i < pool->config.connections; i++)
-        if (pool__conn_create(pool, i) == NULL)
-            return STATUS_NOMEM;
+    for (unsigned u = 0; u < pool->config.upstreams_len; u++)
+        for (unsigned i = 0; i < pool->upstreams[u].config.connections; i++)
+            if (pool__conn_create(&pool->upstreams[u], i) == NULL)
+                return STATUS_NOMEM;
     return STATUS_OK;
 }
 
@@ -26,7 +27,7 @@ void pool__conn_replace(struct pool__conn *conn)
 {
     if (conn->replaced || conn->pool->closing)
         return;
-    struct pool__conn *next = pool__conn_create(conn->pool, conn->place);
+    struct pool__conn *next = pool__conn_create(conn->upstream, conn->place);
     if (next == NULL)
         return;
     conn->replaced = true;
@@ -46,25 +47,24 @@ static void conn_on_age(struct loop_timer *timer)
 }
 
 /* Connections opened together must not get old together: those of the start least of all. */
-static int64_t life_us(struct pool__conn *conn)
+static int64_t life_us(struct pool *pool)
 {
-    struct pool *pool = conn->pool;
     int64_t most_us = (int64_t)pool->config.age_ms * 1000;
-    int64_t share = conn->serial <= pool->config.connections ? 2 : 4;
-    return most_us - rng_range(&pool->rng, 0, most_us / share);
+    return most_us - rng_range(&pool->rng, 0, most_us / (pool_ready(pool) ? 4 : 2));
 }
 
 void pool__conn_settle(struct pool__conn *conn, bool opened)
 {
     struct pool *pool = conn->pool;
     for (struct pool__conn *old = pool->conns; old != NULL; old = old->next)
-        if (old->place == conn->place && old->serial < conn->serial && old->state != CONN_RETIRING)
+        if (old->upstream == conn->upstream && old->place == conn->place &&
+            old->serial < conn->serial && old->state != CONN_RETIRING)
             pool__conn_retire(old);
     if (pool->config.age_ms == 0)
         return;
     int64_t now_us = loop_now_us(pool->loop);
     if (opened)
-        loop_timer_start(pool->loop, &conn->age, now_us + life_us(conn), conn_on_age);
+        loop_timer_start(pool->loop, &conn->age, now_us + life_us(pool), conn_on_age);
     else if (!loop_timer_armed(&conn->age) && !conn->replaced)
         loop_timer_start(pool->loop, &conn->age, now_us, conn_on_age);
 }
@@ -98,33 +98,4 @@ bool pool__conn_has_room(const struct pool__conn *conn)
 {
     unsigned taken = conn->in_flight + (conn->getting ? 1 : 0);
     return conn->state == CONN_WARM && taken < conn->streams_max && taken < conn->streams_allowed;
-}
-
-/* A connection on which requests wait for a stream comes after all others. */
-static unsigned conn_load(const struct pool__conn *conn)
-{
-    return conn->in_flight + (conn->waiting > 0 && !conn->kicked ? POOL_STREAMS_MAX : 0);
-}
-
-/* Among equals one that has a reset to send: the request takes it along. Then the one that has
- * waited longest for a request. */
-static bool conn_before(const struct pool__conn *a, const struct pool__conn *b)
-{
-    unsigned load_a = conn_load(a), load_b = conn_load(b);
-    if (load_a != load_b)
-        return load_a < load_b;
-    return a->reset_unsent != b->reset_unsent ? a->reset_unsent : a->turn < b->turn;
-}
-
-struct pool__conn *pool__conn_choose(struct pool *pool, uint64_t avoid)
-{
-    struct pool__conn *best = NULL;
-    for (struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next) {
-        if (!pool__conn_has_room(conn))
-            continue;
-        if (best == NULL || best->serial == avoid ||
-            (conn->serial != avoid && conn_before(conn, best)))
-            best = conn;
-    }
-    return best;
 }

@@ -65,14 +65,38 @@ static int side_init(const struct section *section, struct chat_side *side,
                         provider->name, section->model_section);
     side->model = model[0] != '\0' ? model : provider->default_model;
     side->api.key = section->key;
-    pool->provider = provider;
-    pool->base_url = url;
-    pool->api_key = section->key;
-    pool->organization = section->organization;
-    pool->ca_file = section->ca[0] != '\0' ? section->ca : NULL;
-    pool->deployment = section->deployment;
-    pool->api_version = section->api_version;
+    struct pool_upstream_config *upstream = &pool->upstreams[0];
+    upstream->account = (struct chat_account){.provider = provider,
+                                              .url = url,
+                                              .key = section->key,
+                                              .organization = section->organization,
+                                              .deployment = section->deployment,
+                                              .api_version = section->api_version};
+    upstream->ca_file = section->ca[0] != '\0' ? section->ca : NULL;
     return STATUS_OK;
+}
+
+/* Upstreams beside that of [chat]: the same API, perhaps another host, region or account. */
+static void further_init(struct pool_config *pool, const struct config *config)
+{
+    _Static_assert(1 + CONFIG_CHAT_FURTHER + 1 <= POOL_UPSTREAMS_MAX, "and one of the grammar");
+    for (unsigned i = 0; i < CONFIG_CHAT_FURTHER; i++) {
+        const struct config_chat *chat = &config->chat_further[i];
+        if (chat->url[0] == '\0')
+            continue;
+        pool->upstreams[pool->upstreams_len++] = (struct pool_upstream_config){
+            .account = {.provider = pool->upstreams[0].account.provider,
+                        .url = chat->url,
+                        .key = chat->key,
+                        .organization = chat->organization,
+                        .deployment = chat->deployment,
+                        .api_version = chat->api_version},
+            .ca_file = chat->ca[0] != '\0' ? chat->ca : NULL,
+            .weight = (unsigned)chat->weight,
+            .connections = (unsigned)chat->connections,
+            .streams_per_connection = (unsigned)chat->streams,
+        };
+    }
 }
 
 static int translate_init(struct chats *chats, const struct config *config, FILE *err)
@@ -105,8 +129,10 @@ static int translate_init(struct chats *chats, const struct config *config, FILE
     };
     side->json_schema = config->chat_json_schema;
     chats->pool[CHATS_TRANSLATE] = (struct pool_config){
-        .connections = (unsigned)config->chat_connections,
-        .streams_per_connection = (unsigned)config->chat_streams,
+        .upstreams = {{.weight = (unsigned)config->chat_weight,
+                       .connections = (unsigned)config->chat_connections,
+                       .streams_per_connection = (unsigned)config->chat_streams}},
+        .upstreams_len = 1,
         .requests_per_minute = (unsigned)config->chat_requests_per_minute,
         .tokens_per_minute = (unsigned)config->chat_tokens_per_minute,
         .connect_timeout_ms = (unsigned)config->chat_connect_ms,
@@ -118,7 +144,10 @@ static int translate_init(struct chats *chats, const struct config *config, FILE
         .first_come = (config->off & CONFIG_OFF_FAIR_SHARE) != 0,
     };
     chats->pools = 1;
-    return side_init(&section, side, &chats->pool[CHATS_TRANSLATE]);
+    int status = side_init(&section, side, &chats->pool[CHATS_TRANSLATE]);
+    if (status == STATUS_OK)
+        further_init(&chats->pool[CHATS_TRANSLATE], config);
+    return status;
 }
 
 /* The grammar side asks whom the translations ask, perhaps for another model. */
@@ -154,7 +183,9 @@ static int grammar_own(struct chats *chats, const struct config *config,
     };
     side->json_schema = config->grammar_json_schema;
     *pool = chats->pool[CHATS_TRANSLATE];
-    pool->connections = (unsigned)config->grammar_connections;
+    pool->upstreams_len = 1;
+    pool->upstreams[0].weight = 1;
+    pool->upstreams[0].connections = (unsigned)config->grammar_connections;
     pool->requests_per_minute = (unsigned)config->grammar_requests_per_minute;
     pool->tokens_per_minute = (unsigned)config->grammar_tokens_per_minute;
     chats->pools = 2;
@@ -187,12 +218,12 @@ static int grammar_init(struct chats *chats, const struct config *config, FILE *
     /* One account of DeepL does both. */
     if (deepl && section.key[0] == '\0' && section.url[0] == '\0') {
         section.key = config->chat_key;
-        section.url = chats->pool[CHATS_TRANSLATE].base_url;
+        section.url = chats->pool[CHATS_TRANSLATE].upstreams[0].account.url;
         section.ca = config->chat_ca;
     }
     if (strcmp(section.provider, "same") != 0)
         return grammar_own(chats, config, &section);
-    section.url = chats->pool[CHATS_TRANSLATE].base_url;
+    section.url = chats->pool[CHATS_TRANSLATE].upstreams[0].account.url;
     section.key = config->chat_key;
     section.deployment = config->chat_deployment;
     section.api_version = config->chat_api_version;

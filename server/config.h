@@ -36,6 +36,14 @@ struct config_provider {
     uint64_t boost, channels, streams_per_channel;
 };
 
+/* Sections [chat.2] and [chat.3]: upstreams beside that of [chat]. */
+#define CONFIG_CHAT_FURTHER 2
+
+struct config_chat {
+    const char *url, *key, *organization, *ca, *deployment, *api_version;
+    uint64_t weight, connections, streams;
+};
+
 struct config {
     const char *listen;
     uint64_t fronts, workers;
@@ -53,8 +61,10 @@ struct config {
     uint64_t stt_soft_ms, stt_hard_ms;
 
     const char *chat_url, *chat_key, *chat_organization, *chat_ca;
-    uint64_t chat_connections, chat_streams, chat_requests_per_minute, chat_tokens_per_minute;
+    uint64_t chat_weight, chat_connections, chat_streams, chat_requests_per_minute,
+        chat_tokens_per_minute;
     uint64_t chat_connect_ms, chat_stall_ms, chat_keepalive_ms, chat_age_ms, chat_queue_max;
+    struct config_chat chat_further[CONFIG_CHAT_FURTHER]; /* those without url are not there */
     bool chat_json_schema;
     const char *chat_max_tokens_field;
     const char *chat_provider, *chat_deployment, *chat_api_version, *chat_glossary;

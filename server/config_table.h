@@ -25,6 +25,21 @@
     X(section, "streams_per_channel", field.streams_per_channel, NUMBER, "80", 1, 100,             \
       "as in [stt]")
 
+/* Another place where the API of [chat] is spoken. */
+#define CONFIG_FURTHER_CHAT(X, section, field)                                                     \
+    X(section, "url", field.url, TEXT, "", 0, 0,                                                   \
+      "base of a further upstream that speaks the same API; empty: there is none")                 \
+    X(section, "weight", field.weight, NUMBER, "0", 0, 100,                                        \
+      "its part of the requests beside the others' weights; 0: only when those with a weight "     \
+      "fail")                                                                                      \
+    X(section, "key", field.key, SECRET, "", 0, 0, "as in [chat]")                                 \
+    X(section, "organization", field.organization, TEXT, "", 0, 0, "as in [chat]")                 \
+    X(section, "ca", field.ca, TEXT, "", 0, 0, "as in [chat]")                                     \
+    X(section, "deployment", field.deployment, TEXT, "", 0, 0, "as in [chat]")                     \
+    X(section, "api_version", field.api_version, TEXT, "", 0, 0, "as in [chat]")                   \
+    X(section, "connections", field.connections, NUMBER, "4", 1, 64, "as in [chat]")               \
+    X(section, "streams", field.streams, NUMBER, "100", 1, 1000, "as in [chat]")
+
 #define CONFIG_TABLE(X)                                                                            \
     X("server", "listen", listen, TEXT, "127.0.0.1:8080", 0, 0,                                    \
       "address and port; only loopback is allowed while no token keys are configured")             \
@@ -106,6 +121,8 @@
       "azure: the date of that API, such as 2024-10-21")                                           \
     X("chat", "glossary", chat_glossary, TEXT, "", 0, 0,                                           \
       "deepl: id of a glossary that holds every pair of languages that is translated")             \
+    X("chat", "weight", chat_weight, NUMBER, "1", 0, 100,                                          \
+      "part of the requests beside the weights of [chat.2] and [chat.3]")                          \
     X("chat", "organization", chat_organization, TEXT, "", 0, 0, "OpenAI-Organization header")     \
     X("chat", "ca", chat_ca, TEXT, "", 0, 0, "PEM file of trusted roots; empty: the system's")     \
     X("chat", "connections", chat_connections, NUMBER, "16", 1, 64,                                \
@@ -135,6 +152,8 @@
       "sent to models that reason, such as none or minimal; empty: not sent")                      \
     X("chat", "temperature", chat_temperature, BOOL, "true", 0, 0,                                 \
       "temperature 0 is asked for; models that reason may refuse any")                             \
+    CONFIG_FURTHER_CHAT(X, "chat.2", chat_further[0])                                              \
+    CONFIG_FURTHER_CHAT(X, "chat.3", chat_further[1])                                              \
     X("translate", "model", translate_model, TEXT, "", 0, 0,                                       \
       "model asked for translations; empty: the provider's (openai: gpt-4o-mini, deepl: "          \
       "latency_optimized)")                                                                        \

@@ -146,6 +146,36 @@ static void write_pool(const struct pool_stats *pool, struct buf *out)
         metrics_counter(out, counters[i].name, counters[i].help, counters[i].value);
 }
 
+static void write_upstreams(const struct pool_stats *pool, struct buf *out)
+{
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+    } metrics[] = {
+#define M(name, type, help, field) {name, type, help, offsetof(struct pool_upstream_stats, field)}
+        M("sotto_pool_upstream_connections", "gauge",
+          "warm connections, by upstream as configured: [chat], [chat.2], [chat.3]", connections),
+        M("sotto_pool_upstream_in_flight", "gauge", "requests sent, not answered", in_flight),
+        M("sotto_pool_upstream_sent_total", "counter", "requests sent", sent),
+        M("sotto_pool_upstream_answers_total", "counter", "requests answered", done),
+        M("sotto_pool_upstream_troubles_total", "counter",
+          "requests that the upstream failed: broken, stalled, errors of its own", troubles),
+        M("sotto_pool_upstream_breaker", "gauge",
+          "0: requests go through, 1: none does, 2: one, to try", breaker),
+        M("sotto_pool_upstream_breaker_trips_total", "counter", "times it was left out", trips),
+#undef M
+    };
+    for (size_t m = 0; m < sizeof metrics / sizeof metrics[0]; m++) {
+        metrics_head(out, metrics[m].name, metrics[m].type, metrics[m].help);
+        for (unsigned i = 0; i < pool->upstreams_len; i++) {
+            uint64_t value;
+            memcpy(&value, (const char *)&pool->upstreams[i] + metrics[m].offset, sizeof value);
+            buf_printf(out, "%s{upstream=\"%u\"} %llu\n", metrics[m].name, i + 1,
+                       (unsigned long long)value);
+        }
+    }
+}
+
 static void write_providers(const struct stt_client_stats *stats, struct buf *out)
 {
     static const struct {
@@ -252,5 +282,6 @@ void report_write(struct front *front, struct buf *out)
     write_fronts(server, out);
     write_pool(&pool, out);
     write_classes(&pool, out);
+    write_upstreams(&pool, out);
     write_speech(server, out);
 }

@@ -191,17 +191,22 @@ static uint64_t larger(uint64_t a, uint64_t b)
 
 _Static_assert(sizeof(struct pool_stats) % sizeof(uint64_t) == 0, "it holds nothing else");
 
-/* Counts add up; of the quantiles the larger is told. */
+/* Counts add up; of the quantiles the larger is told; upstreams follow one another. */
 static void stats_add(struct pool_stats *sum, const struct pool_stats *more)
 {
     uint64_t queue_us = larger(sum->queue_p99_us, more->queue_p99_us);
     uint64_t upstream_us = larger(sum->upstream_p99_us, more->upstream_p99_us);
+    struct pool_stats before = *sum;
     uint64_t *to = (uint64_t *)sum;
     const uint64_t *from = (const uint64_t *)more;
     for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
         to[i] += from[i];
     sum->queue_p99_us = queue_us;
     sum->upstream_p99_us = upstream_us;
+    memcpy(sum->upstreams, before.upstreams, sizeof sum->upstreams);
+    assert(sum->upstreams_len <= POOL_UPSTREAMS_MAX);
+    for (size_t i = 0; i < more->upstreams_len; i++)
+        sum->upstreams[before.upstreams_len + i] = more->upstreams[i];
 }
 
 void upstream_stats(struct upstream *upstream, struct pool_stats *pool, struct loop_stats *loop)

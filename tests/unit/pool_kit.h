@@ -162,11 +162,12 @@ static inline bool kit_wait_finals(unsigned count)
 static inline struct pool_config kit_defaults(void)
 {
     return (struct pool_config){
-        .base_url = kit_url,
-        .api_key = "test-key",
-        .ca_file = kit_cert,
-        .connections = 2,
-        .streams_per_connection = 50,
+        .upstreams = {{.account = {.url = kit_url, .key = "test-key"},
+                       .ca_file = kit_cert,
+                       .weight = 1,
+                       .connections = 2,
+                       .streams_per_connection = 50}},
+        .upstreams_len = 1,
         .connect_timeout_ms = 2000,
         .stall_ms = 5000,
         .queue_max = 2048,

@@ -189,7 +189,7 @@ static void test_goaways_without_end(void)
     struct pool_config config;
     kit_server_start((struct chat_server_config){.fault = "goaway@0.05", .latency_ms = 5});
     config = kit_defaults();
-    config.connections = 4;
+    config.upstreams[0].connections = 4;
     kit_open_warm(config);
     for (unsigned id = 1; id <= 400; id++) {
         kit_send((struct kit_ask){.id = id, .retries = 5, .stream = id % 2 == 0});
@@ -216,7 +216,7 @@ static void test_wrong_authority(void)
     chat_server_destroy(unused);
     kit_server_start((struct chat_server_config){0});
     config = kit_defaults();
-    config.ca_file = other;
+    config.upstreams[0].ca_file = other;
     kit_open_warm(config); /* ready: each has failed once */
     CHECK_EQ(kit_stats().connections, 0);
     kit_send((struct kit_ask){.id = 1, .cls = POOL_PARTIAL_TRANSLATION});

@@ -35,7 +35,7 @@ static void test_connections_on_demand(void)
 {
     kit_server_start((struct chat_server_config){.latency_ms = 20});
     struct pool_config config = kit_defaults();
-    config.connections = 1;
+    config.upstreams[0].connections = 1;
     config.on_demand = true;
     kit_open(config);
     CHECK(pool_ready(kit_pool));
@@ -81,7 +81,7 @@ static void test_multiplexes_on_one_connection(void)
     struct pool_config config;
     kit_server_start((struct chat_server_config){.latency_ms = 50});
     config = kit_defaults();
-    config.connections = 1;
+    config.upstreams[0].connections = 1;
     kit_open_warm(config);
     for (unsigned id = 1; id <= 40; id++)
         kit_send((struct kit_ask){.id = id});
@@ -101,7 +101,7 @@ static void test_streams_are_bounded_and_waiting_is_visible(void)
     struct pool_config config;
     kit_server_start((struct chat_server_config){.latency_ms = 80});
     config = kit_defaults();
-    config.streams_per_connection = 3;
+    config.upstreams[0].streams_per_connection = 3;
     kit_open_warm(config);
     for (unsigned id = 1; id <= 10; id++)
         kit_send((struct kit_ask){.id = id});
@@ -124,7 +124,7 @@ static void test_server_allows_fewer_streams(void)
     struct pool_config config;
     kit_server_start((struct chat_server_config){.latency_ms = 60, .streams_max = 2});
     config = kit_defaults();
-    config.connections = 1;
+    config.upstreams[0].connections = 1;
     kit_open_warm(config);
     for (unsigned id = 1; id <= 6; id++)
         kit_send((struct kit_ask){.id = id});
@@ -332,8 +332,8 @@ static void test_full_queue(void)
     struct pool_config config;
     kit_server_start((struct chat_server_config){.latency_ms = 100});
     config = kit_defaults();
-    config.connections = 1;
-    config.streams_per_connection = 1;
+    config.upstreams[0].connections = 1;
+    config.upstreams[0].streams_per_connection = 1;
     config.queue_max = 4;
     kit_open_warm(config);
     kit_send((struct kit_ask){.id = 7});
@@ -396,7 +396,7 @@ static void test_cancel_while_queued(void)
     struct pool_config config;
     kit_server_start((struct chat_server_config){.latency_ms = 100});
     config = kit_defaults();
-    config.connections = config.streams_per_connection = 1;
+    config.upstreams[0].connections = config.upstreams[0].streams_per_connection = 1;
     kit_open_warm(config);
     kit_send((struct kit_ask){.id = 1});
     kit_send((struct kit_ask){.id = 2});
@@ -437,16 +437,16 @@ static void test_configurations_refused(void)
     CHECK_EQ(loop_create(&kit_loop, kit_backend), 0);
     for (unsigned i = 0; i < sizeof urls / sizeof urls[0]; i++) {
         struct pool_config config = kit_defaults();
-        config.base_url = urls[i];
+        config.upstreams[0].account.url = urls[i];
         CHECK_EQ(pool_create(&pool, kit_loop, &config, kit_on_reply, NULL), STATUS_INVALID);
     }
     struct pool_config config = kit_defaults();
-    config.base_url = "https://127.0.0.1/v1";
-    config.connections = 0;
+    config.upstreams[0].account.url = "https://127.0.0.1/v1";
+    config.upstreams[0].connections = 0;
     CHECK_EQ(pool_create(&pool, kit_loop, &config, kit_on_reply, NULL), STATUS_INVALID);
     config = kit_defaults();
-    config.base_url = "https://127.0.0.1/v1";
-    config.api_key = "two\r\nlines";
+    config.upstreams[0].account.url = "https://127.0.0.1/v1";
+    config.upstreams[0].account.key = "two\r\nlines";
     CHECK_EQ(pool_create(&pool, kit_loop, &config, kit_on_reply, NULL), STATUS_INVALID);
     CHECK(pool == NULL);
     loop_destroy(kit_loop);
@@ -493,8 +493,8 @@ static void test_plain_http_on_loopback(void)
     pthread_create(&thread, NULL, plain_run, &fd);
     snprintf(kit_url, sizeof kit_url, "http://127.0.0.1:%u/v1", ntohs(address.sin_port));
     struct pool_config config = kit_defaults();
-    config.connections = 1;
-    config.ca_file = NULL;
+    config.upstreams[0].connections = 1;
+    config.upstreams[0].ca_file = NULL;
     kit_open_warm(config);
     char text[64];
     for (unsigned id = 1; id <= 5; id++)
@@ -518,8 +518,8 @@ static void test_ended_streams_are_not_reset(void)
 {
     struct pool_config config = kit_defaults();
     kit_server_start((struct chat_server_config){0});
-    config.base_url = kit_url;
-    config.connections = 1;
+    config.upstreams[0].account.url = kit_url;
+    config.upstreams[0].connections = 1;
     kit_open_warm(config);
     for (unsigned id = 1; id <= 1300; id++)
         CHECK_EQ(kit_send((struct kit_ask){.id = id, .stream = id % 2 == 0}), 0);

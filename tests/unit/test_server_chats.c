@@ -46,7 +46,7 @@ static void check_refused(const char *file, const char *hint)
 static void check_url(const char *file, const char *url)
 {
     CHECK_EQ(init(file), STATUS_OK);
-    CHECK_STR(chats.pool[CHATS_TRANSLATE].base_url, url);
+    CHECK_STR(chats.pool[CHATS_TRANSLATE].upstreams[0].account.url, url);
     done();
 }
 
@@ -55,9 +55,9 @@ static void test_default(void)
     CHECK_EQ(init("\n"), STATUS_OK);
     CHECK_EQ(chats.pools, 1);
     CHECK(chats.corrects);
-    CHECK(chats.pool[0].provider == &chat_openai);
-    CHECK_STR(chats.pool[0].base_url, "https://127.0.0.1:8446/v1");
-    CHECK_EQ(chats.pool[0].connections, 16);
+    CHECK(chats.pool[0].upstreams[0].account.provider == &chat_openai);
+    CHECK_STR(chats.pool[0].upstreams[0].account.url, "https://127.0.0.1:8446/v1");
+    CHECK_EQ(chats.pool[0].upstreams[0].connections, 16);
     for (int i = 0; i < CHATS_SIDES; i++) {
         CHECK(chats.side[i].api.provider == &chat_openai);
         CHECK_STR(chats.side[i].model, "gpt-4o-mini");
@@ -91,12 +91,12 @@ static void test_two(void)
     CHECK(chats.corrects);
     const struct pool_config *translate = &chats.pool[CHATS_TRANSLATE];
     const struct pool_config *grammar = &chats.pool[CHATS_GRAMMAR];
-    CHECK_STR(translate->api_key, "a");
-    CHECK_EQ(translate->connections, 3);
+    CHECK_STR(translate->upstreams[0].account.key, "a");
+    CHECK_EQ(translate->upstreams[0].connections, 3);
     CHECK_EQ(translate->requests_per_minute, 4500);
-    CHECK_STR(grammar->api_key, "b");
-    CHECK_STR(grammar->base_url, "https://v/v1");
-    CHECK_EQ(grammar->connections, 4);
+    CHECK_STR(grammar->upstreams[0].account.key, "b");
+    CHECK_STR(grammar->upstreams[0].account.url, "https://v/v1");
+    CHECK_EQ(grammar->upstreams[0].connections, 4);
     CHECK_EQ(grammar->requests_per_minute, 7);
     CHECK_EQ(grammar->stall_ms, translate->stall_ms);
     const struct chat_side *side = &chats.side[CHATS_GRAMMAR];
@@ -109,21 +109,39 @@ static void test_two(void)
     done();
 }
 
+static void test_further_upstreams(void)
+{
+    CHECK_EQ(init("[chat]\nprovider = vllm\nurl = https://a/v1\nkey = a\nweight = 3\n"
+                  "[translate]\nmodel = m\n"
+                  "[chat.3]\nurl = https://c/v1\nkey = c\nca = f\nconnections = 2\n"),
+             STATUS_OK);
+    const struct pool_config *pool = &chats.pool[CHATS_TRANSLATE];
+    CHECK_EQ(pool->upstreams_len, 2);
+    CHECK_EQ(pool->upstreams[0].weight, 3);
+    CHECK_STR(pool->upstreams[1].account.url, "https://c/v1");
+    CHECK_STR(pool->upstreams[1].account.key, "c");
+    CHECK_STR(pool->upstreams[1].ca_file, "f");
+    CHECK_EQ(pool->upstreams[1].weight, 0);
+    CHECK_EQ(pool->upstreams[1].connections, 2);
+    CHECK(pool->upstreams[1].account.provider == &chat_vllm);
+    done();
+}
+
 static void test_one_deepl_account(void)
 {
     CHECK_EQ(
         init("[chat]\nprovider = deepl\nkey = a:fx\nca = c\n[grammar]\nprovider = deepl_write\n"),
         STATUS_OK);
     CHECK_EQ(chats.pools, 2);
-    CHECK_STR(chats.pool[CHATS_GRAMMAR].api_key, "a:fx");
-    CHECK_STR(chats.pool[CHATS_GRAMMAR].base_url, "https://api-free.deepl.com");
-    CHECK_STR(chats.pool[CHATS_GRAMMAR].ca_file, "c");
+    CHECK_STR(chats.pool[CHATS_GRAMMAR].upstreams[0].account.key, "a:fx");
+    CHECK_STR(chats.pool[CHATS_GRAMMAR].upstreams[0].account.url, "https://api-free.deepl.com");
+    CHECK_STR(chats.pool[CHATS_GRAMMAR].upstreams[0].ca_file, "c");
     done();
     CHECK_EQ(init("[chat]\nprovider = deepl\nkey = a:fx\n"
                   "[grammar]\nprovider = deepl_write\nkey = b\n"),
              STATUS_OK);
-    CHECK_STR(chats.pool[CHATS_GRAMMAR].api_key, "b");
-    CHECK_STR(chats.pool[CHATS_GRAMMAR].base_url, "https://api.deepl.com");
+    CHECK_STR(chats.pool[CHATS_GRAMMAR].upstreams[0].account.key, "b");
+    CHECK_STR(chats.pool[CHATS_GRAMMAR].upstreams[0].account.url, "https://api.deepl.com");
     done();
 }
 
@@ -135,8 +153,8 @@ static void test_azure(void)
     /* The deployment is the model, of both sides. */
     CHECK_STR(chats.side[CHATS_TRANSLATE].model, "d");
     CHECK_STR(chats.side[CHATS_GRAMMAR].model, "d");
-    CHECK_STR(chats.pool[0].deployment, "d");
-    CHECK_STR(chats.pool[0].api_version, "2024-10-21");
+    CHECK_STR(chats.pool[0].upstreams[0].account.deployment, "d");
+    CHECK_STR(chats.pool[0].upstreams[0].account.api_version, "2024-10-21");
     done();
     CHECK_EQ(init("[chat]\nprovider = azure\nurl = https://n.openai.azure.com\n"
                   "[translate]\nmodel = fast\n[grammar]\nmodel = good\n"),
@@ -221,6 +239,7 @@ int main(void)
     RUN(test_default);
     RUN(test_urls);
     RUN(test_two);
+    RUN(test_further_upstreams);
     RUN(test_one_deepl_account);
     RUN(test_azure);
     RUN(test_refused);
