@@ -125,6 +125,9 @@ static void budget_check(uint32_t cost)
     }
     NEED(sim.config.requests_per_minute == 0 ||
          sim.minute_requests <= sim.config.requests_per_minute);
+    /* A twentieth more than the budget, which is nine tenths of the limit. */
+    NEED(sim.config.requests_per_minute < 300 ||
+         sim.minute_requests * 1000 <= sim.config.requests_per_minute * 945 + 1000);
     NEED(sim.config.tokens_per_minute == 0 || sim.minute_tokens <= sim.config.tokens_per_minute);
 }
 
