@@ -112,7 +112,7 @@ static void test_two(void)
 static void test_further_upstreams(void)
 {
     CHECK_EQ(init("[chat]\nprovider = vllm\nurl = https://a/v1\nkey = a\nweight = 3\n"
-                  "[translate]\nmodel = m\n"
+                  "[translate]\nmodel = m\n[grammar]\nprovider = none\n"
                   "[chat.3]\nurl = https://c/v1\nkey = c\nca = f\nconnections = 2\n"),
              STATUS_OK);
     const struct pool_config *pool = &chats.pool[CHATS_TRANSLATE];
