@@ -5,11 +5,13 @@
 #include <assert.h>
 
 /* Some less than the full time, so that servers that share an upstream do not probe together. */
-static int64_t pause_us(const struct pool_breaker *breaker, struct rng *rng)
+static int64_t pause_us(const struct pool_breaker *breaker, bool alone, struct rng *rng)
 {
     bool owner = breaker->trouble != POOL_TROUBLE_OUTAGE;
     int64_t ms = owner ? POOL_BREAKER_OWNER_MS : POOL_BREAKER_OUTAGE_MS;
     int64_t most_ms = owner ? POOL_BREAKER_OWNER_MAX_MS : POOL_BREAKER_OUTAGE_MAX_MS;
+    if (alone && !owner)
+        most_ms = ms;
     for (unsigned i = 0; i < breaker->trips && ms < most_ms; i++)
         ms *= 2;
     ms = ms < most_ms ? ms : most_ms;
@@ -26,20 +28,16 @@ static void window_turn(struct pool_breaker *breaker, int64_t now_us)
 
 bool pool_breaker_allows(const struct pool_breaker *breaker, int64_t now_us)
 {
-    switch (breaker->state) {
-    case POOL_BREAKER_CLOSED: return true;
-    case POOL_BREAKER_OPEN: return now_us >= breaker->until_us;
-    case POOL_BREAKER_PROBING: return false;
-    }
-    return false;
+    return breaker->state == POOL_BREAKER_CLOSED || now_us >= breaker->until_us;
 }
 
-bool pool_breaker_sent(struct pool_breaker *breaker)
+bool pool_breaker_sent(struct pool_breaker *breaker, int64_t now_us)
 {
-    assert(breaker->state != POOL_BREAKER_PROBING);
+    assert(pool_breaker_allows(breaker, now_us));
     if (breaker->state == POOL_BREAKER_CLOSED)
         return false;
     breaker->state = POOL_BREAKER_PROBING;
+    breaker->until_us = now_us + POOL_BREAKER_PROBE_MS * INT64_C(1000);
     return true;
 }
 
@@ -54,8 +52,8 @@ void pool_breaker_answer(struct pool_breaker *breaker, int64_t now_us)
     breaker->answers++;
 }
 
-bool pool_breaker_trouble(struct pool_breaker *breaker, enum pool_trouble trouble, struct rng *rng,
-                          int64_t now_us)
+bool pool_breaker_trouble(struct pool_breaker *breaker, enum pool_trouble trouble, bool alone,
+                          struct rng *rng, int64_t now_us)
 {
     if (breaker->state == POOL_BREAKER_OPEN)
         return false;
@@ -68,7 +66,7 @@ bool pool_breaker_trouble(struct pool_breaker *breaker, enum pool_trouble troubl
             return false;
     }
     breaker->trouble = trouble;
-    breaker->until_us = now_us + pause_us(breaker, rng);
+    breaker->until_us = now_us + pause_us(breaker, alone, rng);
     breaker->state = POOL_BREAKER_OPEN;
     breaker->troubles = breaker->answers = 0;
     breaker->trips++;
@@ -78,5 +76,5 @@ bool pool_breaker_trouble(struct pool_breaker *breaker, enum pool_trouble troubl
 void pool_breaker_unsaid(struct pool_breaker *breaker)
 {
     if (breaker->state == POOL_BREAKER_PROBING)
-        breaker->state = POOL_BREAKER_OPEN; /* its time is over */
+        breaker->until_us = 0;
 }

@@ -19,7 +19,7 @@ struct rng;
 enum pool_breaker_state {
     POOL_BREAKER_CLOSED,
     POOL_BREAKER_OPEN,    /* nothing is sent */
-    POOL_BREAKER_PROBING, /* one request is on the way; what becomes of it decides */
+    POOL_BREAKER_PROBING, /* a request is on the way, then another; what becomes of one decides */
 };
 
 enum pool_trouble {
@@ -34,16 +34,17 @@ struct pool_breaker {
     unsigned troubles, answers; /* of this window */
     unsigned trips;             /* successive, without an answer between them */
     int64_t window_us;          /* its begin */
-    int64_t until_us;           /* OPEN: its end */
+    int64_t until_us;           /* OPEN: its end; PROBING: when another probe may go */
 };
 
 /* May a request be sent? Changes nothing. */
 bool pool_breaker_allows(const struct pool_breaker *breaker, int64_t now_us);
 /* It is being sent, after allows() said yes. True: it is the probe. */
-bool pool_breaker_sent(struct pool_breaker *breaker);
+bool pool_breaker_sent(struct pool_breaker *breaker, int64_t now_us);
 void pool_breaker_answer(struct pool_breaker *breaker, int64_t now_us);
-/* True when it opened by this. */
-bool pool_breaker_trouble(struct pool_breaker *breaker, enum pool_trouble trouble, struct rng *rng,
-                          int64_t now_us);
+/* True when it opened by this. `alone`: no other upstream answers, so that an outage is looked at
+ * again and again after a short time. */
+bool pool_breaker_trouble(struct pool_breaker *breaker, enum pool_trouble trouble, bool alone,
+                          struct rng *rng, int64_t now_us);
 /* The probe ended without a word, cancelled or moved: the next request is one. */
 void pool_breaker_unsaid(struct pool_breaker *breaker);

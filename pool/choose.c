@@ -88,7 +88,7 @@ bool pool__conn_chosen(struct pool__conn *conn)
         upstream->pass = pool->pass + PASS_WHOLE / weight;
     }
     POOL_COUNT(pool, upstreams[upstream->index].sent, 1);
-    return pool_breaker_sent(&upstream->breaker);
+    return pool_breaker_sent(&upstream->breaker, loop_now_us(pool->loop));
 }
 
 /* What becomes of requests. */
@@ -128,7 +128,8 @@ void pool__upstream_trouble(struct pool__upstream *upstream, enum pool_trouble t
     struct pool *pool = upstream->pool;
     int64_t now_us = loop_now_us(pool->loop);
     POOL_COUNT(pool, upstreams[upstream->index].troubles, 1);
-    if (!pool_breaker_trouble(&upstream->breaker, trouble, &pool->rng, now_us))
+    bool alone = !pool__upstream_has_other(upstream);
+    if (!pool_breaker_trouble(&upstream->breaker, trouble, alone, &pool->rng, now_us))
         return;
     POOL_COUNT(pool, upstreams[upstream->index].trips, 1);
     breaker_tell(upstream, code, upstream->breaker.until_us - now_us);
@@ -152,7 +153,7 @@ int64_t pool__upstreams_due(const struct pool *pool, int64_t now_us)
     for (unsigned i = 0; i < pool->config.upstreams_len; i++) {
         const struct pool__upstream *upstream = &pool->upstreams[i];
         int64_t at_us = upstream->pause_us;
-        if (upstream->breaker.state == POOL_BREAKER_OPEN && upstream->breaker.until_us > at_us)
+        if (upstream->breaker.state != POOL_BREAKER_CLOSED && upstream->breaker.until_us > at_us)
             at_us = upstream->breaker.until_us;
         if (at_us > now_us && at_us < due_us)
             due_us = at_us;

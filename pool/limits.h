@@ -47,7 +47,8 @@
 #define POOL_MOVES_MAX             4 /* times a request leaves a connection that went away, at once */
 #define POOL_BREAKER_WINDOW_MS     10000 /* troubles and answers are counted for so long */
 #define POOL_BREAKER_TROUBLES      5     /* so many, and more than answers: the breaker opens */
-#define POOL_BREAKER_OUTAGE_MS     1000  /* for so long, doubled while probes fail */
+#define POOL_BREAKER_PROBE_MS      1000 /* half open: a request that often, until one is answered */
+#define POOL_BREAKER_OUTAGE_MS     500  /* for so long, doubled while probes fail */
 #define POOL_BREAKER_OUTAGE_MAX_MS 15000
 #define POOL_BREAKER_OWNER_MS      30000 /* the same when only the account's owner can help */
 #define POOL_BREAKER_OWNER_MAX_MS  300000
