@@ -137,6 +137,9 @@ static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
         /* "You and he are": two subjects, though the nearer is one. */
         if (i >= 3 && slip_word_is(s, i - 2, "and") && swaps[k].message == NULL)
             continue;
+        /* "Either you or I am": nobody agrees on that. */
+        if (i >= 2 && slip_word_in(s, i - 2, " or nor "))
+            continue;
         /* "I do not need" has its negation. */
         if (slip_word_is(s, i, "not") && i > 0 && english_aux(s->words[i - 1].low))
             continue;
@@ -203,6 +206,10 @@ static void candidate_s(sentence_t s, size_t i, struct slip_list *out)
     if (placed_at(s, i))
         return;
     bool counted = i > 0 && (class_at(s, i - 1) & WORD_NUMBER) != 0;
+    /* "three breads" is no "three bread", and "good" has no plural. */
+    bool plural = english_is_plural(s->words[i].low);
+    if (counted ? plural : english_is_adjective(s->words[i].low))
+        return;
     struct slip_edit *edit = add(out, s, i, 1, other, counted ? 0.9F : cost_s(s, i));
     if (edit != NULL)
         edit->kind = SLIP_BY_PARSE;
@@ -277,11 +284,18 @@ static bool ranked_at(sentence_t s, size_t i)
            (len > 3 && strcmp(s->words[i].low + len - 3, "est") == 0);
 }
 
+static bool doing_at(sentence_t s, size_t i)
+{
+    const char *low = s->words[i].low;
+    size_t len = strlen(low);
+    return len > 5 && strcmp(low + len - 3, "ing") == 0;
+}
+
 static void candidate_articles(sentence_t s, size_t i, struct slip_list *out)
 {
     bool led = led_at(s, i);
     const char *low = s->words[i].low;
-    if (open_at(s, i) && !led && !name_at(s, i) && !placed_at(s, i)) {
+    if (open_at(s, i) && !led && !name_at(s, i) && !placed_at(s, i) && !doing_at(s, i)) {
         /* Before an adjective rather than between it and its noun. */
         float be = i > 0 && (class_at(s, i - 1) & WORD_BE) != 0 ? 0.5F : 0;
         float far = i > 0 && open_at(s, i - 1) ? 0.2F : 0;

@@ -18,7 +18,7 @@
  *   ?very|so    the same, or nothing
  *   !not|@ing   no word: the next is none of these
  *   ^ ^^ $      no word: a clause or the sentence begins, a clause ends here
- *   ??          no word: the sentence has a question mark
+ *   ?? !?       no word: the sentence has a question mark, has none
  *   < >         no word: what is between is what the right words replace; else all is
  * What it should read is words, or n for the pattern's nth token as it stands, n:form for another
  * form of it; @a is a or an.
@@ -56,6 +56,26 @@ struct phrase {
 #define ITS_FOLLOWED                                                                               \
     "a|the|very|not|raining|snowing|going|time|too|so|my|been|cold|hot|late|good|nice|important|"  \
     "difficult|easy|possible|true|ok|okay"
+/* Verbs that are as often nouns: "I need help". */
+#define NOUNS_TOO                                                                                  \
+    "help|love|rest|work|play|study|travel|change|drink|dance|cook|clean|start|answer|call|visit|" \
+    "plan|use|walk|talk|look|show|smile|water|order|practice|party"
+#define SUPERLATIVE                                                                                \
+    "best|worst|biggest|tallest|oldest|youngest|nearest|largest|cheapest|fastest|smallest|"        \
+    "highest|longest|nicest|richest"
+#define COMPARATIVE                                                                                \
+    "better|worse|bigger|smaller|taller|older|younger|cheaper|easier|faster|nicer|happier|"        \
+    "shorter|longer|higher|richer|stronger|slower|colder|hotter|warmer|more|less|rather|other"
+/* Things that come in ones, without an article never alone. */
+#define COUNTED                                                                                    \
+    "dog|cat|car|house|flat|problem|question|idea|dream|job|appointment|meeting|party|exam|test|"  \
+    "brother|sister|son|daughter|child|boyfriend|girlfriend|bike|computer|ticket|garden|boat|"     \
+    "headache|fever|cough|toothache|stomachache|camera|dictionary|umbrella|pencil|map"
+#define PLACE                                                                                      \
+    "london|paris|madrid|berlin|rome|lisbon|vienna|moscow|tokyo|barcelona|milan|munich|dublin|"    \
+    "spain|france|germany|italy|portugal|china|japan|brazil|mexico|england|ireland|scotland|"      \
+    "poland|russia|turkey|greece|austria|sweden|norway|canada|america|australia|india|egypt|"      \
+    "morocco|argentina|chile|peru|colombia|europe|asia|africa"
 #define MASS "news|information|advice|furniture|homework|luggage|weather|traffic|money|hair|food"
 #define TELL "know|knows|knew|tell|tells|told|ask|asks|asked|wonder|understand|remember|see|explain"
 
@@ -75,6 +95,9 @@ struct phrase {
 #define NEGATION_MESSAGE "One negation is enough: '%1$s', not '%2$s'."
 #define SINCE_MESSAGE    "What began in the past and goes on is '%1$s', not '%2$s'."
 #define STATE_MESSAGE    "This verb takes no -ing form: '%1$s', not '%2$s'."
+#define IF_MESSAGE       "After 'if' there is no 'would': '%1$s', not '%2$s'."
+#define PREPOSITION_ING  "After a preposition use the -ing form: '%1$s'."
+#define ONE_MESSAGE      "A singular noun needs an article: '%1$s'."
 #define AND_MESSAGE      "Two subjects with 'and' are several: '%1$s', not '%2$s'."
 #define MASS_MESSAGE     "It cannot be counted: say '%1$s', not '%2$s'."
 #define NEEDS_DO_MESSAGE "A question needs its auxiliary: '%1$s'."
@@ -105,8 +128,8 @@ static bool ends_with(const char *word, const char *ending)
 static bool is_third(const char *low)
 {
     char base[LOCAL_GRAMMAR_WORD_BYTES];
-    return english_class(low) == 0 && ends_with(low, "s") && english_verb_base(low, base) && strcmp(base, low) != 0 &&
-           english_is_verb(base);
+    return english_class(low) == 0 && ends_with(low, "s") && english_verb_base(low, base) &&
+           strcmp(base, low) != 0 && english_is_verb(base);
 }
 
 static bool is_year(const char *low)
@@ -193,13 +216,14 @@ static bool token_match(sentence_t s, const char *token, size_t *word, size_t *f
 
 static bool is_place(const char *token)
 {
-    return token[0] == '^' || token[0] == '$' || strcmp(token, "??") == 0;
+    return token[0] == '^' || token[0] == '$' || strcmp(token, "??") == 0 ||
+           strcmp(token, "!?") == 0;
 }
 
 static bool place_match(sentence_t s, const char *token, size_t word)
 {
-    if (token[0] == '?')
-        return s->end == '?';
+    if (token[0] == '?' || token[0] == '!')
+        return (s->end == '?') == (token[0] == '?');
     if (token[0] == '$')
         return ends_clause(s, word);
     return token[1] == '^' ? word == 0 : begins_clause(s, word);
@@ -265,7 +289,9 @@ static bool same_form(const char *low, const char *to, char *out)
         return english_verb_past(to, out);
     if (english_verb_participle(base, made) && strcmp(made, low) == 0)
         return english_verb_participle(to, out);
-    return english_toggle_s(to, out);
+    if (strcmp(to, "have") == 0)
+        snprintf(out, LOCAL_GRAMMAR_WORD_BYTES, "has");
+    return strcmp(to, "have") == 0 || english_toggle_s(to, out);
 }
 
 /* "these" as "this" and the like. */
@@ -273,14 +299,20 @@ static bool pair_form(const char *low, const char *form, char *out)
 {
     static const struct {
         const char *form, *from, *to;
-    } pairs[] = {
-        {"one", "are", "is"},          {"one", "were", "was"},       {"one", "have", "has"},
-        {"one", "aren't", "isn't"},    {"one", "weren't", "wasn't"}, {"many", "is", "are"},
-        {"many", "am", "are"},         {"many", "was", "were"},      {"many", "has", "have"},
-        {"many", "doesn't", "don't"},  {"many", "isn't", "aren't"},  {"many", "wasn't", "weren't"},
-        {"many", "hasn't", "haven't"}, {"one", "these", "this"},     {"one", "those", "that"},
-        {"many", "this", "these"},     {"many", "that", "those"},    {"own", "my", "mine"},
-        {"own", "your", "yours"},      {"own", "our", "ours"},       {"own", "their", "theirs"}};
+    } pairs[] = {{"one", "are", "is"},          {"one", "were", "was"},
+                 {"one", "have", "has"},        {"one", "aren't", "isn't"},
+                 {"one", "weren't", "wasn't"},  {"many", "is", "are"},
+                 {"many", "am", "are"},         {"many", "was", "were"},
+                 {"many", "has", "have"},       {"many", "doesn't", "don't"},
+                 {"many", "isn't", "aren't"},   {"many", "wasn't", "weren't"},
+                 {"many", "hasn't", "haven't"}, {"one", "these", "this"},
+                 {"one", "those", "that"},      {"many", "this", "these"},
+                 {"many", "that", "those"},     {"own", "my", "mine"},
+                 {"own", "your", "yours"},      {"own", "our", "ours"},
+                 {"own", "their", "theirs"},    {"one", "don't", "doesn't"},
+                 {"self", "me", "myself"},      {"self", "him", "himself"},
+                 {"self", "her", "herself"},    {"self", "us", "ourselves"},
+                 {"self", "them", "themselves"}};
     for (size_t i = 0; i < LEN(pairs); i++) {
         if (strcmp(pairs[i].form, form) == 0 && strcmp(pairs[i].from, low) == 0) {
             snprintf(out, LOCAL_GRAMMAR_WORD_BYTES, "%s", pairs[i].to);
@@ -296,7 +328,7 @@ static bool pair_form(const char *low, const char *form, char *out)
 static bool word_form(const char *low, const char *form, char *out)
 {
     char base[LOCAL_GRAMMAR_WORD_BYTES];
-    if (strcmp(form, "one") == 0 || strcmp(form, "many") == 0 || strcmp(form, "own") == 0)
+    if (is_one_of(form, "one|many|own|self"))
         return pair_form(low, form, out);
     const char *aux = with_subject(low, form);
     if (aux != NULL) {

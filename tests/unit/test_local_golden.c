@@ -22,9 +22,9 @@
 
 /* Percent; the figures that these bounds are for are printed above them. */
 #define RECALL_MIN         92
-#define RECALL_HELD_MIN    72
+#define RECALL_HELD_MIN    56
 #define PRECISION_MIN      94
-#define PRECISION_HELD_MIN 90
+#define PRECISION_HELD_MIN 86
 #define KIND_MIN           90
 
 struct row {

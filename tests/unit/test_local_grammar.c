@@ -89,7 +89,7 @@ static const struct told tellings[] = {
      "After 'have' use the participle 'gone', not 'went'."},
     {"it depends of you", "of", "on", "preposition", "Say 'depends on', not 'depends of'."},
     {"Where you are going?", "you are", "are you", "word_order",
-     "In a question 'are' comes before 'you'."},
+     "In a question the verb comes first: 'are you'."},
     {"i am agree", "am agree", "agree", "other",
      "'agree' is a verb of its own: say 'agree', without 'am'."},
 };
