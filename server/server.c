@@ -51,7 +51,8 @@ void server_post(struct server *server, struct msg *msg)
 }
 
 static struct session_config session_config_from(const struct config *config,
-                                                 const struct providers *providers)
+                                                 const struct providers *providers,
+                                                 const struct chats *chats)
 {
     return (struct session_config){
         .limits = {.frame_bytes_max = FRAME_BYTES_MAX,
@@ -76,6 +77,7 @@ static struct session_config session_config_from(const struct config *config,
         .grammar_gap_ms = (uint32_t)config->grammar_partial_gap_ms,
         .partial_words = (uint32_t)config->translate_partial_words,
         .eager = (config->off & CONFIG_OFF_COALESCING) != 0,
+        .translate_whole = !chat_api_follows(&chats->side[CHATS_TRANSLATE].api),
         .final_deadline_ms = (uint32_t)config->translate_final_deadline_ms,
         .partial_deadline_ms = (uint32_t)config->translate_partial_deadline_ms,
         .ack_ms = ACK_MS,
@@ -169,7 +171,7 @@ int server_start(struct server **out, const struct config *config)
     if (config->off != 0)
         LOG_WARN(LOG_MAIN, 0, "running without parts of it, for measuring only", "without=%s",
                  LOG_Q(config->without));
-    server->session_config = session_config_from(config, &server->providers);
+    server->session_config = session_config_from(config, &server->providers, &server->chats);
     server->started_us = clock_mono_us();
     /* The ports first: that they are taken is the likeliest failure, and then nothing else has
      * begun. */

@@ -47,7 +47,8 @@ struct session_config {
     uint32_t block_ms, idle_close_ms, silence_close_ms, ring_ms, stream_soft_ms, stream_hard_ms;
     uint32_t translate_gap_ms, grammar_gap_ms; /* between partial requests of a lane */
     uint32_t partial_words;
-    bool eager; /* as in struct turns_config */
+    bool eager;           /* as in struct turns_config */
+    bool translate_whole; /* as `whole` of struct translate_config */
     uint32_t final_deadline_ms, partial_deadline_ms;
     uint32_t ack_ms; /* least time between two audio.ack */
 };

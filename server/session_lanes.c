@@ -171,6 +171,7 @@ static void lane_add(struct session *session, const char *target)
         .target = target,
         .partials = true,
         .eager = session->config->eager,
+        .whole = session->config->translate_whole,
         .partial_gap_ms = session->config->translate_gap_ms,
         .partial_words = session->config->partial_words,
         .final_deadline_ms = session->config->final_deadline_ms,

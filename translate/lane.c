@@ -23,6 +23,8 @@ struct translate_lane {
     char *source, *target;
     enum translate_stability stability; /* of the newest source */
     bool naive;                         /* as `eager` of struct translate_config */
+    bool whole;
+    char *said; /* the last segment, when `whole`; else NULL */
     struct translate_ops ops;
     void *ctx;
 };
@@ -64,7 +66,11 @@ static int lane_ask(void *ctx, const struct turn_ask *asked)
     };
     /* What failed is tried another way. */
     translate__draft_ask(&segment_find(lane, asked->segment)->draft, asked->text,
-                         ask.again || lane->naive, &ask);
+                         ask.again || lane->naive || lane->whole, &ask);
+    if (lane->said != NULL) {
+        ask.before = lane->said;
+        ask.before_target = "";
+    }
     return lane->ops.ask(lane->ctx, &ask);
 }
 
@@ -159,6 +165,7 @@ int translate_lane_create(struct translate_lane **out, const struct translate_co
         .partial_deadline_ms = config->partial_deadline_ms,
     };
     lane->naive = config->eager;
+    lane->whole = config->whole;
     lane->ops = *ops;
     lane->ctx = ctx;
     lane->source = mem_strdup(config->source);
@@ -179,6 +186,7 @@ void translate_lane_destroy(struct translate_lane *lane)
     turns_deinit(&lane->turns);
     mem_free(lane->source);
     mem_free(lane->target);
+    mem_free(lane->said);
     mem_free(lane);
 }
 
@@ -195,6 +203,10 @@ void translate_lane_source(struct translate_lane *lane, const struct translate_s
     };
     lane->stability = source->stability;
     turns_source(&lane->turns, &given, now_us);
+    if (lane->whole && source->final) {
+        mem_free(lane->said);
+        lane->said = mem_strdup(source->text);
+    }
 }
 
 /* An answer to a segment of a lane. */

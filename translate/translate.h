@@ -85,6 +85,9 @@ struct translate_config {
     uint32_t partial_gap_ms; /* least time between two partial requests */
     uint32_t partial_words;  /* a new one when so many words changed since the last asked */
     uint32_t final_deadline_ms, partial_deadline_ms;
+    /* The API cannot go on behind a translation: every request asks for all of a text, and what is
+     * said before it is the last segment. */
+    bool whole;
 };
 
 struct translate_lane;

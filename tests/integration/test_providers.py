@@ -161,6 +161,13 @@ class DeepL(Case):
             self.assertEqual((body["source_lang"], body["target_lang"]), ("EN", "PT-PT"))
             self.assertEqual((body["model_type"], body["split_sentences"]), ("latency_optimized", "0"))
             self.assertEqual(len(body["text"]), 1)
+        said = finals_by_segment(events, "transcript")
+        for body in translate:
+            # All of a segment so far, and the one before it as context: DeepL cannot go on in mid-sentence.
+            before = [s for s, e in said.items() if body.get("context") == e["committed"]]
+            segment = before[0] + 1 if before else 1
+            self.assertEqual(body["text"][0].split()[:2], said[segment]["committed"].split()[:2])
+        self.assertTrue(any("context" in body for body in translate))
         for body in write:
             self.assertEqual(set(body), {"text", "target_lang"})
             self.assertEqual(body["target_lang"], "en-GB")

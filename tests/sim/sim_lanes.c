@@ -548,7 +548,13 @@ static void session_begin(struct session *session, uint64_t seed)
                                                        on_translate_show};
     static const struct grammar_ops grammar_ops = {on_grammar_ask, on_grammar_cancel,
                                                    on_grammar_show};
-    struct translate_config translate = {"en-US", "es", partials, false, 400, 2, DEADLINE_MS, 2000};
+    struct translate_config translate = {.source = "en-US",
+                                         .target = "es",
+                                         .partials = partials,
+                                         .partial_gap_ms = 400,
+                                         .partial_words = 2,
+                                         .final_deadline_ms = DEADLINE_MS,
+                                         .partial_deadline_ms = 2000};
     struct grammar_config grammar = {"en-US", partials, false, 1500, 4, DEADLINE_MS, 3000, NULL};
     RULE(translate_lane_create(&session->translate, &translate, &translate_ops, session) == 0);
     RULE(grammar_lane_create(&session->grammar, &grammar, &grammar_ops, session) == 0);

@@ -20,7 +20,7 @@ struct seen {
 struct asked {
     uint32_t ask, segment, source_rev;
     bool final, cancelled;
-    char text[128];
+    char text[128], before[128];
     int64_t deadline_us;
     struct lat lat;
 };
@@ -49,6 +49,7 @@ static int on_ask(void *ctx, const struct translate_ask *ask)
                             .deadline_us = ask->deadline_us,
                             .lat = ask->lat};
     snprintf(asked->text, sizeof asked->text, "%s", ask->text);
+    snprintf(asked->before, sizeof asked->before, "%s", ask->before != NULL ? ask->before : "");
     if (rig.refuse == 0 && rig.answer != NULL)
         translate_lane_answer(rig.lane, ask->ask, rig.answer, true, &ask->lat, rig.now_us);
     return rig.refuse;
@@ -85,11 +86,12 @@ static void on_show(void *ctx, const struct translate_show *show)
 
 static const struct translate_ops ops = {on_ask, on_cancel, on_show};
 
-static void begin(bool partials)
+static void begin_as(bool partials, bool whole)
 {
     translate_lane_destroy(rig.lane);
     memset(&rig, 0, sizeof rig);
-    struct translate_config config = {.source = "en-US",
+    struct translate_config config = {.whole = whole,
+                                      .source = "en-US",
                                       .target = "es",
                                       .partials = partials,
                                       .partial_gap_ms = 500,
@@ -98,6 +100,11 @@ static void begin(bool partials)
                                       .partial_deadline_ms = 3000};
     CHECK_EQ(translate_lane_create(&rig.lane, &config, &ops, &rig), 0);
     rig.now_us = 1000 * MS;
+}
+
+static void begin(bool partials)
+{
+    begin_as(partials, false);
 }
 
 static void source(uint32_t segment, uint32_t rev, bool final, const char *text)
@@ -583,6 +590,37 @@ static void test_no_memory(void)
     }
 }
 
+/* For an API that translates texts and nothing else: never the rest of one. */
+static void test_whole_texts(void)
+{
+    static const char said[] = "a b c d e f g h i j k l m n o p q r s t u v w x y z";
+    static const char told[] = "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z";
+    for (int whole = 0; whole < 2; whole++) {
+        unsigned rests = 0;
+        char text[64] = "";
+        begin_as(true, whole);
+        for (int words = 14; words <= 26; words += 4) {
+            snprintf(text, sizeof text, "%.*s", 2 * words - 1, said);
+            source(1, (uint32_t)words, false, text);
+            rig.now_us += 600 * MS;
+            translate_lane_tick(rig.lane, rig.now_us);
+            const char *asked = last_ask()->text;
+            size_t from = strlen(text) - strlen(asked);
+            CHECK_STR(asked, text + from);
+            rests += from > 0;
+            CHECK_EQ(from > 0, last_ask()->before[0] != '\0');
+            char answered[64];
+            snprintf(answered, sizeof answered, "%.*s", (int)strlen(asked), told + from);
+            answer(last_ask(), answered, true);
+        }
+        CHECK(whole ? rests == 0 : rests > 0);
+        source(1, 100, true, text);
+        source(2, 1, true, "it is open");
+        CHECK_STR(last_ask()->text, "it is open");
+        CHECK_STR(last_ask()->before, whole ? text : "");
+    }
+}
+
 int main(void)
 {
     RUN(test_final_is_asked_and_shown);
@@ -608,6 +646,7 @@ int main(void)
     RUN(test_segment_that_never_ends_owes_nothing);
     RUN(test_earlier_segments_are_not_taken);
     RUN(test_destroy_cancels);
+    RUN(test_whole_texts);
     RUN(test_no_memory);
     translate_lane_destroy(rig.lane);
     return check_done();
