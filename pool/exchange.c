@@ -690,6 +690,11 @@ void pool__exchange_cancel(struct pool *pool, uint64_t session, uint64_t id)
     while (exchange != NULL &&
            (exchange->request.id != id || exchange->request.msg.session != session))
         exchange = exchange->chain;
-    if (exchange != NULL)
-        pool__exchange_fail(exchange, STATUS_CANCELLED);
+    if (exchange == NULL)
+        return;
+    int status = STATUS_CANCELLED;
+    if (exchange->item.home != NULL)
+        status =
+            scheduler_unsent(pool->scheduler, &exchange->item, status, loop_now_us(pool->loop));
+    pool__exchange_fail(exchange, status);
 }

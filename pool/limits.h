@@ -14,6 +14,7 @@
 #define SCHEDULER_SHARE_MAX    64000    /* thousandths of an ordinary request that one may cost */
 #define SCHEDULER_DEBT_KEEP_US 10000000 /* how long an idle session's overdraft is remembered */
 #define SCHEDULER_DEBTORS_MAX  1024     /* idle sessions remembered */
+#define SCHEDULER_SHED_US      500000   /* who waited less did not go unsent for want of budget */
 
 /* Ordinary requests by which a session's work of a class may run ahead of its share before the
  * partial corrections of others go first. */

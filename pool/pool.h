@@ -80,7 +80,7 @@ enum pool_reply_kind {
 };
 
 /* DATA* then exactly one of DONE and FAILED, for every submitted request, a cancelled one too
- * (STATUS_CANCELLED). */
+ * (STATUS_CANCELLED, or STATUS_BUDGET where it had waited for budget). */
 struct pool_reply {
     struct msg msg; /* msg.session as in the request */
     uint64_t id;

@@ -265,11 +265,11 @@ void scheduler_remove(struct scheduler *scheduler, struct scheduler_item *item, 
         session_update(scheduler, session);
 }
 
-/* Why an item goes unsent: for want of budget, or otherwise. */
-static int unsent_status(const struct scheduler *scheduler, const struct scheduler_item *item,
-                         int otherwise)
+int scheduler_unsent(const struct scheduler *scheduler, const struct scheduler_item *item,
+                     int otherwise, int64_t now_us)
 {
-    return scheduler->short_us >= item->queued_us ? STATUS_BUDGET : otherwise;
+    bool waited = now_us - item->queued_us >= SCHEDULER_SHED_US;
+    return waited && scheduler->short_us >= item->queued_us ? STATUS_BUDGET : otherwise;
 }
 
 /* The partial of the item's lane that waits, or NULL. */
@@ -352,7 +352,7 @@ int scheduler_add(struct scheduler *scheduler, struct scheduler_item *item, int6
     if (victim != NULL) {
         if (otherwise == STATUS_CANCELLED && victim->cls == item->cls)
             class_take_place(&item->home->classes[item->cls], item, victim);
-        victim->status = unsent_status(scheduler, victim, otherwise);
+        victim->status = scheduler_unsent(scheduler, victim, otherwise, now_us);
         scheduler_remove(scheduler, victim, now_us);
     }
     *shed = victim;
@@ -371,7 +371,7 @@ struct scheduler_item *scheduler_expire(struct scheduler *scheduler, int64_t now
     if (node == NULL || node->key > now_us)
         return NULL;
     struct scheduler_item *item = OWNER(node, struct scheduler_item, late);
-    item->status = unsent_status(scheduler, item, STATUS_TIMEOUT);
+    item->status = scheduler_unsent(scheduler, item, STATUS_TIMEOUT, now_us);
     scheduler_remove(scheduler, item, now_us);
     return item;
 }

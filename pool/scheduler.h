@@ -71,6 +71,10 @@ void scheduler_remove(struct scheduler *scheduler, struct scheduler_item *item, 
 struct scheduler_item *scheduler_expire(struct scheduler *scheduler, int64_t now_us);
 /* The next item, charged to its session and the budget; NULL: nothing queued or no budget now. */
 struct scheduler_item *scheduler_take(struct scheduler *scheduler, int64_t now_us);
+/* Why an item that waits goes unsent: STATUS_BUDGET where it has waited for budget for a while,
+ * else `otherwise`. */
+int scheduler_unsent(const struct scheduler *scheduler, const struct scheduler_item *item,
+                     int otherwise, int64_t now_us);
 /* Any item, for closing down; NULL when empty. */
 struct scheduler_item *scheduler_drain(struct scheduler *scheduler, int64_t now_us);
 /* When expire has work again or, with `can_send`, take; INT64_MAX for never. */

@@ -90,8 +90,12 @@ static struct ask_answer *answer_create(const struct ask *ask, int status)
         return NULL;
     answer->msg =
         (struct msg){.kind = FRONT_ANSWER, .session = ask->session, .free_fn = answer_free};
-    answer->answer = (struct session_answer){
-        .lane = ask->lane, .ask = ask->ask, .done = true, .status = status, .lat = ask->lat};
+    answer->answer = (struct session_answer){.lane = ask->lane,
+                                             .ask = ask->ask,
+                                             .done = true,
+                                             .partial = !ask->final,
+                                             .status = status,
+                                             .lat = ask->lat};
     return answer;
 }
 

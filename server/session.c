@@ -431,6 +431,7 @@ int64_t session_tick(struct session *session, int64_t now_us)
     int64_t due = stt_stream_tick(session->speech, now_us);
     session__speech_count(session);
     due = earliest(due, session__lanes_tick(session));
+    due = earliest(due, session__shed_tick(session));
     due = earliest(due, run_flushes(session));
     due = earliest(due, run_ack(session));
     due = earliest(due, session->ending ? run_end(session) : run_limits(session));

@@ -86,6 +86,7 @@ void session_stt(struct session *session, struct stt_event *event, int64_t now_u
 struct session_answer {
     uint32_t lane, ask;
     bool done;
+    bool partial;                        /* asked before the segment's final source */
     int status;                          /* 0, or why it failed */
     const char *text;                    /* translation */
     const struct grammar_result *result; /* grammar */

@@ -1,5 +1,5 @@
 /* Shared by the files of the session core: session.c (life, audio, clock), session_speech.c,
- * session_lanes.c, session_settings.c. */
+ * session_lanes.c, session_shed.c, session_settings.c. */
 #pragma once
 
 #include "server/session.h"
@@ -21,6 +21,12 @@ struct session_lane {
     uint32_t id;  /* never reused in a session */
     bool removed; /* gets no more sources; goes when it owes nothing */
     struct translate_lane *lane;
+};
+
+/* Partials that go unsent for want of budget. */
+struct session_shed {
+    bool told;
+    int64_t last_us;
 };
 
 struct session_flush {
@@ -66,6 +72,7 @@ struct session {
     uint32_t grammar_id;
     bool grammar_removed;
     bool translation_degraded, grammar_degraded;
+    struct session_shed shed[2]; /* partial translations, partial grammar */
     /* Lanes are run when they are due or have changed, not at every frame of audio. */
     bool lanes_changed;   /* settings, a source or an answer came since they ran */
     uint32_t lanes_owed;  /* as they left it, like the next */
@@ -126,6 +133,12 @@ int64_t session__lanes_tick(struct session *session);
 uint32_t session__lanes_owed(const struct session *session);
 /* Nothing is owed for segments up to and including `segment`. */
 bool session__lanes_settled(const struct session *session, uint32_t segment);
+
+/* session_shed.c */
+/* What became of a partial: is budget wanting, or no longer? */
+void session__shed_note(struct session *session, const struct session_answer *answer);
+/* Tells what is over; the next due time. */
+int64_t session__shed_tick(struct session *session);
 
 /* session_settings.c */
 int session__settings_start(struct session *session, const struct client_settings *settings);

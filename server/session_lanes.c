@@ -32,7 +32,8 @@ static void note_health(struct session *session, const char *failed, bool *degra
                         const char *what)
 {
     bool down =
-        failed != NULL && (strcmp(failed, "upstream") == 0 || strcmp(failed, "deadline") == 0);
+        failed != NULL && (strcmp(failed, "upstream") == 0 || strcmp(failed, "deadline") == 0 ||
+                           strcmp(failed, "budget") == 0);
     if (down && !*degraded) {
         *degraded = true;
         session__health(session, true, what, failed, 0);
@@ -356,6 +357,7 @@ void session_answer(struct session *session, const struct session_answer *answer
     session->usage.tokens_in += answer->tokens_in;
     session->usage.tokens_out += answer->tokens_out;
     session->usage.cached += answer->cached ? 1 : 0;
+    session__shed_note(session, answer);
     struct session_lane *lane = lane_by_id(session, answer->lane);
     if (lane != NULL && answer->status != STATUS_OK)
         translate_lane_failed(lane->lane, answer->ask, answer->status, &answer->lat, now_us);

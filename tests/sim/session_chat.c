@@ -167,7 +167,7 @@ void chat_op_cancel(void *ctx, uint32_t lane, uint32_t number)
 static struct session_answer answer_of(struct sim *s, const struct chat_ask *ask, bool done)
 {
     struct session_answer answer = {
-        .lane = ask->lane, .ask = ask->ask, .done = done, .lat = ask->lat};
+        .lane = ask->lane, .ask = ask->ask, .done = done, .partial = !ask->final, .lat = ask->lat};
     lat_mark(&answer.lat, chance(s, 50) ? LAT_UPSTREAM : LAT_QUEUE, s->now_us);
     if (done && chance(s, 80)) {
         answer.tokens_in = (uint32_t)rng_below(&s->rng, 300);

@@ -396,10 +396,11 @@ static void on_updated(struct sim *s, const struct event *event)
 
 static void on_health(struct sim *s, const struct event *event, bool down)
 {
-    static const char *const names[] = {"speech", "translation", "grammar"};
+    static const char *const names[] = {"speech", "translation", "grammar", "partial_translation",
+                                        "partial_grammar"};
     int found = -1;
     HOLD(s, event->what_len == 1 && event->reason != NULL);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 5; i++)
         if (strcmp(names[i], event->what[0]) == 0)
             found = i;
     HOLD(s, found >= 0 && s->rules.degraded[found] != down);

@@ -76,7 +76,7 @@ struct rules {
     struct pending_flush flushes[FLUSHES_MAX];
     unsigned flushes_len;
     size_t next_word;
-    bool degraded[3]; /* speech, translation, grammar */
+    bool degraded[5]; /* speech, translation, grammar, partials of both */
     bool too_fast;
     unsigned expected_errors, expected_updates;
     const char *expected_code;

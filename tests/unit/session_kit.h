@@ -272,8 +272,12 @@ static inline void kit_answer(struct kit *kit, unsigned index, const char *text)
 {
     const struct kit_ask *ask = &kit->asks[index];
     struct grammar_result result = {0};
-    struct session_answer answer = {
-        .lane = ask->lane, .ask = ask->ask, .done = true, .lat = ask->lat, .text = text};
+    struct session_answer answer = {.lane = ask->lane,
+                                    .ask = ask->ask,
+                                    .done = true,
+                                    .partial = !ask->final,
+                                    .lat = ask->lat,
+                                    .text = text};
     CHECK(index < kit->asks_len);
     if (ask->grammar) {
         answer.status = grammar_diff(ask->text, text, &result);

@@ -255,10 +255,13 @@ static void test_status_of_the_unsent(void)
         ;
     add_lane(s, POOL_PARTIAL_TRANSLATION, 1, 4 * SECOND, &shed);
     CHECK(scheduler_take(s, 4 * SECOND) == NULL);
-    struct scheduler_item *late = add_lane(s, POOL_PARTIAL_TRANSLATION, 1, 4 * SECOND, &shed);
-    CHECK(shed != NULL && shed->status == STATUS_BUDGET);
-    CHECK(scheduler_take(s, 4 * SECOND) == NULL);
+    add_lane(s, POOL_PARTIAL_TRANSLATION, 1, 4 * SECOND, &shed);
+    CHECK(shed != NULL && shed->status == STATUS_CANCELLED); /* it has not waited yet */
     scheduler_refused(s, 60 * SECOND, 4 * SECOND);
+    CHECK(scheduler_take(s, 5 * SECOND) == NULL);
+    struct scheduler_item *late = add_lane(s, POOL_PARTIAL_TRANSLATION, 1, 5 * SECOND, &shed);
+    CHECK(shed != NULL && shed->status == STATUS_BUDGET);
+    CHECK(scheduler_take(s, 5 * SECOND) == NULL);
     CHECK(scheduler_expire(s, 9 * SECOND) == late && late->status == STATUS_BUDGET);
     end(s);
 }
