@@ -1,5 +1,7 @@
 """A session in front of each API that translates or corrects: what it was asked, on its own wire, and what was shown."""
 import os
+import re
+import subprocess
 import tempfile
 import unittest
 
@@ -255,6 +257,20 @@ class LibreTranslate(Case):
         finals = kit.finals(events, "translation")
         self.assertEqual({e.get("failed") for e in finals}, {"refused"})
         self.assertEqual(rig.sotto.metric("sotto_pool_retried_total"), 0)
+
+
+class Documented(unittest.TestCase):
+    def test_examples_are_accepted(self):
+        with open(os.path.join(kit.ROOT, "docs", "providers.md")) as file:
+            examples = re.findall(r"```ini\n(.*?)```", file.read(), re.S)
+        self.assertGreaterEqual(len(examples), 6)
+        for example in examples:
+            with self.subTest(example=example), tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
+                file.write(example)
+                file.flush()
+                done = subprocess.run([os.path.join(kit.BIN, "sotto"), "--config", file.name, "--print-config"],
+                                      capture_output=True, text=True, timeout=10 * kit.SLOW, env={"PATH": os.environ["PATH"]})
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 if __name__ == "__main__":
