@@ -231,6 +231,7 @@ static const char *failure_name(int status)
     case STATUS_TIMEOUT: return "deadline";
     case STATUS_BUDGET:
     case STATUS_FULL: return "budget";
+    case STATUS_UNSUPPORTED: /* a language that the API does not know */
     case STATUS_REFUSED: return "refused";
     case STATUS_TRUNCATED: return "truncated";
     case STATUS_FILTERED: return "filtered";

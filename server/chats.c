@@ -77,13 +77,20 @@ static int side_init(const struct section *section, struct chat_side *side,
 }
 
 /* Upstreams beside that of [chat]: the same API, perhaps another host, region or account. */
-static void further_init(struct pool_config *pool, const struct config *config)
+static int further_init(struct pool_config *pool, const struct config *config,
+                        const struct section *section)
 {
     _Static_assert(1 + CONFIG_CHAT_FURTHER + 1 <= POOL_UPSTREAMS_MAX, "and one of the grammar");
     for (unsigned i = 0; i < CONFIG_CHAT_FURTHER; i++) {
         const struct config_chat *chat = &config->chat_further[i];
         if (chat->url[0] == '\0')
             continue;
+        bool in_body = pool->upstreams[0].account.provider->key_header == NULL;
+        if (in_body && chat->key[0] != '\0' && strcmp(chat->key, section->key) != 0)
+            return complain(section,
+                            "provider %s takes its key with the text: [chat.%u] must have "
+                            "the same, or none",
+                            section->provider, i + 2);
         pool->upstreams[pool->upstreams_len++] = (struct pool_upstream_config){
             .account = {.provider = pool->upstreams[0].account.provider,
                         .url = chat->url,
@@ -97,6 +104,7 @@ static void further_init(struct pool_config *pool, const struct config *config)
             .streams_per_connection = (unsigned)chat->streams,
         };
     }
+    return STATUS_OK;
 }
 
 static int translate_init(struct chats *chats, const struct config *config, FILE *err)
@@ -146,7 +154,7 @@ static int translate_init(struct chats *chats, const struct config *config, FILE
     chats->pools = 1;
     int status = side_init(&section, side, &chats->pool[CHATS_TRANSLATE]);
     if (status == STATUS_OK)
-        further_init(&chats->pool[CHATS_TRANSLATE], config);
+        status = further_init(&chats->pool[CHATS_TRANSLATE], config, &section);
     return status;
 }
 

@@ -1,7 +1,7 @@
 /* Each provider's side of the interface: where requests go, what they say, how answers and errors
  * are read, what it calls a language. */
 #include "base/buf.h"
-#include "base/rng.h"
+#include "base/mem.h"
 #include "base/status.h"
 #include "pool/chat.h"
 #include "pool/chat_provider.h"
@@ -405,6 +405,33 @@ static void test_languages(void)
     CHECK_STR(code_of(&chat_openai, true, "x-any"), "x-any");
 }
 
+/* One allocation fails, each in turn. */
+static void test_no_memory(void)
+{
+    struct chat_api api = {.provider = &chat_deepl};
+    struct chat_request request = {
+        .api = &api, .model = "", .user = "hi", .source = "en", .target = "es"};
+    static const char answer[] = "{\"translations\":[{\"text\":\"Hola\"}]}";
+    unsigned nth = 1;
+    for (bool clean = false; !clean; nth++) {
+        struct buf body;
+        buf_init(&body, 1024);
+        mem_fail_nth(nth);
+        int status = chat_request_write(&request, &body);
+        struct chat_reader *reader = chat_provider_reader(&chat_deepl, false);
+        if (status == STATUS_OK && reader != NULL) {
+            chat_reader_feed(reader, answer, sizeof answer - 1);
+            status = chat_reader_end(reader);
+        }
+        mem_fail_nth(0);
+        clean = status == STATUS_OK && reader != NULL;
+        CHECK(clean || reader == NULL || status == STATUS_NOMEM);
+        chat_reader_destroy(reader);
+        buf_deinit(&body);
+    }
+    CHECK(nth > 3);
+}
+
 static void test_names(void)
 {
     struct buf out;
@@ -435,6 +462,7 @@ int main(void)
     RUN(test_answer_too_long);
     RUN(test_errors);
     RUN(test_languages);
+    RUN(test_no_memory);
     RUN(test_names);
     return 0;
 }

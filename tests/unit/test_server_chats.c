@@ -179,6 +179,9 @@ static void test_refused(void)
     check_refused("[chat]\nprovider = ollama\n", "set [translate] model to one it serves");
     check_refused("[chat]\nprovider = ollama\n[translate]\nmodel = m\n",
                   "set [grammar] model to one it serves");
+    check_refused("[chat]\nprovider = libretranslate\nkey = a\n[chat.2]\nurl = https://b\nkey = b\n"
+                  "[grammar]\nprovider = none\n",
+                  "[chat.2] must have the same");
     check_refused("[chat]\nprovider = azure\nurl = https://n\ndeployment = d\n",
                   "deployment needs an api_version");
 }
