@@ -173,8 +173,10 @@ static void run_grammar(struct job *run)
     if (job->chat->grammar == NULL) {
         refuse(job->chat, job->id, 503, NULL, "The grammar dictionary is not installed.");
     } else if (job_wanted(job)) {
-        int status = local_grammar_check(job->chat->grammar, job->question.source,
-                                         job->question.text, &json);
+        struct local_grammar_question question = {.language = job->question.source,
+                                                  .explain_in = job->question.target,
+                                                  .text = job->question.text};
+        int status = local_grammar_check(job->chat->grammar, &question, &json);
         if (status == 0)
             reply_send(job, json.data);
         else

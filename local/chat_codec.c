@@ -113,6 +113,8 @@ static int marker_read(const char *system, struct local_chat_question *out,
     } else if (strncmp(system, grammar, sizeof grammar - 1) == 0) {
         out->kind = LOCAL_CHAT_GRAMMAR;
         ok = marker_field(system, len, " language=", out->source);
+        if (!marker_field(system, len, " explain=", out->target))
+            out->target[0] = '\0';
     }
     if (ok)
         return 0;

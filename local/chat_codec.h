@@ -19,7 +19,7 @@ enum local_chat_kind { LOCAL_CHAT_TRANSLATE, LOCAL_CHAT_GRAMMAR };
 struct local_chat_question {
     enum local_chat_kind kind;
     char source[LOCAL_CHAT_TAG_BYTES]; /* of a grammar request: the language */
-    char target[LOCAL_CHAT_TAG_BYTES];
+    char target[LOCAL_CHAT_TAG_BYTES]; /* of a grammar request: of its explanations, or "" */
     char model[LOCAL_CHAT_MODEL_BYTES];
     char *text; /* mem_free */
     bool stream, include_usage;

@@ -28,6 +28,7 @@ struct pair {
 
 struct local_grammar {
     struct link_grammar *link;
+    const struct slip_language *explain_in;
     /* One sentence's search. */
     int64_t deadline_us;
     unsigned parses;
@@ -65,6 +66,12 @@ void local_grammar_destroy(struct local_grammar *grammar)
 }
 
 /* -- one sentence -- */
+
+static struct slip_list list_of(struct local_grammar *g)
+{
+    return (struct slip_list){
+        .edits = g->edits, .max = LOCAL_GRAMMAR_EDITS_MAX, .language = g->explain_in};
+}
 
 static bool spent(const struct local_grammar *g)
 {
@@ -210,7 +217,8 @@ static void explain(const struct local_grammar *g, struct slip_edit *edit)
     if (edit->kind == SLIP_BY_PARSE && word != NULL && word->tag != 'v') {
         bool plural = english_is_plural(edit->text);
         slip_message(edit, SLIP_NUMBER,
-                     plural ? "Use the plural '%s', not '%s'." : "Use the singular '%s', not '%s'.",
+                     plural ? "Use the plural '%1$s', not '%2$s'."
+                            : "Use the singular '%1$s', not '%2$s'.",
                      edit->text, from);
         return;
     }
@@ -221,7 +229,7 @@ static void explain(const struct local_grammar *g, struct slip_edit *edit)
                      from);
         return;
     }
-    slip_message(edit, SLIP_AGREEMENT, "Use '%s' here, not '%s'.", edit->text, from);
+    slip_message(edit, SLIP_AGREEMENT, "Use '%1$s' here, not '%2$s'.", edit->text, from);
 }
 
 /* -- a text: sentences one after the other, each through its stages -- */
@@ -348,7 +356,7 @@ static bool stutters(const struct slip_sentence *s)
 
 static int search(struct local_grammar *g, struct outcome *out, size_t begin, bool *whole)
 {
-    struct slip_list list = {.edits = g->edits, .max = LOCAL_GRAMMAR_EDITS_MAX};
+    struct slip_list list = list_of(g);
     const struct slip_edit *found[2];
     size_t len = 0;
     slip_candidates(&g->sentence, &list);
@@ -379,7 +387,7 @@ static bool verbless(const struct local_grammar *g)
 /* Looks for the one verb form that gives such a sentence its subject. */
 static int search_verb(struct local_grammar *g, struct outcome *out, size_t begin)
 {
-    struct slip_list list = {.edits = g->edits, .max = LOCAL_GRAMMAR_EDITS_MAX};
+    struct slip_list list = list_of(g);
     slip_candidates(&g->sentence, &list);
     for (size_t i = 0; i < list.len && !spent(g); i++) {
         const struct slip_edit *edit = &list.edits[i];
@@ -397,7 +405,7 @@ static int search_verb(struct local_grammar *g, struct outcome *out, size_t begi
 static int sentence_check(struct local_grammar *g, struct outcome *out)
 {
     size_t begin = json_array_size(out->edits);
-    struct slip_list list = {.edits = g->edits, .max = LOCAL_GRAMMAR_EDITS_MAX};
+    struct slip_list list = list_of(g);
     if (!slip_sentence_read(&g->sentence, out->text.data, out->text.len))
         return 0;
     slip_phrases(&g->sentence, &list);
@@ -450,9 +458,10 @@ static int dump_bytes(const char *bytes, size_t len, void *ctx)
     return buf_append(ctx, bytes, len) == 0 ? 0 : -1;
 }
 
-int local_grammar_check(struct local_grammar *grammar, const char *language, const char *text,
-                        struct buf *out)
+int local_grammar_check(struct local_grammar *grammar,
+                        const struct local_grammar_question *question, struct buf *out)
 {
+    const char *language = question->language, *text = question->text;
     assert(grammar != NULL && language != NULL && text != NULL);
     struct buf corrected;
     size_t len = strlen(text);
@@ -465,6 +474,8 @@ int local_grammar_check(struct local_grammar *grammar, const char *language, con
     buf_init(&corrected, 4 * LOCAL_GRAMMAR_TEXT_MAX);
     grammar->deadline_us = clock_mono_us() + (int64_t)LOCAL_GRAMMAR_BUDGET_MS * 1000;
     grammar->parses = 0;
+    grammar->explain_in =
+        question->explain_in != NULL ? slip_language_find(question->explain_in) : NULL;
     bool judged = english && len > 0 && len <= LOCAL_GRAMMAR_TEXT_MAX;
     if (status == 0 && judged)
         status = text_check(grammar, text, &corrected, edits);

@@ -15,10 +15,15 @@ struct local_grammar;
 /* Loads the dictionary (80 ms); see link_grammar_create(). STATUS_UNAVAILABLE: not installed. */
 int local_grammar_create(struct local_grammar **out);
 void local_grammar_destroy(struct local_grammar *grammar);
+struct local_grammar_question {
+    const char *language, *text;
+    const char *explain_in; /* BCP-47; English where it is NULL or we do not speak it */
+};
+
 /*
  * Appends {"corrected": "…", "edits": [{"from", "to", "kind", "message"}]}. Text that is fine, in
- * another language or too long to judge comes back verbatim, without edits. STATUS_INVALID: not
- * UTF-8.
+ * another language or too long to judge comes back verbatim, without edits. Messages are in English
+ * or Spanish. STATUS_INVALID: not UTF-8.
  */
-int local_grammar_check(struct local_grammar *grammar, const char *language, const char *text,
-                        struct buf *out);
+int local_grammar_check(struct local_grammar *grammar,
+                        const struct local_grammar_question *question, struct buf *out);

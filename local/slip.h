@@ -45,7 +45,8 @@ enum slip_kind {
 struct slip_edit {
     uint8_t first, count;
     enum slip_kind kind;
-    float cost; /* the less usual the slip, the higher */
+    float cost;                           /* the less usual the slip, the higher */
+    const struct slip_language *language; /* of the message */
     char text[LOCAL_GRAMMAR_EDIT_BYTES];
     char
         message[LOCAL_GRAMMAR_MESSAGE_BYTES]; /* "" for agreement: made when the subject is known */
@@ -54,7 +55,14 @@ struct slip_edit {
 struct slip_list {
     struct slip_edit *edits;
     size_t len, max;
+    const struct slip_language *language;
 };
+
+/* The language that messages are told in: of a BCP-47 tag; NULL: none of ours, so English. */
+const struct slip_language *slip_language_find(const char *tag);
+/* An English message, with the same conversions, in the language; itself where there is none. */
+const char *slip_told(const struct slip_language *language, const char *english)
+    __attribute__((format_arg(2)));
 
 const char *slip_kind_name(enum slip_kind kind);
 
@@ -83,6 +91,7 @@ bool slip_sentence_open(const struct slip_sentence *sentence);
  * Returns it or NULL. */
 struct slip_edit *slip_add(struct slip_list *list, const struct slip_sentence *sentence,
                            size_t first, size_t count, const char *text);
+/* `format` is English: what is told is slip_told() of it. */
 void slip_message(struct slip_edit *edit, enum slip_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

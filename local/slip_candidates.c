@@ -14,7 +14,7 @@ struct swap {
     const char *from, *to;
     float cost;
     enum slip_kind kind;
-    const char *message; /* NULL: agreement, made when the subject is known */
+    const char *message; /* of `to` and `from`; NULL: agreement, made when the subject is known */
 };
 
 static const char plural_message[] = "Use it with a plural noun.";
@@ -40,33 +40,31 @@ static const struct swap swaps[] = {
     {"hasn't", "haven't", 1.0F, SLIP_AGREEMENT, NULL},
     {"haven't", "hasn't", 1.0F, SLIP_AGREEMENT, NULL},
     {"there's", "there are", 1.2F, SLIP_AGREEMENT, plural_message},
-    {"this", "these", 1.1F, SLIP_NUMBER, "Use 'these' with a plural noun."},
-    {"these", "this", 1.4F, SLIP_NUMBER, "Use 'this' with a singular noun."},
-    {"that", "those", 1.4F, SLIP_NUMBER, "Use 'those' with a plural noun."},
-    {"those", "that", 1.2F, SLIP_NUMBER, "Use 'that' with a singular noun."},
+    {"this", "these", 1.1F, SLIP_NUMBER, "Use '%1$s' with a plural noun."},
+    {"these", "this", 1.4F, SLIP_NUMBER, "Use '%1$s' with a singular noun."},
+    {"that", "those", 1.4F, SLIP_NUMBER, "Use '%1$s' with a plural noun."},
+    {"those", "that", 1.2F, SLIP_NUMBER, "Use '%1$s' with a singular noun."},
     {"many", "much", 1.1F, SLIP_NUMBER, "Use 'much' with what cannot be counted."},
     {"much", "many", 1.1F, SLIP_NUMBER, "Use 'many' with what can be counted."},
-    {"me", "I", 1.6F, SLIP_OTHER, "As the subject use 'I', not 'me'."},
-    {"him", "he", 1.6F, SLIP_OTHER, "As the subject use 'he', not 'him'."},
-    {"her", "she", 1.6F, SLIP_OTHER, "As the subject use 'she', not 'her'."},
-    {"us", "we", 1.6F, SLIP_OTHER, "As the subject use 'we', not 'us'."},
-    {"them", "they", 1.6F, SLIP_OTHER, "As the subject use 'they', not 'them'."},
-    {"i", "me", 1.9F, SLIP_OTHER, "Use 'me' here: it is not the subject."},
-    {"he", "him", 1.9F, SLIP_OTHER, "Use 'him' here: it is not the subject."},
-    {"she", "her", 1.9F, SLIP_OTHER, "Use 'her' here: it is not the subject."},
-    {"we", "us", 1.9F, SLIP_OTHER, "Use 'us' here: it is not the subject."},
-    {"they", "them", 1.9F, SLIP_OTHER, "Use 'them' here: it is not the subject."},
-    {"he", "his", 1.9F, SLIP_OTHER, "Before a noun use 'his'."},
-    {"they", "their", 1.9F, SLIP_OTHER, "Before a noun use 'their'."},
-    {"you", "your", 1.9F, SLIP_OTHER, "Before a noun use 'your'."},
-    {"your", "you're", 1.9F, SLIP_OTHER, "'You are' is written 'you're'."},
-    {"their", "they're", 1.9F, SLIP_OTHER, "'They are' is written 'they're'."},
-    {"no", "don't", 1.7F, SLIP_OTHER, "Negate a verb with 'don't' or 'doesn't'."},
-    {"no", "doesn't", 1.7F, SLIP_OTHER, "Negate a verb with 'don't' or 'doesn't'."},
-    {"not", "don't", 1.9F, SLIP_OTHER, "Negate a verb with 'don't' or 'doesn't'."},
-    {"not", "doesn't", 1.9F, SLIP_OTHER, "Negate a verb with 'don't' or 'doesn't'."},
-    {"what", "which", 2.2F, SLIP_OTHER, "Use 'which' here."},
-    {"than", "then", 2.2F, SLIP_OTHER, "'Then' is a time, 'than' compares."},
+    {"me", "I", 1.6F, SLIP_OTHER, "As the subject use '%1$s', not '%2$s'."},
+    {"him", "he", 1.6F, SLIP_OTHER, "As the subject use '%1$s', not '%2$s'."},
+    {"her", "she", 1.6F, SLIP_OTHER, "As the subject use '%1$s', not '%2$s'."},
+    {"us", "we", 1.6F, SLIP_OTHER, "As the subject use '%1$s', not '%2$s'."},
+    {"them", "they", 1.6F, SLIP_OTHER, "As the subject use '%1$s', not '%2$s'."},
+    {"i", "me", 1.9F, SLIP_OTHER, "Use '%1$s' here: it is not the subject."},
+    {"he", "him", 1.9F, SLIP_OTHER, "Use '%1$s' here: it is not the subject."},
+    {"she", "her", 1.9F, SLIP_OTHER, "Use '%1$s' here: it is not the subject."},
+    {"we", "us", 1.9F, SLIP_OTHER, "Use '%1$s' here: it is not the subject."},
+    {"they", "them", 1.9F, SLIP_OTHER, "Use '%1$s' here: it is not the subject."},
+    {"he", "his", 1.9F, SLIP_OTHER, "Before a noun use '%1$s'."},
+    {"they", "their", 1.9F, SLIP_OTHER, "Before a noun use '%1$s'."},
+    {"you", "your", 1.9F, SLIP_OTHER, "Before a noun use '%1$s'."},
+    {"your", "you're", 1.9F, SLIP_OTHER, "It is written '%1$s'."},
+    {"their", "they're", 1.9F, SLIP_OTHER, "It is written '%1$s'."},
+    {"no", "don't", 1.7F, SLIP_OTHER, "Negate a verb with '%1$s', not '%2$s'."},
+    {"no", "doesn't", 1.7F, SLIP_OTHER, "Negate a verb with '%1$s', not '%2$s'."},
+    {"not", "don't", 1.9F, SLIP_OTHER, "Negate a verb with '%1$s', not '%2$s'."},
+    {"not", "doesn't", 1.9F, SLIP_OTHER, "Negate a verb with '%1$s', not '%2$s'."},
     {"then", "than", 1.8F, SLIP_OTHER, "'Than' compares, 'then' is a time."},
 };
 
@@ -156,7 +154,7 @@ static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
             continue;
         struct slip_edit *edit = add(out, s, i, 1, swaps[k].to, swaps[k].cost);
         if (swaps[k].message != NULL)
-            slip_message(edit, swaps[k].kind, "%s", swaps[k].message);
+            slip_message(edit, swaps[k].kind, swaps[k].message, swaps[k].to, swaps[k].from);
         else if (edit != NULL)
             edit->kind = SLIP_AGREEMENT;
     }
@@ -229,42 +227,40 @@ static size_t ruler_of(sentence_t s, size_t i)
     return SIZE_MAX;
 }
 
+/* `format`: the ruling word, the right form, the wrong one. */
 static void add_form(struct slip_list *out, sentence_t s, size_t i, const char *form, float cost,
-                     const char *rule)
+                     const char *format)
 {
+    size_t ruler = ruler_of(s, i);
     if (strcmp(form, s->words[i].low) == 0)
         return;
-    slip_message(add(out, s, i, 1, form, cost), SLIP_TENSE, "%s '%s', not '%s'.", rule, form,
+    slip_message(add(out, s, i, 1, form, cost), SLIP_TENSE, format, s->words[ruler].low, form,
                  s->words[i].low);
 }
 
 static void candidate_forms(sentence_t s, size_t i, struct slip_list *out)
 {
-    char base[LOCAL_GRAMMAR_WORD_BYTES], form[LOCAL_GRAMMAR_WORD_BYTES], rule[96];
+    static const char after_base[] = "After '%s' use the base form '%s', not '%s'.",
+                      after_participle[] = "After '%s' use the participle '%s', not '%s'.",
+                      after_ing[] = "After '%s' use the -ing form '%s', not '%s'.";
+    char base[LOCAL_GRAMMAR_WORD_BYTES], form[LOCAL_GRAMMAR_WORD_BYTES];
     const char *low = s->words[i].low;
     bool verb = open_at(s, i) || slip_word_in(s, i, " been be had done ");
-    if (!verb || name_at(s, i) || !english_verb_base(low, base))
-        return;
     size_t ruler = ruler_of(s, i);
-    unsigned class = ruler != SIZE_MAX ? class_at(s, ruler) : 0;
-    const char *aux = ruler != SIZE_MAX ? s->words[ruler].low : "";
-    if ((class & (WORD_MODAL | WORD_DO)) != 0 || strcmp(aux, "to") == 0) {
-        snprintf(rule, sizeof rule, "After '%s' use the base form", aux);
-        add_form(out, s, i, base, 0.8F, rule);
+    if (!verb || ruler == SIZE_MAX || name_at(s, i) || !english_verb_base(low, base))
+        return;
+    unsigned class = class_at(s, ruler);
+    if ((class & (WORD_MODAL | WORD_DO)) != 0 || slip_word_is(s, ruler, "to")) {
+        add_form(out, s, i, base, 0.8F, after_base);
     } else if ((class & WORD_HAVE) != 0) {
-        snprintf(rule, sizeof rule, "After '%s' use the participle", aux);
         if (english_verb_participle(base, form))
-            add_form(out, s, i, form, 0.8F, rule);
+            add_form(out, s, i, form, 0.8F, after_participle);
     } else if ((class & WORD_BE) != 0) {
-        snprintf(rule, sizeof rule, "After '%s' use the -ing form", aux);
         if (english_verb_ing(base, form))
-            add_form(out, s, i, form, 1.2F, rule);
-        snprintf(rule, sizeof rule, "After '%s' use the participle", aux);
+            add_form(out, s, i, form, 1.2F, after_ing);
         if (english_verb_participle(base, form))
-            add_form(out, s, i, form, 1.7F, rule);
+            add_form(out, s, i, form, 1.7F, after_participle);
     }
-    if (i + 1 < s->len && english_verb_past(base, form))
-        add_form(out, s, i, form, 2.4F, "Use");
 }
 
 /* True when the noun phrase around word i has its determiner: "the best day". */
@@ -401,7 +397,7 @@ static void candidate_preposition(sentence_t s, size_t i, struct slip_list *out)
         for (size_t k = 0; k < LEN(usual); k++) {
             if (!slip_word_is(s, i, usual[k]))
                 slip_message(add(out, s, i, 1, usual[k], 2.2F + 0.03F * (float)k), SLIP_PREPOSITION,
-                             "Use '%s' here, not '%s'.", usual[k], s->words[i].low);
+                             "Use '%1$s' here, not '%2$s'.", usual[k], s->words[i].low);
         }
     }
     bool object = (class_at(s, i) & (WORD_DETERMINER | WORD_OBJECT)) != 0;

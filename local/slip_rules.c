@@ -23,8 +23,9 @@ static void rule_article_sound(sentence_t s, size_t i, struct slip_list *out)
         (unsigned char)next->low[0] >= 0x80)
         return;
     slip_message(slip_add(out, s, i, 1, right), SLIP_ARTICLE,
-                 "Use '%s' before '%s': it begins with a %s sound.", right, next->low,
-                 right[1] == 'n' ? "vowel" : "consonant");
+                 right[1] == 'n' ? "Use '%s' before '%s': it begins with a vowel sound."
+                                 : "Use '%s' before '%s': it begins with a consonant sound.",
+                 right, next->low);
 }
 
 static void rule_regularised(sentence_t s, size_t i, struct slip_list *out)
@@ -34,8 +35,8 @@ static void rule_regularised(sentence_t s, size_t i, struct slip_list *out)
     if (!english_regularised(s->words[i].low, right, &noun))
         return;
     if (noun)
-        slip_message(slip_add(out, s, i, 1, right), SLIP_NUMBER, "The plural is '%s', not '%s'.",
-                     right, s->words[i].low);
+        slip_message(slip_add(out, s, i, 1, right), SLIP_NUMBER,
+                     "The plural is '%1$s', not '%2$s'.", right, s->words[i].low);
     else
         slip_message(slip_add(out, s, i, 1, right), SLIP_TENSE, "The past form is '%s', not '%s'.",
                      right, s->words[i].low);
@@ -270,7 +271,7 @@ static void rule_weather(sentence_t s, size_t i, struct slip_list *out)
         !slip_word_in(s, 1, " raining snowing "))
         return;
     snprintf(text, sizeof text, "it %s", s->words[0].low);
-    slip_message(slip_add(out, s, 0, 1, text), SLIP_OTHER, "The subject is missing: '%s'.", text);
+    slip_message(slip_add(out, s, 0, 1, text), SLIP_OTHER, "The subject is missing: '%1$s'.", text);
 }
 
 static void rule_much(sentence_t s, size_t i, struct slip_list *out)
@@ -296,7 +297,7 @@ static void rule_calling(sentence_t s, size_t i, struct slip_list *out)
         return;
     const char *article = english_article(s->words[i].low);
     snprintf(text, sizeof text, "%s %s", article, s->words[i].low);
-    slip_message(slip_add(out, s, i, 1, text), SLIP_ARTICLE, "A calling needs an article: '%s'.",
+    slip_message(slip_add(out, s, i, 1, text), SLIP_ARTICLE, "A calling needs an article: '%1$s'.",
                  text);
 }
 
@@ -328,7 +329,7 @@ static void plural_add(sentence_t s, size_t noun, struct slip_list *out)
     if (english_class(low) == 0 && !english_is_plural(low) && english_toggle_s(low, plural) &&
         strcmp(low, "people") != 0)
         slip_message(slip_add(out, s, noun, 1, plural), SLIP_NUMBER,
-                     "Use the plural '%s', not '%s'.", plural, low);
+                     "Use the plural '%1$s', not '%2$s'.", plural, low);
 }
 
 /* "one of my friend", "how many brother do you": a parser lets both pass. */

@@ -1,11 +1,8 @@
 #include "base/status.h"
-#include "base/utf8.h"
 #include "local/english.h"
 #include "local/slip.h"
 #include <assert.h>
 #include <ctype.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 const char *slip_kind_name(enum slip_kind kind)
@@ -242,21 +239,8 @@ struct slip_edit *slip_add(struct slip_list *list, const struct slip_sentence *s
     edit->count = (uint8_t)count;
     edit->kind = SLIP_OTHER;
     edit->cost = 0;
+    edit->language = list->language;
     edit->message[0] = '\0';
     memcpy(edit->text, text, len + 1);
     return edit;
-}
-
-void slip_message(struct slip_edit *edit, enum slip_kind kind, const char *format, ...)
-{
-    va_list args;
-    if (edit == NULL)
-        return;
-    edit->kind = kind;
-    va_start(args, format);
-    vsnprintf(edit->message, sizeof edit->message, format, args);
-    va_end(args);
-    size_t len = strlen(edit->message);
-    while (len > 0 && !utf8_valid(edit->message, len))
-        edit->message[--len] = '\0';
 }

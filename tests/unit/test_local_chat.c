@@ -192,6 +192,22 @@ static void test_grammar(void)
     mem_free(body);
 }
 
+static void test_grammar_in_spanish(void)
+{
+    char *body = request("", "[sotto:grammar v1 language=en-US explain=es-ES]\\nCorrect.",
+                         "she have two cats");
+    struct h2_kit *kit = client();
+    struct h2_kit_stream *stream = post(kit, body);
+    CHECK(h2_kit_finish(kit));
+    json_t *root = json_loads(stream->body, 0, NULL);
+    json_t *content = json_loads(text_at(root, "choices.0.message.content"), 0, NULL);
+    CHECK_STR(text_at(content, "edits.0.message"), "Con 'she' se usa 'has', no 'have'.");
+    json_decref(content);
+    json_decref(root);
+    h2_kit_close(kit);
+    mem_free(body);
+}
+
 struct refusal {
     const char *body;
     const char *says;
@@ -438,6 +454,7 @@ int main(void)
     RUN(test_start_failures);
     if (corrects) {
         RUN(test_grammar);
+        RUN(test_grammar_in_spanish);
         RUN(test_full_queue);
     }
     if (translates) {

@@ -68,9 +68,10 @@ static void answer(const char *said, const char *explain_in, struct grammar_resu
 {
     struct buf json;
     struct grammar_prompt prompt = {.model = "local", .language = "en-US", .text = said};
-    (void)explain_in;
+    struct local_grammar_question question = {
+        .language = prompt.language, .explain_in = explain_in, .text = said};
     buf_init(&json, 1 << 20);
-    CHECK_EQ(local_grammar_check(corrector, prompt.language, said, &json), 0);
+    CHECK_EQ(local_grammar_check(corrector, &question, &json), 0);
     CHECK_EQ(grammar_answer_read(&prompt, json.data, json.len, out), 0);
     buf_deinit(&json);
 }
@@ -108,12 +109,29 @@ static void check_edits(const struct row *row, const struct grammar_result *resu
     }
 }
 
+/* In Spanish the same is done, and told in Spanish. */
+static void check_spanish(const struct row *row, const struct grammar_result *english)
+{
+    struct grammar_result result;
+    answer(row->said, "es-ES", &result);
+    CHECK_STR(result.corrected, english->corrected);
+    CHECK_EQ(result.edits_len, english->edits_len);
+    for (size_t i = 0; i < result.edits_len && i < english->edits_len; i++) {
+        if (strcmp(result.edits[i].message, english->edits[i].message) == 0)
+            fprintf(stderr, "  not in Spanish: %s\n", result.edits[i].message);
+        CHECK(strcmp(result.edits[i].message, english->edits[i].message) != 0);
+    }
+    grammar_result_free(&result);
+}
+
 static void judge(const struct row *row)
 {
     struct grammar_result result;
     struct scores *scores = &all[row->held];
     answer(row->said, NULL, &result);
     check_edits(row, &result);
+    if (result.edits_len > 0)
+        check_spanish(row, &result);
     bool touched = result.edits_len > 0, mended = is_meant(row, result.corrected);
     bool fine = row->meant_len == 0 ? !touched : mended;
     if (row->meant_len == 0) {

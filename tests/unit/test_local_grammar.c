@@ -19,7 +19,8 @@ static json_t *check(const char *language, const char *text)
 {
     struct buf buf;
     buf_init(&buf, 1 << 20);
-    CHECK_EQ(local_grammar_check(grammar, language, text, &buf), 0);
+    struct local_grammar_question question = {.language = language, .text = text};
+    CHECK_EQ(local_grammar_check(grammar, &question, &buf), 0);
     json_t *root = json_loadb(buf.data, buf.len, 0, NULL);
     CHECK(root != NULL);
     buf_deinit(&buf);
@@ -107,6 +108,31 @@ static void test_what_is_told(void)
     }
 }
 
+/* English where the language is none of ours. */
+static void test_told_in_another_language(void)
+{
+    static const char *const languages[][2] = {
+        {"es", "Con 'she' se usa 'has', no 'have'."},
+        {"ES-mx", "Con 'she' se usa 'has', no 'have'."},
+        {"en-GB", "With 'she' use 'has', not 'have'."},
+        {"est", "With 'she' use 'has', not 'have'."},
+        {"", "With 'she' use 'has', not 'have'."},
+        {"de", "With 'she' use 'has', not 'have'."},
+    };
+    for (size_t i = 0; i < LEN(languages); i++) {
+        struct local_grammar_question question = {
+            .language = "en-US", .explain_in = languages[i][0], .text = "She have two cats."};
+        struct buf buf;
+        buf_init(&buf, 1 << 20);
+        CHECK_EQ(local_grammar_check(grammar, &question, &buf), 0);
+        json_t *root = json_loadb(buf.data, buf.len, 0, NULL);
+        CHECK_STR(field(root, 0, "message"), languages[i][1]);
+        CHECK_STR(field(root, 0, "to"), "has");
+        json_decref(root);
+        buf_deinit(&buf);
+    }
+}
+
 struct kept {
     const char *text, *corrected;
 };
@@ -157,7 +183,8 @@ static void test_not_judged(void)
     json_decref(root);
     struct buf buf;
     buf_init(&buf, 100);
-    CHECK_EQ(local_grammar_check(grammar, "en", "\xff", &buf), STATUS_INVALID);
+    struct local_grammar_question question = {.language = "en", .text = "\xff"};
+    CHECK_EQ(local_grammar_check(grammar, &question, &buf), STATUS_INVALID);
     buf_deinit(&buf);
 }
 
@@ -272,6 +299,7 @@ int main(void)
     RUN(test_right_sentences);
     RUN(test_wrong_sentences);
     RUN(test_what_is_told);
+    RUN(test_told_in_another_language);
     RUN(test_text_is_kept);
     RUN(test_not_judged);
     RUN(test_budget);
