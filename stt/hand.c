@@ -1,8 +1,7 @@
 /*
- * Rotation. With little audio after the last final, which is nearly always so, the next call simply
- * hears that again (legs.c): both calls then agree where it begins, and nothing has to be joined.
- * In the midst of long speech the call that is to be replaced goes on until the next one, opened
- * beside it, has caught up, and what both have heard is joined at a seam.
+ * Rotation: a call is replaced while it works. The next one begins where the provider's last final
+ * ended, so that both agree what comes after, and nothing has to be joined. With much to be heard
+ * again it is opened beside the old one, which is shown until the next has caught up.
  */
 #include "stt/stream_internal.h"
 
@@ -12,6 +11,11 @@
 #include <limits.h>
 #include <string.h>
 
+static int64_t smaller_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* The limits, moved a little so that sessions do not rotate together; the hard one is not passed.
  */
 void stt__hand_limits(struct stt_stream *stream, struct stt_leg *leg)
@@ -19,8 +23,7 @@ void stt__hand_limits(struct stt_stream *stream, struct stt_leg *leg)
     int64_t soft = stream->config.stream_soft_ms, hard = stream->config.stream_hard_ms;
     int64_t jitter = soft * STT_ROTATE_JITTER_PERCENT / 100;
     leg->soft_us = (soft + rng_range(&stream->rng, -jitter, jitter)) * 1000;
-    jitter = hard * STT_ROTATE_JITTER_PERCENT / 100;
-    jitter = jitter < (hard - soft) / 2 ? jitter : (hard - soft) / 2;
+    jitter = smaller_of(hard * STT_ROTATE_JITTER_PERCENT / 100, (hard - soft) / 2);
     leg->hard_us = (hard - rng_range(&stream->rng, 0, jitter)) * 1000;
 }
 
@@ -32,76 +35,78 @@ static int64_t age_us(const struct stt_stream *stream, const struct stt_leg *leg
     return age > audio ? age : audio;
 }
 
-/* A segment so long, or audio so much, that the provider has to be made to decide. */
-static bool segment_too_long(const struct stt_stream *stream, const struct stt_leg *leg)
+/* Audio that the call has had and that a next one would hear again. */
+static int64_t again_ms(const struct stt_stream *stream, const struct stt_leg *leg)
 {
-    if (stt_segment_silent(&stream->segment))
-        return false;
-    int64_t max = (int64_t)stream->config.ring_ms * 3 / 4;
-    max = max < STT_SEGMENT_MS_MAX ? max : STT_SEGMENT_MS_MAX;
     uint64_t since = stream->settled > leg->base ? stream->settled : leg->base;
-    return stt__ms(stream, leg->next - since) >= max ||
-           stt_segment_words(&stream->segment) >= STT_SEGMENT_WORDS_MAX;
+    return leg->next > since ? stt__ms(stream, leg->next - since) : 0;
 }
 
 bool stt__hand_wanted(const struct stt_stream *stream, bool rests, int64_t now_us)
 {
     const struct stt_leg *head = &stream->legs[0];
     int64_t age = age_us(stream, head, now_us);
-    return (rests && age >= head->soft_us) || age >= head->hard_us ||
-           segment_too_long(stream, head);
+    return (rests && age >= head->soft_us) || age >= head->hard_us;
 }
 
-static void leg_drop(struct stt_stream *stream, struct stt_leg *leg)
+bool stt__hand_overdue(const struct stt_stream *stream, const struct stt_leg *leg)
 {
-    stt__leg_cancel(stream, leg);
-    stt__results_forget(leg);
-    *leg = (struct stt_leg){0};
+    int64_t ring = (int64_t)stream->config.ring_ms * STT_RING_FULL_PERCENT / 100;
+    uint64_t since = stream->settled > leg->base ? stream->settled : leg->base;
+    int64_t heard = leg->heard_to > since ? stt__ms(stream, leg->heard_to - since) : 0;
+    return !stt_segment_silent(&stream->segment) && heard >= smaller_of(ring, STT_SEGMENT_MS_MAX);
+}
+
+enum stt_hand stt__hand_way(const struct stt_stream *stream)
+{
+    const struct stt_leg *head = &stream->legs[0];
+    int64_t again = again_ms(stream, head);
+    if (again <= STT_HAND_SHORT_MS)
+        return STT_HAND_ANEW;
+    /* A call must get further than the one before it. */
+    if (again > (int64_t)stream->config.stream_hard_ms * STT_HAND_HARD_PERCENT / 100)
+        return STT_HAND_CUT;
+    return STT_HAND_BESIDE;
 }
 
 void stt__hand_drop(struct stt_stream *stream)
 {
     assert(stt__hand_open(stream) && stream->legs_len == 2);
-    struct stt_leg *head = &stream->legs[0];
-    leg_drop(stream, &stream->legs[1]);
+    struct stt_leg *next = &stream->legs[1];
+    stt__leg_cancel(stream, next);
+    stt__results_forget(next);
+    *next = (struct stt_leg){0};
     stream->legs_len = 1;
-    head->hands_over = false;
+    stream->legs[0].hands_over = false;
 }
 
-static uint64_t later_of(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-bool stt__hand_short(const struct stt_stream *stream)
-{
-    const struct stt_leg *head = &stream->legs[0];
-    uint64_t base = later_of(stream->settled, head->base);
-    /* A call must get further than the one before it. */
-    int64_t most = stream->config.stream_hard_ms / 2;
-    most = most < STT_HAND_SHORT_MS ? most : STT_HAND_SHORT_MS;
-    return !segment_too_long(stream, head) && head->next <= base + stt__samples(stream, most);
-}
-
-bool stt__hand_begin(struct stt_stream *stream, int64_t now_us)
+void stt__hand_begin(struct stt_stream *stream, int64_t now_us)
 {
     struct stt_leg *head = &stream->legs[0];
-    if (stream->legs_len != 1 || head->end != STT_OPEN_END || head->hands_over ||
+    if (stream->legs_len != 1 || head->end != STT_OPEN_END ||
         stt_choice_next(&stream->choice, UINT_MAX, now_us) < 0)
-        return false;
-    if (now_us < stream->hand_us || now_us < stream->retry_us) {
-        stt__due(stream, later_of((uint64_t)stream->hand_us, (uint64_t)stream->retry_us));
-        return false;
+        return;
+    int64_t due_us = stream->hand_us > stream->retry_us ? stream->hand_us : stream->retry_us;
+    if (now_us < due_us) {
+        stt__due(stream, due_us);
+        return;
     }
-    uint64_t base = later_of(stream->settled, head->base);
-    base = later_of(base, stream->final_end);
-    uint64_t overlap = stt__samples(stream, STT_OVERLAP_MS);
-    base = later_of(base, head->next > overlap ? head->next - overlap : 0);
+    uint64_t base = stream->settled > head->base ? stream->settled : head->base;
     head->hands_over = true;
-    stream->legs[stream->legs_len++] =
-        (struct stt_leg){.base = base, .end = STT_OPEN_END, .next = base, .sent = base};
+    stt__legs_add(stream, base);
     stream->hand_us = now_us + STT_HAND_RETRY_MS * 1000;
-    return true;
+}
+
+void stt__hand_take(struct stt_stream *stream, int64_t now_us)
+{
+    assert(stt__hand_open(stream));
+    struct stt_leg *head = &stream->legs[0];
+    stt__leg_cancel(stream, head);
+    stt__results_forget(head);
+    *head = stream->legs[1];
+    stream->legs_len = 1;
+    head->replay_to = stream->started ? stream->end : 0;
+    stt__results_head(stream, head, now_us);
 }
 
 /* It has all the audio there is, and has said as much as is shown, unless it takes too long. */
@@ -112,29 +117,26 @@ static bool next_is_ready(struct stt_stream *stream, const struct stt_leg *next,
         return false;
     if (!stream->started || (next->held_last != NULL && next->held_last->end >= stream->end))
         return true;
-    int64_t until = next->first_sent_us + STT_HAND_MS * 1000;
+    int64_t until = next->passed_us + STT_HAND_MS * 1000;
     if (now_us < until)
         stt__due(stream, until);
     return now_us >= until;
 }
 
-void stt__hand_run(struct stt_stream *stream, int64_t now_us)
+bool stt__hand_run(struct stt_stream *stream, int64_t now_us)
 {
     if (!stt__hand_open(stream))
-        return;
-    struct stt_leg *head = &stream->legs[0], *next = &stream->legs[1];
-    if (!next_is_ready(stream, next, now_us)) {
-        int64_t until = stream->hand_us + STT_HAND_MAX_MS * 1000;
-        if (now_us >= until || head->next > next->base + stt__samples(stream, STT_HAND_AUDIO_MS)) {
-            stt__hand_drop(stream);
-            stream->hand_us = now_us + STT_HAND_RETRY_MS * 1000;
-        } else {
-            stt__due(stream, until);
-        }
-        return;
+        return false;
+    const struct stt_leg *next = &stream->legs[1];
+    bool ready = next_is_ready(stream, next, now_us);
+    if (ready)
+        stt__hand_take(stream, now_us);
+    int64_t until = stream->hand_us + STT_HAND_MAX_MS * 1000;
+    if (!ready && now_us >= until) {
+        stt__hand_drop(stream);
+        stream->hand_us = now_us + STT_HAND_RETRY_MS * 1000;
+    } else if (!ready) {
+        stt__due(stream, until);
     }
-    head->end = later_of(next->next, head->next);
-    /* The more words before the seam both have heard, the surer it is found again. */
-    uint64_t overlap = head->end - next->base, tail = stt__samples(stream, STT_SEAM_TAIL_MS);
-    head->seam = head->end - (tail < overlap / 2 ? tail : overlap / 2);
+    return ready;
 }

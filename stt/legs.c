@@ -6,6 +6,7 @@
 #include "stt/client.h"
 #include "stt/failure.h"
 #include "stt/limits.h"
+#include "stt/pause.h"
 #include "stt/wire.h"
 #include <assert.h>
 #include <limits.h>
@@ -51,8 +52,16 @@ static void cancels_retry(struct stt_stream *stream)
         call_cancel(stream, calls[i]);
 }
 
-/* Its call is over or given up: the leg starts anew from what is not settled. */
-static void leg_rewind(struct stt_stream *stream, struct stt_leg *leg)
+struct stt_leg *stt__legs_add(struct stt_stream *stream, uint64_t base)
+{
+    assert(stream->legs_len < STT_LEGS_MAX);
+    struct stt_leg *leg = &stream->legs[stream->legs_len++];
+    *leg = (struct stt_leg){
+        .base = base, .end = STT_OPEN_END, .resume = STT_OPEN_END, .next = base, .sent = base};
+    return leg;
+}
+
+void stt__leg_rewind(struct stt_stream *stream, struct stt_leg *leg)
 {
     stt__leg_cancel(stream, leg);
     stt__results_forget(leg);
@@ -89,7 +98,7 @@ static void stream_refuse(struct stt_stream *stream, const struct stt_failure *f
 {
     stream->refused = true;
     stt__legs_drop(stream);
-    stt__results_promote(stream, 0, now_us, now_us);
+    stt__results_promote(stream, now_us, now_us);
     stt__settle(stream, stream->received);
     stream->ops.health(stream->ctx, STT_HEALTH_REFUSED, failure->status, failure->details, 0);
 }
@@ -144,13 +153,14 @@ static void leg_failed(struct stt_stream *stream, struct stt_leg *leg,
     /* Also what fails beside a call that works says something of its provider. */
     enum stt_remedy remedy = leg_remedy(stream, leg, failure, now_us);
     if (stt__hand_open(stream)) {
-        bool next = leg == &stream->legs[1];
-        stt__hand_drop(stream);
+        if (leg == &stream->legs[1])
+            stt__hand_drop(stream);
+        else
+            stt__hand_take(stream, now_us);
         stt__due(stream, now_us + 1);
-        if (next)
-            return;
+        return;
     }
-    leg_rewind(stream, leg);
+    stt__leg_rewind(stream, leg);
     if (next_provider(stream, now_us) < 0) {
         stream_refuse(stream, failure, now_us);
         return;
@@ -248,6 +258,14 @@ static char *config_encode(const struct stt_stream *stream, const struct stt_pro
     return bytes;
 }
 
+/* The end of a final is not told exactly. */
+static void leg_place(const struct stt_stream *stream, struct stt_leg *leg)
+{
+    uint64_t place = stt_pause_near(&stream->ring, leg->base, stream->config.rate);
+    if (place < leg->end && place < stt_ring_end(&stream->ring, leg->base))
+        leg->base = leg->next = leg->sent = place;
+}
+
 static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     assert(leg->call == 0 && leg->next == leg->base && leg->unsent == 0);
@@ -255,11 +273,13 @@ static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now
     leg->provider = stream->provider = (unsigned)next_provider(stream, now_us);
     char *config = config_encode(stream, &stream->config.provider[leg->provider], &len);
     leg_set_state(leg, STT_LEG_OPEN);
+    if (leg->base == stream->final_end)
+        leg_place(stream, leg);
     leg->answered = leg->at_final = false;
     leg->opened_us = leg->event_us = leg->passed_us = leg->moved_us = leg->pace_us = now_us;
     leg->first_sent_us = 0;
     stt__hand_limits(stream, leg);
-    leg->final_to = 0;
+    leg->final_to = leg->heard_to = 0;
     leg->pace = (int64_t)stt__samples(stream, STT_PACE_BURST_MS);
     leg->catch_up = stt_ring_end(&stream->ring, leg->base);
     leg->replay_to = leg == &stream->legs[0] && stream->started ? stream->end : 0;
@@ -300,6 +320,8 @@ static void leg_try_open(struct stt_stream *stream, struct stt_leg *leg, int64_t
     if (stt_ring_end(&stream->ring, leg->base) <= leg->base ||
         (!first && leg[-1].state < STT_LEG_FINISHING && !leg[-1].hands_over) ||
         calls_open(stream) >= STT_CALLS_MAX)
+        return;
+    if (stt__rest_holds(stream, leg, now_us))
         return;
     if (now_us < stream->retry_us) {
         stt__due(stream, stream->retry_us);
@@ -383,46 +405,6 @@ static void leg_finish(struct stt_stream *stream, struct stt_leg *leg, int64_t n
     stream->again = stream->again || leg->finish_due;
 }
 
-/* How long the provider has had audio from `position` on before it counts as silence. */
-static int64_t settle_us(const struct stt_stream *stream, uint64_t position)
-{
-    bool voice = position < stream->silence.spoken;
-    return (voice ? STT_SETTLE_VOICE_MS : STT_SETTLE_MS) * 1000;
-}
-
-/* With no open hypothesis, audio the provider has had for long is silence. */
-static bool leg_settle_silence(struct stt_stream *stream, const struct stt_leg *leg, int64_t now_us)
-{
-    if (!stt_segment_silent(&stream->segment) || leg->base > stream->settled)
-        return false;
-    uint64_t to = leg->sent < leg->end ? leg->sent : leg->end;
-    uint64_t from = stream->settled, step = stt__samples(stream, STT_SETTLE_STEP_MS);
-    int64_t wait_us = settle_us(stream, from);
-    int64_t quiet_us = stream->heard_us + wait_us;
-    if (now_us < quiet_us) {
-        stt__due(stream, quiet_us);
-        return false;
-    }
-    if (from < stream->silence.spoken && to > stream->silence.spoken)
-        to = stream->silence.spoken;
-    uint64_t heard = stt_ring_heard(&stream->ring, from, to, now_us - wait_us);
-    bool silent =
-        heard - from >= step || (heard > from && heard == stt_ring_end(&stream->ring, heard));
-    if (silent) {
-        /* Past words may be heard again until the place is passed where they were heard first. */
-        if (heard >= stream->heard_end && heard >= stream->final_end)
-            stt_segment_next(&stream->segment, false, STT_UNTIL_END);
-        stt__settle(stream, heard);
-    }
-    const struct stt_ring_entry *next = stt_ring_find(&stream->ring, stream->settled);
-    int64_t due = now_us + STT_SETTLE_STEP_MS * 1000;
-    if (next != NULL && next->sent_us != 0) {
-        int64_t silent_us = next->sent_us + settle_us(stream, stream->settled);
-        stt__due(stream, silent_us > due ? silent_us : due);
-    }
-    return silent;
-}
-
 /* A call that accepts nothing is dead: it fails. */
 static bool leg_stalled(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
@@ -436,31 +418,38 @@ static bool leg_stalled(struct stt_stream *stream, struct stt_leg *leg, int64_t 
     return now_us >= until;
 }
 
-/* With little to be heard again the next call hears it, else it is opened beside this one. */
 static void leg_rotate(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
-    if (!stt__hand_short(stream)) {
-        stt__hand_begin(stream, now_us);
-        return;
+    switch (stt__hand_way(stream)) {
+    case STT_HAND_ANEW:
+        stt__leg_rewind(stream, leg);
+        leg_try_open(stream, leg, now_us);
+        break;
+    case STT_HAND_BESIDE: stt__hand_begin(stream, now_us); break;
+    case STT_HAND_CUT: stt__legs_cut(stream, leg->next); break;
     }
-    leg_rewind(stream, leg);
-    leg_try_open(stream, leg, now_us);
 }
 
 /* Limits of a call that takes audio. */
 static void leg_limits(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     bool head = leg == &stream->legs[0], hand = stt__hand_open(stream);
-    bool silent = head && !leg->hands_over && leg_settle_silence(stream, leg, now_us);
+    bool silent = head && !leg->hands_over && stt__rest_settle(stream, leg, now_us);
     bool rests = leg->at_final || silent;
     leg->at_final = false;
     if (leg_stalled(stream, leg, now_us) || leg->end != STT_OPEN_END || hand)
         return;
+    if (head)
+        stt__results_settle_long(stream, leg);
     int64_t idle_us = leg->passed_us + (int64_t)stream->config.idle_close_ms * 1000;
     bool idle = stream->pending_len == 0 && leg->next == stt_ring_end(&stream->ring, leg->next) &&
                 now_us >= idle_us;
+    if (idle && stt__rest_hold(stream, leg, now_us))
+        return;
     if (idle)
-        stt__legs_cut(stream, stt_ring_end(&stream->ring, leg->next));
+        stt__rest_close(stream, leg);
+    else if (head && stt__hand_overdue(stream, leg))
+        stt__legs_cut(stream, leg->next);
     else if (head && stt__hand_wanted(stream, rests, now_us))
         leg_rotate(stream, leg, now_us);
     stt__due(stream, idle_us > now_us ? idle_us : INT64_MAX);
@@ -539,13 +528,13 @@ static void leg_run(struct stt_stream *stream, struct stt_leg *leg, int64_t now_
 static void legs_pop(struct stt_stream *stream, int64_t now_us)
 {
     struct stt_leg *head = &stream->legs[0];
-    uint64_t end = head->end;
+    uint64_t resume = head->resume;
     assert(head->state == STT_LEG_DONE && head->call == 0);
-    stt__results_promote(stream, head->seam, head->event_us, now_us);
+    stt__results_promote(stream, head->event_us, now_us);
     stt__results_forget(head);
     memmove(head, head + 1, --stream->legs_len * sizeof(*head));
     /* What lies between two legs is silence that no call is to hear. */
-    stt__settle(stream, stream->legs_len > 0 ? head->base : end);
+    stt__settle(stream, stream->legs_len > 0 ? head->base : resume);
     if (stream->legs_len > 0)
         stt__results_head(stream, head, now_us);
 }
@@ -555,13 +544,13 @@ static void legs_extend(struct stt_stream *stream)
 {
     uint64_t base = stream->settled;
     if (stream->legs_len > 0)
-        base = stream->legs[stream->legs_len - 1].end;
+        base = stream->legs[stream->legs_len - 1].resume;
     base = base > stream->wanted ? base : stream->wanted;
     if (base == STT_OPEN_END || stream->legs_len == STT_LEGS_MAX ||
         stt_ring_end(&stream->ring, base) <= base)
         return;
-    stream->legs[stream->legs_len++] =
-        (struct stt_leg){.base = base, .end = STT_OPEN_END, .next = base, .sent = base};
+    struct stt_leg *leg = stt__legs_add(stream, base);
+    leg->broken = base < stream->rested ? stream->rested : 0;
 }
 
 void stt__legs_cut(struct stt_stream *stream, uint64_t position)
@@ -575,7 +564,7 @@ void stt__legs_cut(struct stt_stream *stream, uint64_t position)
     struct stt_leg *tail = &stream->legs[stream->legs_len - 1];
     /* With no leg free the last one, which waits, grows instead. */
     if (tail->end == STT_OPEN_END || (tail->end < position && tail->state == STT_LEG_WAITING))
-        tail->end = position;
+        tail->end = tail->resume = position;
 }
 
 static void health_run(struct stt_stream *stream, int64_t now_us)
@@ -601,9 +590,7 @@ void stt__legs_run(struct stt_stream *stream, int64_t now_us)
         legs_extend(stream);
         for (size_t i = 0; i < stream->legs_len; i++)
             leg_run(stream, &stream->legs[i], now_us);
-        bool hands = stt__hand_open(stream);
-        stt__hand_run(stream, now_us);
-        more = hands && !stt__hand_open(stream);
+        more = stt__hand_run(stream, now_us);
         if (!stream->refused && stream->legs_len > 0 && stream->legs[0].state == STT_LEG_DONE) {
             legs_pop(stream, now_us);
             more = true;

@@ -6,6 +6,7 @@
 #include "stt/client.h"
 #include "stt/codec.h"
 #include "stt/failure.h"
+#include "stt/pause.h"
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
@@ -23,7 +24,8 @@ void stt__settle(struct stt_stream *stream, uint64_t position)
         return;
     uint64_t keep = stt__samples(stream, STT_MARKS_KEEP_MS);
     stream->settled = position;
-    stt_ring_trim(&stream->ring, position);
+    uint64_t reach = stt__samples(stream, STT_PAUSE_REACH_MS);
+    stt_ring_trim(&stream->ring, position > reach ? position - reach : 0);
     if (position > keep)
         stt_marks_trim(&stream->marks, position - keep);
     stream->ops.settled(stream->ctx, position);
@@ -166,28 +168,15 @@ static void segment_number(struct stt_stream *stream)
     buf_reset(&stream->shown.tentative);
 }
 
-/* `end` is where the audio ends that was final. */
-static void segment_next(struct stt_stream *stream, bool carry, uint64_t end)
-{
-    bool all = stream->settled >= end && stream->segment.uncovered == 0;
-    stt_segment_next(&stream->segment, carry,
-                     all ? STT_UNTIL_END : (uint64_t)stt__ms(stream, stream->settled));
-}
-
 /* Where the first shown word begins, without times from the provider: a guess by its end, or by the
  * end of the reading. */
 static uint64_t start_guess(const struct stt_stream *stream, const struct stt_heard *heard)
 {
     const struct stt_segment *segment = &stream->segment;
-    int64_t guess_ms = (int64_t)stt_segment_words(segment) * STT_START_WORD_MS;
-    uint64_t end = heard->end;
-    if (segment->repeats > 0 && segment->repeats < segment->heard.len) {
+    uint64_t end = heard->end, word = stt__samples(stream, STT_START_WORD_MS);
+    if (segment->repeats < segment->heard.len)
         end = stt__samples(stream, segment->heard.at[segment->repeats].at_ms);
-        guess_ms = STT_START_WORD_MS;
-    }
-    guess_ms = guess_ms < STT_START_GUESS_MS ? guess_ms : STT_START_GUESS_MS;
-    uint64_t guess = stt__samples(stream, guess_ms);
-    return end > guess ? end - guess : 0;
+    return end > word ? end - word : 0;
 }
 
 /* Where the open segment begins: never before the last one's end, nor before the call's audio. */
@@ -244,17 +233,42 @@ static void segment_end_at_word(struct stt_stream *stream, const struct stt_toke
 /* Settles, but never what the next leg is to hear again. */
 static void results_settle(struct stt_stream *stream, uint64_t position)
 {
-    if (stream->legs_len > 1 && stream->legs[1].base < position)
-        position = stream->legs[1].base;
+    uint64_t most = stream->legs_len > 1 ? stream->legs[1].base : stream->legs[0].resume;
+    position = position < most ? position : most;
     stt__settle(stream, position);
 }
 
-/* With a seam all that the next leg says counts, what is past of it is found by its words. */
-static uint64_t before_seam(const struct stt_stream *stream)
+/* Audio of segments that were ended by us is kept until the provider's final, or there would be too
+ * much: a call that begins within it finds its place by the words that were said there. */
+void stt__results_settle_long(struct stt_stream *stream, const struct stt_leg *head)
 {
-    assert(stream->legs_len > 1);
-    uint64_t base = stream->legs[1].base;
-    return base > stream->final_end ? base : stream->final_end;
+    uint64_t keep =
+        stt__samples(stream, (int64_t)stream->config.ring_ms * STT_RING_KEEP_PERCENT / 100);
+    uint64_t hard = stt__samples(stream, (int64_t)stream->config.stream_hard_ms / 2);
+    uint64_t overlap = stt__samples(stream, STT_OVERLAP_MS);
+    keep = keep < hard ? keep : hard;
+    uint64_t known = stream->shown_end;
+    /* Where a segment begins is a guess. */
+    uint64_t start = stream->start > overlap ? stream->start - overlap : 0;
+    uint64_t silent = stt_segment_empty(&stream->segment) ? stream->quiet_end : start;
+    known = known > silent ? known : silent;
+    known = known < head->heard_to ? known : head->heard_to;
+    uint64_t most = known > overlap ? known - overlap : 0;
+    uint64_t position = stream->received > keep ? stream->received - keep : 0;
+    position = position < most ? position : most;
+    if (position <= stream->settled)
+        return;
+    stt_segment_blurred(&stream->segment);
+    results_settle(stream, position);
+}
+
+/* A segment so long is ended anywhere: it has to fit into the ring, and into a call, twice. */
+static int64_t segment_over_ms(const struct stt_stream *stream)
+{
+    int64_t over = STT_SEGMENT_OVER_MS, ring = (int64_t)stream->config.ring_ms * 2 / 5;
+    int64_t hard = (int64_t)stream->config.stream_hard_ms / 3;
+    over = over < ring ? over : ring;
+    return over < hard ? over : hard;
 }
 
 /* Long enough to be read: what is committed up to a good place becomes final. */
@@ -262,29 +276,21 @@ static void segment_break(struct stt_stream *stream, const struct stt_heard *hea
                           int64_t now_us)
 {
     struct stt_segment *segment = &stream->segment;
-    int64_t ms = stt__ms(stream, heard->end - stream->start);
-    size_t words = segment->committed.len;
-    if (ms < STT_SEGMENT_LONG_MS && words < STT_SEGMENT_LONG_WORDS)
-        return;
-    size_t len = stt_segment_break(segment, shown, (uint64_t)stt__ms(stream, heard->end));
-    if (len == 0 && (ms >= STT_SEGMENT_OVER_MS || words >= STT_SEGMENT_OVER_WORDS))
-        len = words;
+    int64_t ms = stt__ms(stream, heard->end - stream->start), over_ms = segment_over_ms(stream);
+    size_t words = segment->committed.len, len = 0;
+    bool over = ms >= over_ms || words >= STT_SEGMENT_OVER_WORDS;
+    if (over || ms >= STT_SEGMENT_LONG_MS || words >= STT_SEGMENT_LONG_WORDS)
+        len = stt_segment_break(segment, shown, (uint64_t)stt__ms(stream, heard->end));
+    len = len == 0 && over ? words : len;
     if (len == 0 || stt_segment_close(segment, len) != STATUS_OK)
         return;
     struct stt_heard final = {
         .final = true, .base = heard->base, .at_us = heard->at_us, .now_us = heard->now_us};
-    /* The word's own time: the segment may end later, because it never begins before the last. */
-    uint64_t said_end = stt__samples(stream, segment->committed.at[len - 1].at_ms);
     segment_end_at_word(stream, &segment->committed.at[len - 1], false);
     lat_stamp(stream, &final, stream->end, now_us);
     segment_show(stream, true, &final);
     stt_segment_split(segment, len);
     segment_number(stream);
-    uint64_t overlap = stt__samples(stream, STT_OVERLAP_MS);
-    uint64_t heard_end = said_end < heard->end ? said_end : heard->end;
-    heard_end = stream->shown_end < heard_end ? stream->shown_end : heard_end;
-    if (heard_end > overlap)
-        results_settle(stream, heard_end - overlap);
     if (!stt_segment_empty(segment))
         segment_place(stream, heard);
 }
@@ -308,6 +314,13 @@ static struct stt_reading reading_of(const struct stt_stream *stream, const stru
     return reading;
 }
 
+/* Its audio is final, by the provider, or by us for so long that no guessed time can be wrong. */
+static bool heard_past(const struct stt_stream *stream, const struct stt_heard *heard)
+{
+    return heard->end <= stream->final_end ||
+           heard->end + stt__samples(stream, STT_SEAM_GUESS_MS) <= stream->shown_end;
+}
+
 static int apply_interim(struct stt_stream *stream, const struct stt_leg *leg,
                          const struct stt_heard *heard, int64_t now_us)
 {
@@ -316,7 +329,7 @@ static int apply_interim(struct stt_stream *stream, const struct stt_leg *leg,
     /* What is final, or shown, is heard again: it stays until the call has caught up. */
     uint32_t ends[ENDS_MAX];
     struct stt_reading reading = reading_of(stream, leg, heard, ends);
-    if (heard->end <= stream->final_end || (stream->started && heard->end < leg->replay_to)) {
+    if (heard_past(stream, heard) || (stream->started && heard->end < leg->replay_to)) {
         stream->heard_us = heard->text[0] != '\0' ? now_us : stream->heard_us;
         return stt_segment_note(&stream->segment, &reading);
     }
@@ -327,6 +340,8 @@ static int apply_interim(struct stt_stream *stream, const struct stt_leg *leg,
     if (heard->end > stream->heard_end)
         stream->heard_end = heard->end;
     stream->heard_us = stt_segment_silent(&stream->segment) ? stream->heard_us : now_us;
+    if (stt_segment_empty(&stream->segment))
+        stream->quiet_end = heard->end;
     if (stt_segment_empty(&stream->segment) && stream->shown.rev == 0)
         return STATUS_OK;
     if (stt_segment_empty(&stream->segment))
@@ -347,29 +362,36 @@ static void final_empty(struct stt_stream *stream, const struct stt_heard *heard
     stream->started = false;
 }
 
+/* The open segment, which lies behind it, stays as it is; where nothing more comes for it, it is
+ * owed until the call is over. */
+static void final_pass(struct stt_stream *stream, const struct stt_leg *leg,
+                       const struct stt_heard *heard)
+{
+    if (heard->end > stream->final_end)
+        stream->final_end = heard->end;
+    bool owed = stream->started && heard->end >= leg->end && stream->start < heard->end;
+    results_settle(stream, owed ? stream->start : heard->end);
+    if (stream->settled >= heard->end)
+        stt_segment_settled(&stream->segment);
+    if (stream->settled > heard->end || owed)
+        stt_segment_blurred(&stream->segment);
+}
+
 static int apply_final(struct stt_stream *stream, struct stt_leg *leg,
                        const struct stt_heard *heard, int64_t now_us)
 {
     if (heard->end <= leg->final_to)
         return STATUS_OK;
-    bool beyond = stream->heard_end > heard->end, cut = leg->seam != 0 && heard->end > leg->seam;
+    bool beyond = stream->heard_end > heard->end, past = heard_past(stream, heard);
     uint32_t ends[ENDS_MAX];
     struct stt_reading reading = reading_of(stream, leg, heard, ends);
-    if (heard->end <= stream->final_end) {
-        leg->final_to = heard->end;
-        return stt_segment_pass(&stream->segment, &reading);
-    }
-    uint64_t until_ms = cut ? (uint64_t)stt__ms(stream, leg->seam) : STT_UNTIL_END;
-    int status = stt_segment_final(&stream->segment, &reading, until_ms);
+    int status = past ? stt_segment_pass(&stream->segment, &reading)
+                      : stt_segment_final(&stream->segment, &reading);
     if (status != STATUS_OK)
         return status;
-    /* What comes after the seam is the next call's to say. */
-    leg->final_to = cut ? leg->end : heard->end;
-    uint64_t final_end = cut ? before_seam(stream) : heard->end;
-    if (stream->segment.passed) {
-        stream->final_end = final_end;
-        bool open = stream->started && stream->start < final_end;
-        results_settle(stream, open ? stream->start : final_end);
+    leg->final_to = heard->end;
+    if (past || stream->segment.passed) {
+        final_pass(stream, leg, heard);
         return STATUS_OK;
     }
     lat_stamp(stream, heard, heard->end, now_us);
@@ -381,13 +403,15 @@ static int apply_final(struct stt_stream *stream, struct stt_leg *leg,
         const struct stt_words *said = &stream->segment.committed;
         segment_place(stream, heard);
         if (said->len > 0)
-            segment_end_at_word(stream, &said->at[said->len - 1], !cut);
+            segment_end_at_word(stream, &said->at[said->len - 1], true);
         segment_show(stream, true, heard);
     }
     leg->at_final = true;
-    stream->final_end = final_end;
-    results_settle(stream, stream->final_end);
-    segment_next(stream, beyond && !cut, heard->end);
+    stream->final_end = heard->end;
+    results_settle(stream, heard->end);
+    stt_segment_next(&stream->segment, beyond, stream->settled >= heard->end);
+    if (stream->settled > heard->end)
+        stt_segment_blurred(&stream->segment);
     if (!empty)
         segment_number(stream);
     return STATUS_OK;
@@ -397,6 +421,7 @@ static int heard_apply(struct stt_stream *stream, struct stt_leg *leg,
                        const struct stt_heard *heard, int64_t now_us)
 {
     assert(leg == &stream->legs[0] && heard->end <= leg->next && heard->base == leg->base);
+    leg->heard_to = heard->end > leg->heard_to ? heard->end : leg->heard_to;
     return heard->final ? apply_final(stream, leg, heard, now_us)
                         : apply_interim(stream, leg, heard, now_us);
 }
@@ -461,29 +486,20 @@ static int heard_hold(struct stt_leg *leg, const struct stt_heard *from)
 
 static int heard_take(struct stt_stream *stream, struct stt_leg *leg, const struct stt_heard *heard)
 {
-    /* What would be passed over when it has its turn must not take the place of what is held: a
-     * final that comes twice, the newest hypothesis. */
-    if (leg != &stream->legs[0] &&
-        (heard->end <= stream->final_end || heard->end <= leg->held_end)) {
-        /* Nor must what was a hypothesis for it. */
-        if (heard->final && leg->held_finals == 0 && heard->end > leg->final_to) {
-            stt__results_forget(leg);
-            leg->final_to = heard->end;
-        }
-        return STATUS_OK;
-    }
+    /* A final that comes twice must not take the place of what is held. */
     if (leg != &stream->legs[0])
-        return heard_hold(leg, heard);
+        return heard->end <= leg->held_end ? STATUS_OK : heard_hold(leg, heard);
     return heard_apply(stream, leg, heard, heard->now_us);
 }
 
-/* Position after the result; the newest audio the provider has had when it does not say. */
+/* Position after the result. Where the provider does not say, a hypothesis is about all the audio
+ * it has had, a final about what hypotheses have reached. */
 static uint64_t result_end(const struct stt_stream *stream, const struct stt_leg *leg,
                            const struct stt_result *result)
 {
     uint64_t end = leg->base + result_samples(stream, result->result_end_us);
     if (result->result_end_us <= 0)
-        end = leg->sent;
+        end = result->is_final && leg->heard_to > leg->final_to ? leg->heard_to : leg->sent;
     return end < leg->next ? end : leg->next;
 }
 
@@ -505,6 +521,12 @@ static void result_join(struct stt_stream *stream, const struct stt_leg *leg,
         heard->stable_len = stream->scratch.len;
 }
 
+/* Any sign but spaces and punctuation. */
+static bool result_has_words(const struct stt_result *result)
+{
+    return result->transcript[strspn(result->transcript, " .,!?")] != '\0';
+}
+
 int stt__results_response(struct stt_stream *stream, struct stt_leg *leg,
                           const struct stt_event *event, int64_t now_us)
 {
@@ -521,6 +543,9 @@ int stt__results_response(struct stt_stream *stream, struct stt_leg *leg,
             interims = true;
             continue;
         }
+        /* Of silence, and no word of where it ends. */
+        if (result->result_end_us <= 0 && !result_has_words(result))
+            continue;
         struct stt_heard final = blank;
         final.final = true;
         final.text = (char *)result->transcript;
@@ -543,7 +568,7 @@ int stt__results_response(struct stt_stream *stream, struct stt_leg *leg,
 
 void stt__results_rebase(struct stt_stream *stream, const struct stt_leg *leg)
 {
-    stt_segment_rebase(&stream->segment, (uint64_t)stt__ms(stream, leg->base));
+    stt_segment_rebase(&stream->segment);
 }
 
 /* A hypothesis that another result follows tells when its words came. */
@@ -571,25 +596,23 @@ void stt__results_head(struct stt_stream *stream, struct stt_leg *leg, int64_t n
         stt__leg_fail(stream, leg, STT_CODE_UNAVAILABLE, "out of memory", now_us);
 }
 
-void stt__results_promote(struct stt_stream *stream, uint64_t seam, int64_t at_us, int64_t now_us)
+void stt__results_promote(struct stt_stream *stream, int64_t at_us, int64_t now_us)
 {
     struct stt_segment *segment = &stream->segment;
     struct stt_heard heard = {.final = true, .at_us = at_us, .now_us = now_us};
-    bool cut = seam != 0 && stream->end > seam;
     /* Without memory for the rest the committed words are the final. */
-    stt_segment_promote(segment, cut ? (uint64_t)stt__ms(stream, seam) : STT_UNTIL_END);
+    stt_segment_promote(segment);
     bool empty = stt_segment_empty(segment);
+    if (!empty && segment->committed.len > 0)
+        segment_end_at_word(stream, &segment->committed.at[segment->committed.len - 1], true);
+    lat_stamp(stream, &heard, stream->end, now_us);
     if (empty) {
-        lat_stamp(stream, &heard, stream->end, now_us);
         final_empty(stream, &heard);
     } else {
-        if (segment->committed.len > 0)
-            segment_end_at_word(stream, &segment->committed.at[segment->committed.len - 1], !cut);
-        lat_stamp(stream, &heard, stream->end, now_us);
         segment_show(stream, true, &heard);
-        stream->final_end = cut ? before_seam(stream) : stream->end;
+        stream->final_end = stream->end;
     }
-    segment_next(stream, false, empty ? stream->settled + 1 : stream->end);
+    stt_segment_next(segment, false, true);
     if (!empty)
         segment_number(stream);
 }

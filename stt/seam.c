@@ -6,12 +6,12 @@
 
 /* Scores of the alignment. Two words that differ are rather two readings of one than a word that
  * one call has missed and another that the other has; all the more at the same time. */
-enum { MATCH = 4, SAME_TIME = 1, DIFFER = -2, GAP = -3, NEVER = -10000 };
+enum { MATCH = 4, SAME_TIME = 1, DIFFER = -1, GAP = -3, OTHER = -4, NEVER = -10000 };
 
 struct seam {
     const struct stt_token *past, *heard;
     size_t rows, cols;
-    bool same_call;
+    bool same_call, blurred;
     int best; /* 0: nothing found */
     struct stt_seam end;
 };
@@ -24,6 +24,14 @@ static uint32_t apart(uint32_t a, uint32_t b)
 static bool same_word(const struct stt_token *a, const struct stt_token *b)
 {
     return a->fold[0] == b->fold[0] && strcmp(a->fold, b->fold) == 0;
+}
+
+/* Where it is not known that both begin together, equal words are one only at about one time. */
+static bool elsewhere(const struct seam *seam, const struct stt_token *past,
+                      const struct stt_token *heard)
+{
+    return seam->blurred && !seam->same_call &&
+           apart(past->at_ms, heard->at_ms) > STT_SEAM_EARLY_MS;
 }
 
 /* A word heard so long after all of `past` is not one of them. */
@@ -50,6 +58,12 @@ static bool goes_on(const struct seam *seam, size_t past, size_t heard)
     return false;
 }
 
+/* One call writes "nine", another "9". */
+static bool has_digit(const struct stt_token *word)
+{
+    return strpbrk(word->fold, "0123456789") != NULL;
+}
+
 static int score(const struct seam *seam, size_t i, size_t j)
 {
     const struct stt_token *past = &seam->past[i], *heard = &seam->heard[j];
@@ -57,48 +71,60 @@ static int score(const struct seam *seam, size_t i, size_t j)
     bool close =
         apart(past->at_ms, heard->at_ms) <= (timed ? STT_SEAM_TIMED_MS : STT_SEAM_GUESS_MS);
     bool equal = same_word(past, heard);
-    if (timed && equal && !close)
+    if ((timed && equal && !close) || elsewhere(seam, past, heard))
         return NEVER;
     if (later(seam, heard) && !(equal && goes_on(seam, i, j)))
         return NEVER;
     if (equal)
         return MATCH;
-    return timed && close ? SAME_TIME : DIFFER;
+    if (timed && close)
+        return SAME_TIME;
+    bool near = apart(past->at_ms, heard->at_ms) <= STT_WORD_APART_MS;
+    return near || has_digit(past) != has_digit(heard) ? DIFFER : OTHER;
 }
 
-static int max3(int a, int b, int c)
+/* Of the alignment: how good it is so far, and with which past word it begins. */
+struct cell {
+    int value;
+    unsigned first;
+};
+
+static struct cell better(struct cell a, struct cell b)
 {
-    int ab = a > b ? a : b;
-    return ab > c ? ab : c;
+    return a.value >= b.value ? a : b;
 }
 
 /* The farther one of equals: a word that was read anew is not also repeated. */
-static void seam_end(struct seam *seam, int value, size_t covered, size_t repeats)
+static void seam_end(struct seam *seam, struct cell cell, size_t covered, size_t repeats)
 {
-    if (value > seam->best || (value == seam->best && value > 0 && repeats >= seam->end.repeats)) {
+    int value = cell.value;
+    if (value > seam->best ||
+        (value == seam->best && seam->end.found && repeats >= seam->end.repeats)) {
         seam->best = value;
-        seam->end = (struct stt_seam){.found = true, .repeats = repeats, .covered = covered};
+        seam->end = (struct stt_seam){
+            .found = true, .repeats = repeats, .covered = covered, .first = cell.first};
     }
 }
 
 /*
- * Overlap alignment: leading words of `past` are free, because the call may begin after them; the
- * end is where `past` ends, or where `heard` does while it has not caught up. `lead` is what a
- * leading word of `heard` costs.
+ * The end is where `past` ends, or where `heard` does while it has not caught up. `lead` is what a
+ * leading word costs of either: nothing, where it is not known that both begin together.
  */
 static void seam_align(struct seam *seam, int lead, bool whole)
 {
-    int row[STT_SEAM_WORDS * 2 + 1];
+    struct cell row[STT_SEAM_WORDS * 2 + 1];
     assert(seam->rows <= STT_SEAM_WORDS && seam->cols <= 2 * STT_SEAM_WORDS);
     for (size_t j = 0; j <= seam->cols; j++)
-        row[j] = lead * (int)j;
+        row[j] = (struct cell){lead * (int)j, 0};
     for (size_t i = 1; i <= seam->rows; i++) {
-        int diagonal = row[0];
-        row[0] = 0;
+        struct cell diagonal = row[0];
+        row[0] = (struct cell){lead * (int)i, (unsigned)i};
         for (size_t j = 1; j <= seam->cols; j++) {
-            int pair = diagonal + score(seam, i - 1, j - 1);
+            struct cell pair = {diagonal.value + score(seam, i - 1, j - 1), diagonal.first};
+            struct cell past = {row[j].value + GAP, row[j].first};
+            struct cell heard = {row[j - 1].value + GAP, row[j - 1].first};
             diagonal = row[j];
-            row[j] = max3(pair, row[j] + GAP, row[j - 1] + GAP);
+            row[j] = better(better(pair, past), heard);
         }
         if (whole)
             seam_end(seam, row[seam->cols], i, seam->cols);
@@ -136,23 +162,16 @@ void stt_seam_find(const struct stt_words *past, const struct stt_words *heard,
                         .same_call = bounds->same_call,
                         .heard = heard->at + from,
                         .cols = whole ? cols : 2 * STT_SEAM_WORDS};
-    seam_align(&seam, from > 0 || rows < len || bounds->past_gone ? 0 : GAP, whole);
-    if (seam.best <= 0)
+    seam.blurred = from > 0 || rows < len || bounds->past_gone;
+    /* Where both begin together the words are the same even if none is spelled alike. */
+    int least = seam.blurred ? 0 : GAP * (int)rows;
+    seam.best = least;
+    seam_align(&seam, seam.blurred ? 0 : GAP, whole);
+    if (seam.best <= least)
         by_time(&seam);
     out->found = seam.end.found;
+    out->sure = seam.end.found && seam.best >= STT_SEAM_SURE * MATCH;
     out->repeats = from + seam.end.repeats;
     out->covered = len - rows + seam.end.covered;
-}
-
-static uint32_t half_word(const struct stt_token *word)
-{
-    return word->at_ms < STT_SEAM_HALF_WORD_MS ? word->at_ms : STT_SEAM_HALF_WORD_MS;
-}
-
-size_t stt_seam_before(const struct stt_token *words, size_t len, uint64_t at_ms)
-{
-    size_t n = 0;
-    while (n < len && words[n].at_ms - (words[n].timed ? half_word(&words[n]) : 0) <= at_ms)
-        n++;
-    return n;
+    out->first = len - rows + seam.end.first;
 }

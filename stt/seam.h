@@ -15,6 +15,8 @@ struct stt_seam {
     bool found;     /* else nothing is repeated, or nothing tells */
     size_t repeats; /* leading words of what is heard that only repeat past ones */
     size_t covered; /* past words up to the last that was repeated */
+    size_t first;   /* past words before the first that was */
+    bool sure;      /* so much is alike that it cannot be chance */
 };
 
 struct stt_seam_bounds {
@@ -27,6 +29,3 @@ struct stt_seam_bounds {
 /* How much of `heard` only repeats the end of `past`: all of it when it ends before `past` does. */
 void stt_seam_find(const struct stt_words *past, const struct stt_words *heard,
                    const struct stt_seam_bounds *bounds, struct stt_seam *out);
-
-/* How many leading words lie before `at_ms`, judged by where the middle of each may be. */
-size_t stt_seam_before(const struct stt_token *words, size_t len, uint64_t at_ms);

@@ -121,6 +121,18 @@ static int votes_date(struct stt_segment *segment, const struct stt_reading *rea
     return STATUS_OK;
 }
 
+/* The call has shown with which past word it begins: those before it are not heard again. */
+static void past_place(struct stt_segment *segment, struct stt_seam *seam)
+{
+    if (!segment->past_gone || !seam->sure)
+        return;
+    size_t before = segment->past_first + seam->first;
+    stt_words_drop(&segment->past, before);
+    segment->past_first = 0;
+    segment->past_gone = false;
+    seam->covered -= seam->first;
+}
+
 /* How much of the reading is past. */
 static void segment_repeat(struct stt_segment *segment, size_t same)
 {
@@ -137,6 +149,7 @@ static void segment_repeat(struct stt_segment *segment, size_t same)
     stt_seam_find(&segment->past, &segment->heard, &bounds, &seam);
     if (!seam.found)
         seam.repeats = known < heard ? known : heard;
+    past_place(segment, &seam);
     segment->repeats = seam.repeats;
     segment->covered = seam.covered;
     segment->met = seam.found && seam.repeats < heard;
@@ -249,21 +262,12 @@ int stt_segment_hypothesis(struct stt_segment *segment, const struct stt_reading
     return status == STATUS_OK ? segment_print_rest(segment, next) : status;
 }
 
-/* Words of the reading before `until_ms`, at least those before `next`. */
-static size_t segment_until(const struct stt_segment *segment, size_t next, uint64_t until_ms)
-{
-    if (until_ms == STT_UNTIL_END)
-        return segment->heard.len;
-    size_t before = stt_seam_before(segment->heard.at, segment->heard.len, until_ms);
-    return before > next ? before : next;
-}
-
 /* The reading says all that was committed: its wording replaces it. */
-static int segment_restyle(struct stt_segment *segment, size_t end)
+static int segment_restyle(struct stt_segment *segment)
 {
     struct stt_words words = {0};
     int status = STATUS_OK;
-    for (size_t i = segment->repeats; i < end && status == STATUS_OK; i++)
+    for (size_t i = segment->repeats; i < segment->heard.len && status == STATUS_OK; i++)
         status = stt_words_push(&words, &segment->heard.at[i]);
     if (status != STATUS_OK) {
         stt_words_deinit(&words);
@@ -331,8 +335,7 @@ int stt_segment_pass(struct stt_segment *segment, const struct stt_reading *read
     return status;
 }
 
-int stt_segment_final(struct stt_segment *segment, const struct stt_reading *reading,
-                      uint64_t until_ms)
+int stt_segment_final(struct stt_segment *segment, const struct stt_reading *reading)
 {
     assert(reading->text != NULL);
     struct stt_alignment alignment;
@@ -351,43 +354,24 @@ int stt_segment_final(struct stt_segment *segment, const struct stt_reading *rea
     segment->uncovered = segment->committed.len - alignment.covered;
     buf_reset(&segment->tentative);
     segment->spliced = !alignment.clean;
-    size_t end = segment_until(segment, alignment.next, until_ms);
     if (alignment.clean)
-        return segment_restyle(segment, end);
-    for (size_t i = alignment.next; i < end && status == STATUS_OK; i++)
+        return segment_restyle(segment);
+    for (size_t i = alignment.next; i < segment->heard.len && status == STATUS_OK; i++)
         status = segment_keep(segment, i);
     return status;
 }
 
-int stt_segment_promote(struct stt_segment *segment, uint64_t until_ms)
+int stt_segment_promote(struct stt_segment *segment)
 {
     struct stt_alignment alignment;
     segment_align(segment, segment->committed.len, &alignment);
     int status = segment_repair(segment);
     bool shown = stt_segment_tentative(segment)[0] != '\0';
-    size_t end = shown ? segment_until(segment, alignment.next, until_ms) : alignment.next;
+    size_t end = shown ? segment->heard.len : alignment.next;
     for (size_t i = alignment.next; i < end && status == STATUS_OK; i++)
         status = segment_keep(segment, i);
     buf_reset(&segment->tentative);
     return status;
-}
-
-/* Words of audio before `settled_ms`, which are not heard again. A time that was told only by when
- * the word came may be too early. */
-static size_t words_settled(const struct stt_words *words, uint64_t settled_ms)
-{
-    size_t n = 0;
-    while (n < words->len &&
-           (settled_ms == STT_UNTIL_END ||
-            words->at[n].at_ms + (words->at[n].timed ? 0 : STT_SEAM_EARLY_MS) <= settled_ms))
-        n++;
-    return n;
-}
-
-static void past_trim(struct stt_segment *segment, uint64_t settled_ms)
-{
-    stt_words_drop(&segment->past, words_settled(&segment->past, settled_ms));
-    segment->past_gone = segment->past_gone && segment->past.len > 0;
 }
 
 /* Room for `len` more, the oldest give way. */
@@ -403,13 +387,15 @@ static int past_reserve(struct stt_segment *segment, size_t len)
     return stt_words_reserve(&segment->past, segment->past.len + len);
 }
 
-void stt_segment_next(struct stt_segment *segment, bool carry, uint64_t settled_ms)
+void stt_segment_next(struct stt_segment *segment, bool carry, bool settled)
 {
     struct stt_words *said = &segment->committed;
     size_t carried = carry ? segment->uncovered : 0;
-    size_t settled = words_settled(said, settled_ms), rest = said->len - carried;
-    past_trim(segment, settled_ms);
-    stt_words_drop(said, settled < rest ? settled : rest);
+    if (settled) {
+        stt_words_clear(&segment->past);
+        stt_words_drop(said, said->len - carried);
+        segment->past_gone = segment->blurred = false;
+    }
     if (said->len > STT_PAST_WORDS_MAX)
         stt_words_drop(said, said->len - STT_PAST_WORDS_MAX);
     if (said->len > 0 && past_reserve(segment, said->len) == STATUS_OK)
@@ -425,10 +411,25 @@ void stt_segment_next(struct stt_segment *segment, bool carry, uint64_t settled_
         0;
 }
 
-void stt_segment_rebase(struct stt_segment *segment, uint64_t from_ms)
+void stt_segment_settled(struct stt_segment *segment)
 {
-    past_trim(segment, from_ms);
+    /* A final without words does not tell where among them it ends. */
+    if (segment->past_first == 0 && segment->past_gone)
+        return;
+    stt_words_drop(&segment->past, segment->past_first);
+    segment->past_first = 0;
+    segment->past_gone = segment->blurred = false;
+}
+
+void stt_segment_blurred(struct stt_segment *segment)
+{
+    segment->blurred = segment->past.len > 0;
+}
+
+void stt_segment_rebase(struct stt_segment *segment)
+{
     stt_words_clear(&segment->noted);
+    segment->past_gone = segment->past_gone || segment->blurred;
     segment->past_first = 0;
     segment->met = false;
     segment->known = segment->repeats = segment->covered = segment->votes_len = 0;

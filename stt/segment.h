@@ -19,8 +19,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define STT_UNTIL_END UINT64_MAX
-
 struct stt_vote {
     uint32_t at_ms; /* as of a token */
     bool timed;
@@ -50,7 +48,8 @@ struct stt_segment {
     struct buf text; /* committed */
     struct buf tentative;
     bool spliced;
-    bool past_gone;   /* older ones had no place */
+    bool past_gone;   /* older ones had no place, or another call does not hear the first ones */
+    bool blurred;     /* audio is settled up to some place among past words */
     bool met;         /* the call has said more than past words: `known` of them are exact */
     size_t known;     /* words the call is known to begin with that are past */
     bool passed;      /* the last final said nothing but past words: nothing has changed */
@@ -68,19 +67,22 @@ int stt_segment_hypothesis(struct stt_segment *segment, const struct stt_reading
 /* A hypothesis of a call that is still behind what is shown: only when its words came is kept.
  * STATUS_NOMEM. */
 int stt_segment_note(struct stt_segment *segment, const struct stt_reading *reading);
-/* The final reading: `text` becomes whole, `tentative` empty. Words after `until_ms` are left out
- * unless they are committed: another call will say them. Where it is `passed` the segment stays
- * open. STATUS_NOMEM: call it again or give up. */
-int stt_segment_final(struct stt_segment *segment, const struct stt_reading *reading,
-                      uint64_t until_ms);
+/* The final reading: `text` becomes whole, `tentative` empty. Where it is `passed` the segment
+ * stays open. STATUS_NOMEM: call it again or give up. */
+int stt_segment_final(struct stt_segment *segment, const struct stt_reading *reading);
 /* A final of audio whose words are all past: nothing changes but what the call says next.
  * STATUS_NOMEM. */
 int stt_segment_pass(struct stt_segment *segment, const struct stt_reading *reading);
 /* The newest hypothesis becomes the final. STATUS_NOMEM: of it, what was committed. */
-int stt_segment_promote(struct stt_segment *segment, uint64_t until_ms);
-/* Forgets everything but past words after `settled_ms` (STT_UNTIL_END: none is left) and, with
- * `carry`, the committed words the final did not reach, which the call goes on to repeat. */
-void stt_segment_next(struct stt_segment *segment, bool carry, uint64_t settled_ms);
+int stt_segment_promote(struct stt_segment *segment);
+/* The segment is over, its words are past; with `carry` the call goes on to repeat the committed
+ * ones that its final did not reach, and where that final is `settled` the others are never heard
+ * again. */
+void stt_segment_next(struct stt_segment *segment, bool carry, bool settled);
+/* Audio up to the call's last final is settled: words before it are never heard again. */
+void stt_segment_settled(struct stt_segment *segment);
+/* Audio is settled up to some place among the past words. */
+void stt_segment_blurred(struct stt_segment *segment);
 
 /* Number of committed words, at least the `shown` ones, after which a long segment may end: a
  * sentence does, or there is a pause, `at_ms` being the end of the audio heard. 0: none. */
@@ -90,8 +92,8 @@ size_t stt_segment_break(const struct stt_segment *segment, size_t shown, uint64
 int stt_segment_close(struct stt_segment *segment, size_t len);
 /* After it: those words are past, and the segment goes on with the rest. */
 void stt_segment_split(struct stt_segment *segment, size_t len);
-/* Another call says what comes next; its audio begins at `from_ms`. */
-void stt_segment_rebase(struct stt_segment *segment, uint64_t from_ms);
+/* Another call says what comes next; its audio begins where audio is settled. */
+void stt_segment_rebase(struct stt_segment *segment);
 
 /* Committed and tentative text, never NULL. */
 const char *stt_segment_text(const struct stt_segment *segment);

@@ -274,6 +274,7 @@ int stt_stream_audio(struct stt_stream *stream, const void *pcm, size_t bytes, i
     }
     stt_marks_frame(&stream->marks, stream->received + bytes / 2,
                     stt__samples(stream, STT_MARK_FRAME_MS), now_us);
+    stream->audio_us = now_us;
     const uint8_t *at = pcm;
     int status = STATUS_OK;
     while (bytes > 0 && status == STATUS_OK)

@@ -32,8 +32,6 @@ enum stt_leg_state {
     STT_LEG_DONE,      /* heard to its end; awaits being the head */
 };
 
-/* The next leg's call is opened beside the head's, which goes on until that one has caught up. */
-
 /* One result, in the session's audio. */
 struct stt_heard {
     struct stt_heard *next;
@@ -55,18 +53,20 @@ struct stt_leg {
     unsigned provider;  /* of its call */
     uint64_t base;      /* first sample of the call, or of the one to be opened */
     uint64_t end;       /* STT_OPEN_END: not known yet */
+    uint64_t resume;    /* where the next leg begins */
     uint64_t next;      /* first sample that was not given to the call */
     uint64_t sent;      /* position after the last SENT */
     uint64_t catch_up;  /* audio received when the call was opened */
     uint64_t replay_to; /* end of the segment that was open when the call was opened; 0: none */
     uint64_t final_to;  /* end of the call's last final */
-    uint64_t seam;      /* words after it are left to the next leg, which hears them too; 0: none */
+    uint64_t heard_to;  /* farthest end of what the call has said while it was the head */
+    uint64_t broken; /* audio broke off inside speech here: no call before there is more; 0: not */
     unsigned unsent;
     bool answered;   /* the call has had a response */
     bool finish_due; /* the client could not take the half-close yet */
     bool at_final;   /* its newest result was a final: a good place to rotate */
     bool retried;    /* its end has not come once already */
-    bool hands_over;
+    bool hands_over; /* the next leg hears the same, to replace it */
     int64_t opened_us;
     int64_t event_us;  /* newest event */
     int64_t passed_us; /* newest block given to the call */
@@ -105,6 +105,7 @@ struct stt_stream {
     struct stt_silence silence;
     uint64_t slept;            /* position at which it fell asleep */
     uint64_t flushed;          /* position of a flush while asleep: no pre-roll begins before */
+    uint64_t rested;           /* audio before it was heard: alone it is worth no call */
     uint64_t skipped;          /* samples of silence that got no leg, before the newest sleep */
     uint64_t billed;           /* samples given to calls */
     struct stt_block *pending; /* is being filled, its first pending_len bytes are */
@@ -135,6 +136,7 @@ struct stt_stream {
     uint64_t shown_end;  /* end of the last segment */
     uint64_t start, end; /* of the open segment */
     uint64_t heard_end;  /* farthest end of a hypothesis */
+    uint64_t quiet_end;  /* end of the newest one that had no words which are not final */
     int64_t heard_us;    /* newest result with words */
     bool started;
     char heard_language[STT_LANGUAGE_BYTES];
@@ -159,12 +161,16 @@ void stt__legs_run(struct stt_stream *stream, int64_t now_us);
 /* The audio before `position` is to be heard to its end by its call; later audio goes to another.
  */
 void stt__legs_cut(struct stt_stream *stream, uint64_t position);
+/* A leg behind the last, from `base` on. */
+struct stt_leg *stt__legs_add(struct stt_stream *stream, uint64_t base);
 struct stt_leg *stt__legs_find(struct stt_stream *stream, uint32_t call);
 void stt__leg_on_sent(struct stt_stream *stream, struct stt_leg *leg, const struct stt_event *event,
                       int64_t now_us);
 void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg,
                         const struct stt_event *event, int64_t now_us);
 void stt__leg_on_answer(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
+/* Its call is over or given up: the leg starts anew from what is not settled. */
+void stt__leg_rewind(struct stt_stream *stream, struct stt_leg *leg);
 void stt__leg_cancel(struct stt_stream *stream, struct stt_leg *leg);
 /* An error the API put into a response, or one of our own. */
 void stt__leg_fail(struct stt_stream *stream, struct stt_leg *leg, int grpc_status,
@@ -177,16 +183,25 @@ static inline void stt__due(struct stt_stream *stream, int64_t at_us)
 }
 
 /* hand.c */
+enum stt_hand {
+    STT_HAND_ANEW,   /* little was heard that the next call has to hear again: it begins at once */
+    STT_HAND_BESIDE, /* the next call catches up before it takes over */
+    STT_HAND_CUT,    /* too much was: the call has to say what it has, and the next goes on there */
+};
+
 /* Sets when the leg's call is to be replaced. */
 void stt__hand_limits(struct stt_stream *stream, struct stt_leg *leg);
-/* The head's call is old, or says nothing final for too long; `rests`: between two finals. */
+/* The head's call is old; `rests`: between two finals. */
 bool stt__hand_wanted(const struct stt_stream *stream, bool rests, int64_t now_us);
-/* So little audio came after the last final that the next call hears all of it. */
-bool stt__hand_short(const struct stt_stream *stream);
-/* The head's call is to be replaced while it works. False: not now. */
-bool stt__hand_begin(struct stt_stream *stream, int64_t now_us);
-/* Ends a hand-over when the next call has caught up. */
-void stt__hand_run(struct stt_stream *stream, int64_t now_us);
+/* The leg's call has said nothing final for so long that it has to be made to. */
+bool stt__hand_overdue(const struct stt_stream *stream, const struct stt_leg *leg);
+enum stt_hand stt__hand_way(const struct stt_stream *stream);
+/* Opens the next call beside the head's, when it can. */
+void stt__hand_begin(struct stt_stream *stream, int64_t now_us);
+/* The next call replaces the head's. */
+void stt__hand_take(struct stt_stream *stream, int64_t now_us);
+/* Ends a hand-over when the next call has caught up: true. */
+bool stt__hand_run(struct stt_stream *stream, int64_t now_us);
 /* The next call is given up, the head's goes on. */
 void stt__hand_drop(struct stt_stream *stream);
 static inline bool stt__hand_open(const struct stt_stream *stream)
@@ -194,6 +209,18 @@ static inline bool stt__hand_open(const struct stt_stream *stream)
     return stream->legs_len > 1 && stream->legs[0].hands_over &&
            stream->legs[0].end == STT_OPEN_END;
 }
+
+/* rest.c */
+/* With no open hypothesis, audio the provider has had for long is silence: true when some was. */
+bool stt__rest_settle(struct stt_stream *stream, const struct stt_leg *leg, int64_t now_us);
+/* No audio comes. Where it broke off inside speech, or where a word may just begin, the call is
+ * given up, and the next hears all that is not final when the audio goes on. False: not so. */
+bool stt__rest_hold(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
+/* The leg waits for that, or is over without a call. */
+bool stt__rest_holds(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
+/* The call is to say what it owes. A word may begin where the audio stops: the next call hears the
+ * end of it too. */
+void stt__rest_close(struct stt_stream *stream, struct stt_leg *leg);
 
 /* results.c */
 /* STATUS_NOMEM: the call has to be replayed. */
@@ -204,7 +231,8 @@ void stt__results_head(struct stt_stream *stream, struct stt_leg *leg, int64_t n
 /* A call begins to say what the head's audio is, from its base on. */
 void stt__results_rebase(struct stt_stream *stream, const struct stt_leg *leg);
 void stt__results_forget(struct stt_leg *leg);
-/* Nothing more will be heard of the open segment: the newest hypothesis becomes its final, without
- * the words after `seam`, unless that is 0. */
-void stt__results_promote(struct stt_stream *stream, uint64_t seam, int64_t at_us, int64_t now_us);
+/* Nothing more will be heard of the open segment: the newest hypothesis becomes its final. */
+void stt__results_promote(struct stt_stream *stream, int64_t at_us, int64_t now_us);
 void stt__settle(struct stt_stream *stream, uint64_t position);
+/* Settles audio of segments that were ended by us when too much of it is kept. */
+void stt__results_settle_long(struct stt_stream *stream, const struct stt_leg *head);

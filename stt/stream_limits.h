@@ -30,7 +30,7 @@
  * a one-word utterance. */
 #define STT_SETTLE_MS 2500
 /* The same where somebody was heard to speak: a final may still come. */
-#define STT_SETTLE_VOICE_MS 10000
+#define STT_SETTLE_VOICE_MS 20000
 /* Silence is settled in steps of at least this much audio. */
 #define STT_SETTLE_STEP_MS 250
 /* Audio before the block that woke a stream which it is given too: what it took to be sure that
@@ -50,10 +50,14 @@
 
 /* A call that was finished and is silent for so long is cancelled; it is never waited for longer
  * than the total. */
-#define STT_DRAIN_MS       5000
+#define STT_DRAIN_MS       12000
 #define STT_DRAIN_TOTAL_MS 20000
 /* It is replayed, once, when somebody spoke so long after its last word. */
 #define STT_DRAIN_OWED_MS 1000
+/* Where audio stops so soon after speech, the network may have stopped inside a word: the call that
+ * is closed is not asked for its final before more audio comes, or this long after the last. */
+#define STT_BROKEN_OFF_MS  300
+#define STT_BROKEN_HOLD_MS 20000
 /* A call that accepts no block for so long is dead. */
 #define STT_STALL_MS 10000
 /* After a refused hand-over (STATUS_FULL). */
@@ -88,29 +92,29 @@
 #define STT_SEGMENT_OVER_WORDS 50
 #define STT_SEGMENT_PAUSE_MS   700
 #define STT_SEGMENT_WORDS_MIN  3
-/* A segment without a final for so long, or with so many words, is closed by finishing the call. */
-#define STT_SEGMENT_MS_MAX    30000
-#define STT_SEGMENT_WORDS_MAX 500
-/* A call that is replaced while words are open, and the one that follows, hear so much audio both.
- */
-#define STT_OVERLAP_MS 3000
-/* With no more audio than this after the last final the next call hears all of it, and there is no
- * seam. */
-#define STT_HAND_SHORT_MS 8000
+/* A segment without a final for so long is closed by finishing the call. */
+#define STT_SEGMENT_MS_MAX 40000
+/* Audio that a call which follows hears again, though its words are final, at least; so much of the
+ * ring is kept for that while the provider says nothing final, in percent. */
+#define STT_OVERLAP_MS        3000
+#define STT_RING_KEEP_PERCENT 60
+/* Past this a segment is closed by finishing the call. */
+#define STT_RING_FULL_PERCENT 85
+/* With no more to be heard again than this a call is replaced at once. With more than the second,
+ * in percent of its hard limit, it is finished instead. */
+#define STT_HAND_SHORT_MS     1000
+#define STT_HAND_HARD_PERCENT 75
 /* An attempt to open the next call beside one that works is repeated after; a call that has the
  * audio is waited for until it says something; one that has not caught up is given up. */
 #define STT_HAND_RETRY_MS 2000
 #define STT_HAND_MS       3000
-#define STT_HAND_MAX_MS   12000
-/* Nor is one waited for when so much audio would be heard twice. */
-#define STT_HAND_AUDIO_MS 20000
-/* The seam lies so long before the end of the overlap: what was said by then the first of the two
- * calls has heard whole. */
-#define STT_SEAM_TAIL_MS 800
+#define STT_HAND_MAX_MS   30000
 /* Words of the past that are compared with what is heard again. */
-#define STT_SEAM_WORDS 64
+#define STT_SEAM_WORDS 512
 /* A call that says a long utterance again may change the number of its words by so many. */
 #define STT_SEAM_SHIFT 8
+/* So many words alike, in their places, are no chance. */
+#define STT_SEAM_SURE 5
 /* Times of one word from two calls differ by so much at most, where both gave word times, and where
  * one was told only by when the word came. */
 #define STT_SEAM_TIMED_MS 250
@@ -120,7 +124,7 @@
 /* From the middle of a word to its end. */
 #define STT_SEAM_HALF_WORD_MS 150
 /* Words that are final while their audio is not settled, or that the call goes on to repeat. */
-#define STT_PAST_WORDS_MAX 64
+#define STT_PAST_WORDS_MAX 512
 /* Between two words that a hypothesis brought at once. */
 #define STT_WORD_APART_MS 600
 /* Text of one hypothesis, bytes; the rest is cut. */
@@ -131,8 +135,6 @@
 #define STT_ALIGN_WORDS 64
 /* Interim pieces at least this stable are committed at once, in percent. */
 #define STT_STABLE_PERCENT 80
-/* Where a segment begins when no word times tell: so long before its first hypothesis' end, a word
- * and at most. */
+/* Where a segment begins when no word times tell: so long before the end of its first word. */
 #define STT_START_WORD_MS  400
-#define STT_START_GUESS_MS 2000
 #define STT_LANGUAGE_BYTES 36

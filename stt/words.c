@@ -310,24 +310,35 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
     return ab < c ? ab : c;
 }
 
+/* Half words: a reading of a word at its time costs less than one that was missed. */
+enum { COST_NEAR = 1, COST_OTHER = 2, COST_GAP = 2 };
+
+static unsigned swap_cost(const struct stt_token *a, const struct stt_token *b)
+{
+    if (strcmp(a->fold, b->fold) == 0)
+        return 0;
+    uint32_t apart = a->at_ms > b->at_ms ? a->at_ms - b->at_ms : b->at_ms - a->at_ms;
+    return apart <= STT_WORD_APART_MS ? COST_NEAR : COST_OTHER;
+}
+
 /* Levenshtein distance over words; the best column of the last row and the best row of the last
  * column, the farther one of equals, so that a word which was replaced is not also repeated. */
 static void align_window(const struct stt_token *fixed, size_t rows, const struct stt_token *heard,
                          size_t cols, struct stt_alignment *out)
 {
-    uint8_t row[2 * STT_ALIGN_WORDS + 1];
+    unsigned row[2 * STT_ALIGN_WORDS + 1];
     assert(rows <= STT_ALIGN_WORDS && cols <= 2 * STT_ALIGN_WORDS);
     for (size_t j = 0; j <= cols; j++)
-        row[j] = (uint8_t)j;
+        row[j] = COST_GAP * (unsigned)j;
     unsigned best_row = row[cols];
     out->covered = 0;
     for (size_t i = 1; i <= rows; i++) {
         unsigned diagonal = row[0];
-        row[0] = (uint8_t)i;
+        row[0] = COST_GAP * (unsigned)i;
         for (size_t j = 1; j <= cols; j++) {
-            unsigned swap = diagonal + (strcmp(fixed[i - 1].fold, heard[j - 1].fold) != 0);
+            unsigned swap = diagonal + swap_cost(&fixed[i - 1], &heard[j - 1]);
             diagonal = row[j];
-            row[j] = (uint8_t)min3(swap, row[j] + 1u, row[j - 1] + 1u);
+            row[j] = min3(swap, row[j] + COST_GAP, row[j - 1] + COST_GAP);
         }
         if (row[cols] <= best_row) {
             best_row = row[cols];

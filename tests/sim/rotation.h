@@ -76,7 +76,7 @@ struct totals {
 };
 
 void totals_tell(const char *name, const struct totals *totals);
-/* Rules hold always; of a thousand words, `budget` may be wrong unless `strict`. */
-bool totals_fail(const struct totals *totals, unsigned budget, bool strict);
+/* Rules hold always; of 100,000 words `budget` may be wrong, 0: none, nor a time. */
+bool totals_fail(const struct totals *totals, unsigned budget);
 /* Of sessions that began together, how many rotate within one second, at most. */
 unsigned spread_most(const int64_t *rotated_us, size_t len);

@@ -198,7 +198,7 @@ static bool time_holds(struct heard *heard, const struct heard_times *times, int
 }
 
 /* A final ends with or behind its last word, and before the next. */
-static bool end_holds(struct heard *heard, const struct heard_span *final,
+static bool end_holds(struct heard *heard, const struct heard_span *final, bool after_guess,
                       const struct heard_times *times)
 {
     const struct script *script = heard->script;
@@ -210,6 +210,7 @@ static bool end_holds(struct heard *heard, const struct heard_span *final,
         next_ms = sample_ms(heard, script->words[last + 1].start);
     uint64_t said = script->words[last].told;
     bool told = final->timed || (said > 0 && said <= final->told);
+    told = told && !(after_guess && final->end_ms == final->start_ms);
     const struct bound bound = {"end", end_ms, times->exact && told ? end_ms : next_ms, !told};
     return time_holds(heard, times, final->end_ms, &bound);
 }
@@ -242,7 +243,7 @@ static void check_times(struct heard *heard, const struct heard_times *times)
         const struct heard_span *final = &heard->finals[i];
         if (final->len == 0)
             continue;
-        bool hold = end_holds(heard, final, times);
+        bool hold = end_holds(heard, final, after_guess, times);
         hold = words_hold(heard, final, after_guess, times) && hold;
         heard->off += !hold;
         heard->timed += final->timed;

@@ -4,8 +4,8 @@
  * script, word for word; and where the provider tells times, each word stands where it was spoken.
  *
  * SEED, SESSIONS, VIRTUAL_MINUTES; SESSION runs one of them, TRACE tells its story; SCENARIO names
- * one of the table below. With STRICT every wrong word and time fails, else no more than a budget;
- * TELL is the number of failures told at length. SOTTO_SIM_SCALE multiplies the sessions.
+ * one of the table below; TELL is the number of failures told at length. SOTTO_SIM_SCALE multiplies
+ * the sessions.
  */
 #include "stt/stream_internal.h"
 #include "tests/sim/rotation.h"
@@ -21,15 +21,14 @@
 #define GUESS_MS 1000
 /* A long segment ends with the next word that is committed. */
 #define SEGMENT_SLACK_MS 8000
-/* Silence that may end a call, and audio that a call hears before its turn comes. */
+/* Silence that may end a call. */
 #define BREAK_MS     2000 /* from the client */
 #define PAUSE_MS     3500 /* in what is spoken */
-#define TWICE_MS     12000
-#define SPREAD_LEAST 40 /* sessions that say something about how rotations are spread */
+#define SPREAD_LEAST 40   /* sessions that say something about how rotations are spread */
 
 struct scenario {
     const char *name;
-    unsigned budget; /* words in a thousand that may be wrong unless STRICT */
+    unsigned budget; /* words in 100,000 that may be wrong; 0: none, nor a time */
     bool rotates;    /* limits of our own come soon */
     bool cuts;       /* the provider ends calls */
     bool loses;      /* connections break, and swallow what was sent last */
@@ -43,16 +42,16 @@ struct scenario {
 };
 
 static const struct scenario scenarios[] = {
-    {.name = "steady", .budget = 0, .steady = true},
-    {.name = "rotate", .budget = 1, .rotates = true},
-    {.name = "monologue", .budget = 1, .rotates = true, .talks_on = true},
-    {.name = "cut", .budget = 1, .cuts = true},
-    {.name = "lost", .budget = 1, .loses = true},
-    {.name = "withheld", .budget = 10, .withheld = true},
-    {.name = "late", .budget = 2, .rotates = true, .late = true},
-    {.name = "stall", .budget = 5, .stalls = true},
-    {.name = "rough", .budget = 3, .rotates = true, .cuts = true, .loses = true, .rough = true},
-    {.name = "quiet", .budget = 0, .quiet = true},
+    {.name = "steady", .steady = true},
+    {.name = "rotate", .rotates = true},
+    {.name = "monologue", .budget = 3, .rotates = true, .talks_on = true},
+    {.name = "cut", .cuts = true},
+    {.name = "lost", .loses = true},
+    {.name = "withheld", .budget = 6, .withheld = true},
+    {.name = "late", .rotates = true, .late = true},
+    {.name = "stall", .stalls = true},
+    {.name = "rough", .budget = 12, .rotates = true, .cuts = true, .loses = true, .rough = true},
+    {.name = "quiet", .quiet = true},
 };
 #define SCENARIOS (sizeof scenarios / sizeof scenarios[0])
 
@@ -294,6 +293,7 @@ static void session_loop(struct session *s)
         HOLD(s, at != INT64_MAX);
         s->now_us = at > s->now_us ? at : s->now_us;
         s->provider.now_us = s->now_us;
+        s->provider.shown = s->stream->legs[0].call;
         if (s->provider.heap_len > 0 && s->provider.heap[0].at_us <= s->now_us)
             wire_step(&s->provider);
         else if (s->spoken < s->script.samples && s->frame_us <= s->now_us)
@@ -304,6 +304,7 @@ static void session_loop(struct session *s)
             s->ended = true;
         }
         due = stt_stream_tick(s->stream, s->now_us);
+        session_give(s);
         HOLD(s, due > s->now_us);
         session_check(s);
         if (s->provider.calm && deadline == INT64_MAX)
@@ -375,6 +376,9 @@ static void session_configure(struct session *s)
     if (s->scenario->rotates) {
         s->config.stream_soft_ms = (uint32_t)rng_range(r, 10000, 60000);
         s->config.stream_hard_ms = s->config.stream_soft_ms + (uint32_t)rng_range(r, 3000, 30000);
+        /* A call has to outlive what it may have to hear again. */
+        if (s->config.stream_hard_ms < s->config.ring_ms)
+            s->config.stream_hard_ms = s->config.ring_ms;
     }
     s->frame_ms = (unsigned[]){20, 60, 100, 100, 250}[steady ? 2 : rng_below(r, 5)];
     s->audio_ms = s->frame_ms;
@@ -470,7 +474,7 @@ static void session_tell(const struct session *s, uint64_t minutes)
            "     times %d exact %d grain %d pause %d split %d ring %u soft %u hard %u silence %u "
            "agreement %u\n"
            "     SEED=%" PRIu64 " SESSION=%u VIRTUAL_MINUTES=%" PRIu64
-           " STRICT=1 TRACE=1 build/bin/sim_rotation\n",
+           " TRACE=1 build/bin/sim_rotation\n",
            s->scenario->name, h->lost, h->added, h->wrong, s->script.len, h->off, h->off_most_ms,
            s->why[0] != '\0' ? "; " : "", s->why, h->first[0] != '\0' ? "; " : "", h->first,
            s->why[0] != '\0' ? "broken" : "ran to its end", m->times, m->exact, m->grain_ms,
@@ -495,7 +499,9 @@ static void cost_check(struct session *s)
     uint64_t age_ms = s->config.stream_soft_ms * 9 / 10, full_ms = s->config.ring_ms * 3 / 4 - 5000;
     uint64_t rotations = spoken_ms / (s->scenario->steady || age_ms < full_ms ? age_ms : full_ms);
     uint64_t most = 3 + 2 * (ends + rotations) + s->breaks + pauses(&s->script);
-    uint64_t most_ms = spoken_ms + (most - ends) * TWICE_MS + ends * s->config.ring_ms;
+    /* What one hears again is no more than what is kept for it. */
+    uint64_t again_ms = (uint64_t)s->config.ring_ms * STT_RING_KEEP_PERCENT / 100;
+    uint64_t most_ms = spoken_ms + (most - ends) * again_ms + ends * s->config.ring_ms;
     TRACE(s, "calls %" PRIu64 " of %" PRIu64 ", billed %" PRIu64 " of %" PRIu64 " ms", s->calls,
           most, stt_stream_billed_ms(s->stream), most_ms);
     HOLD(s, s->calls <= most);
@@ -561,8 +567,8 @@ int main(int argc, char **argv)
     uint64_t sessions = setting(argc, argv, 2, "SESSIONS", 400);
     uint64_t minutes = setting(argc, argv, 3, "VIRTUAL_MINUTES", 10);
     uint64_t only = setting(0, argv, 4, "SESSION", UINT64_MAX);
-    bool strict = getenv("STRICT") != NULL, over = false;
-    uint64_t tell_most = setting(0, argv, 4, "TELL", strict ? 12 : 0);
+    bool over = false;
+    uint64_t tell_most = setting(0, argv, 4, "TELL", 12);
     const char *scale = getenv("SOTTO_SIM_SCALE");
     if (scale != NULL && strtod(scale, NULL) > 0)
         sessions = (uint64_t)((double)sessions * strtod(scale, NULL)) + 1;
@@ -590,14 +596,14 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < SCENARIOS; i++) {
         totals_tell(scenarios[i].name, &totals[i]);
-        over = totals_fail(&totals[i], scenarios[i].budget, strict) || over;
+        over = totals_fail(&totals[i], scenarios[i].budget) || over;
     }
     if (rotated >= SPREAD_LEAST) {
         unsigned most = spread_most(rotated_us, rotated);
         printf("of %zu sessions %u rotate within the same second at most\n", rotated, most);
         over = over || most > rotated / 5;
     }
-    printf("%s", over ? "FAIL: STRICT=1 tells each session\n" : "");
+    printf("%s", over ? "FAIL\n" : "");
     mem_free(rotated_us);
     mem_free(s);
     return over;

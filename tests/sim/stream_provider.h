@@ -27,6 +27,7 @@
 #define SIM_WORD_BYTES SCRIPT_WORD_BYTES
 #define SIM_RESULTS    3
 #define SIM_MS         (SIM_RATE / 1000)
+#define SIM_SLACK      (20 * SIM_MS) /* a word that lacks no more is whole */
 
 enum sim_event_kind {
     SIM_BLOCK,   /* the transport accepts a block */
@@ -126,6 +127,7 @@ struct sim_provider {
     size_t heap_len, heap_cap;
     uint64_t order;
     int64_t now_us;
+    uint32_t shown;        /* the call whose results are shown, others wait */
     int64_t down_until_us; /* every call fails before */
     int down_status;
     bool hole;     /* what is sent now is lost */
@@ -236,12 +238,22 @@ static inline void sim_reply_free(struct sim_reply *reply)
     mem_free(reply);
 }
 
-static inline int64_t sim_rel_us(const struct sim_provider *p, const struct sim_call *call,
-                                 uint64_t position)
+static inline int64_t sim_time_us(const struct sim_provider *p, const struct sim_call *call,
+                                  uint64_t position, int grain_ms)
 {
     int64_t us = (int64_t)((position - call->base) * 1000000 / p->rate);
-    int64_t grain_us = (int64_t)p->manner.grain_ms * 1000;
+    int64_t grain_us = (int64_t)grain_ms * 1000;
     return grain_us > 0 ? (us + grain_us / 2) / grain_us * grain_us : us;
+}
+
+/* Where a result ends is told more finely than where words do: Google v1 in steps of 10 and 100 ms,
+ * Chirp of 40. */
+#define SIM_END_GRAIN_MS 40
+static inline int64_t sim_end_us(const struct sim_provider *p, const struct sim_call *call,
+                                 uint64_t position)
+{
+    int grain_ms = p->manner.grain_ms < SIM_END_GRAIN_MS ? p->manner.grain_ms : SIM_END_GRAIN_MS;
+    return sim_time_us(p, call, position, grain_ms);
 }
 
 /* A word of the script as this call hears it. */
@@ -249,7 +261,8 @@ static inline void sim_word_text(const struct sim_provider *p, const struct sim_
                                  size_t index, char out[SIM_WORD_BYTES])
 {
     const struct sim_word *word = &p->words[index];
-    bool begins = word->start >= call->base, ends = word->end <= call->heard_to;
+    bool begins = word->start + SIM_SLACK >= call->base;
+    bool ends = word->end <= call->heard_to + SIM_SLACK;
     if (word->text == NULL)
         snprintf(out, SIM_WORD_BYTES, "w%s%zu", p->tag, index);
     else if (p->manner.whole && !(begins && ends))
@@ -274,8 +287,10 @@ static inline void sim_note_word(struct sim_provider *p, const struct sim_call *
     strcpy(said->text, text);
     reply->words[reply->said_len++] = (struct stt_response_word){
         .text = said->text,
-        .start_us = sim_rel_us(p, call, word->start > call->base ? word->start : call->base),
-        .end_us = sim_rel_us(p, call, word->end < call->heard_to ? word->end : call->heard_to),
+        .start_us = sim_time_us(p, call, word->start > call->base ? word->start : call->base,
+                                p->manner.grain_ms),
+        .end_us = sim_time_us(p, call, word->end < call->heard_to ? word->end : call->heard_to,
+                              p->manner.grain_ms),
     };
 }
 
@@ -320,11 +335,10 @@ static inline void sim_send(struct sim_provider *p, struct sim_call *call, struc
  * heard yet. */
 static inline uint64_t sim_final_end(struct sim_provider *p, const struct sim_call *call, size_t to)
 {
-    bool whole = p->manner.whole;
     const struct sim_word *last = &p->words[to - 1], *next = to < p->words_len ? last + 1 : NULL;
-    uint64_t low = whole ? last->end : last->middle + 1, high = call->heard_to;
-    if (next != NULL && (whole ? next->start : next->middle) < high)
-        high = whole ? next->start : next->middle;
+    uint64_t low = last->end, high = call->heard_to;
+    if (next != NULL && next->start < high)
+        high = next->start;
     low = low < high ? low : high;
     if (p->manner.exact)
         return low;
@@ -354,7 +368,7 @@ static inline void sim_add_final(struct sim_provider *p, struct sim_call *call,
         reply->last = &p->words[to - 1];
     if (text[strspn(text, " ")] == '\0')
         return;
-    sim_add_result(reply, text, true, 0, sim_rel_us(p, call, end));
+    sim_add_result(reply, text, true, 0, sim_end_us(p, call, end));
     reply->results[reply->response.results_len - 1].words = reply->words;
     reply->results[reply->response.results_len - 1].words_len = reply->said_len;
 }
@@ -365,7 +379,7 @@ static inline void sim_add_interim(struct sim_provider *p, struct sim_call *call
 {
     char text[SIM_TEXT_MAX];
     size_t from = call->final_words, to = call->heard_words;
-    int64_t end_us = sim_rel_us(p, call, call->heard_to);
+    int64_t end_us = sim_end_us(p, call, call->heard_to);
     p->interims++;
     /* A word that is still being spoken is left out, or is a wrong one. */
     bool partial = p->manner.whole && p->words[to - 1].end > call->heard_to;
@@ -454,7 +468,7 @@ static inline void sim_hear_nothing(struct sim_provider *p, struct sim_call *cal
         return;
     struct sim_reply *reply = sim_reply_create();
     sim_add_result(reply, sim_chance(p, 50) ? "" : " .", true, 0,
-                   sim_rel_us(p, call, call->heard_to));
+                   sim_end_us(p, call, call->heard_to));
     call->final_to = call->heard_to;
     sim_send(p, call, reply, sim_us(p, 10, 100));
 }

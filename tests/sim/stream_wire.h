@@ -76,6 +76,7 @@ static inline void wire_begin(struct sim_provider *p, struct sim_call *call, uin
 {
     call->begun = true;
     call->base = call->given = call->heard_to = call->final_to = first;
+    WIRE_TRACE(p, "call %u begins at %.3f", call->id, (double)first / p->rate);
     call->final_words = script_find(p->words, p->words_len, first);
     /* Of the word it begins in there must be enough to notice it. */
     const struct sim_word *word = &p->words[call->final_words];
@@ -170,7 +171,7 @@ static inline void wire_on_deliver(struct sim_provider *p, const struct sim_call
     struct stt_response *response = &reply->response;
     response->results = reply->results;
     p->told++;
-    if (reply->last != NULL && reply->last->told == 0)
+    if (reply->last != NULL && reply->last->told == 0 && p->shown == call->id)
         reply->last->told = p->told;
     for (size_t i = 0; i < response->results_len; i++)
         WIRE_TRACE(p, "call %u %s to %.3f \"%s\"", call->id,

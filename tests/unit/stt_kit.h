@@ -34,6 +34,7 @@ struct kit {
     struct stt_stream *stream;
     int64_t now_us;
     uint64_t produced;                /* samples the test has spoken */
+    uint64_t hush;                    /* audio from here on is silence; 0: none */
     struct kit_call calls[KIT_CALLS]; /* by call number */
     unsigned calls_len;
     struct kit_line lines[KIT_LINES];
@@ -46,6 +47,12 @@ struct kit {
     unsigned unhealthy; /* providers, as bits */
     int open_status, send_status, finish_status, cancel_status;
 };
+
+/* The test's audio carries the low 16 bits of its own position, or is silence. */
+static inline uint16_t kit_sample(const struct kit *kit, uint64_t position)
+{
+    return kit->hush > 0 && position >= kit->hush ? 0 : (uint16_t)position;
+}
 
 static int kit_open(void *ctx, uint32_t call, char *config, size_t len)
 {
@@ -73,11 +80,10 @@ static int kit_send(void *ctx, uint32_t call, struct stt_block *block)
     if (c->base == UINT64_MAX)
         c->base = c->next = c->sent = block->first_sample;
     CHECK_EQ(block->first_sample, c->next);
-    /* The test's audio carries the low 16 bits of its own position. */
     for (uint32_t i = 0; i < block->bytes / 2; i += 97) {
         uint16_t sample;
         memcpy(&sample, block->pcm + 2 * i, 2);
-        CHECK_EQ(sample, (uint16_t)(block->first_sample + i));
+        CHECK_EQ(sample, kit_sample(kit, block->first_sample + i));
     }
     CHECK(block->bytes <= 15360);
     c->next += block->bytes / 2;
@@ -187,7 +193,7 @@ static inline int kit_audio(struct kit *kit, unsigned ms)
     size_t samples = (size_t)ms * KIT_RATE / 1000;
     uint16_t *pcm = calloc(samples + 1, 2); /* not mem_alloc(): tests make that fail */
     for (size_t i = 0; i < samples; i++)
-        pcm[i] = (uint16_t)(kit->produced + i);
+        pcm[i] = kit_sample(kit, kit->produced + i);
     int status = stt_stream_audio(kit->stream, pcm, samples * 2, kit->now_us);
     kit->produced += status == STATUS_OK ? samples : 0;
     free(pcm);

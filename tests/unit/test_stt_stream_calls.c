@@ -374,7 +374,9 @@ static void test_replay_keeps_the_pace(void)
 
 static void test_dead_call_is_replaced(void)
 {
-    struct kit *kit = begin();
+    struct stt_stream_config config = kit_config();
+    config.idle_close_ms = 2 * STT_STALL_MS;
+    struct kit *kit = kit_create(&config);
     kit_audio(kit, 300);
     kit_wait(kit, STT_STALL_MS - 10);
     CHECK(!kit->calls[1].cancelled);

@@ -5,6 +5,7 @@
 #include "stt/stream_limits.h"
 #include "stt/words.h"
 #include "tests/check.h"
+#include <stdlib.h>
 
 static struct stt_words_parsed parse(struct stt_words *words, const char *text)
 {
@@ -78,13 +79,34 @@ static void test_text_is_bounded(void)
     mem_free(text);
 }
 
+/* "word@ms" gives the word that time; a word without one has that of the word before it and a
+ * second. */
+static void parse_timed(struct stt_words *words, const char *text)
+{
+    char plain[256] = "";
+    uint32_t at[32], at_ms = 0;
+    size_t len = 0;
+    for (const char *c = text; *c != '\0'; c += strspn(c, " ")) {
+        size_t word = strcspn(c, "@ ");
+        strncat(plain, c, word);
+        strcat(plain, " ");
+        c += word;
+        at_ms = *c == '@' ? (uint32_t)strtoul(c + 1, (char **)&c, 10) : at_ms + 1000;
+        at[len++] = at_ms;
+    }
+    parse(words, plain);
+    CHECK_EQ(words->len, len);
+    for (size_t i = 0; i < len; i++)
+        words->at[i].at_ms = at[i];
+}
+
 static void check_align(const char *fixed, const char *heard, bool clean, size_t next,
                         size_t covered)
 {
     struct stt_words a = {0}, b = {0};
     struct stt_alignment out;
-    parse(&a, fixed);
-    parse(&b, heard);
+    parse_timed(&a, fixed);
+    parse_timed(&b, heard);
     stt_words_align(a.at, a.len, b.at, b.len, &out);
     CHECK_EQ(out.clean, clean);
     CHECK_EQ(out.next, next);
@@ -98,12 +120,29 @@ static void test_alignment(void)
     check_align("", "a b", true, 0, 0);
     check_align("a b", "a b c", true, 2, 2);
     check_align("a b", "A, b", true, 2, 2);
-    check_align("a b c", "a b", false, 2, 2);       /* a prefix */
-    check_align("a b c", "a x c d", false, 3, 3);   /* replaced */
-    check_align("a b c", "a b b c d", false, 4, 3); /* inserted */
-    check_align("a b c", "a c d", false, 2, 3);     /* left out */
+    check_align("a b c", "a b", false, 2, 2);            /* a prefix */
+    check_align("a b c", "a x c d", false, 3, 3);        /* replaced */
+    check_align("a b c", "a b@1200 b c d", false, 4, 3); /* inserted */
+    check_align("a b c", "a c@3000 d", false, 2, 3);     /* left out */
     check_align("a b", "", false, 0, 0);
     check_align("hello", "goodbye you", false, 1, 1);
+}
+
+/* What is heard at the time of a word is another reading of it; elsewhere it is another word. */
+static void test_alignment_by_time(void)
+{
+    check_align("go a@2000 b", "go x@2000 b c", false, 3, 3);
+    /* Both have all that was said up to 3000. */
+    check_align("go nine@2000 ten@3000", "go 9@2100 10@3100 next@4000", false, 3, 3);
+    /* One that was committed is not heard any more. */
+    check_align("go um@1900 ten@3000", "go 10@3100 next@4000", false, 2, 3);
+    /* So far apart it is no reading of the word. */
+    uint32_t near = 3000 + STT_WORD_APART_MS;
+    char text[64];
+    snprintf(text, sizeof text, "go 10@%u next@%u", near, near + 600);
+    check_align("go um@1900 ten@3000", text, false, 2, 3);
+    snprintf(text, sizeof text, "go 10@%u next@%u", near + 1, near + 601);
+    check_align("go um@1900 ten@3000", text, false, 3, 3);
 }
 
 static void test_alignment_of_long_contradictions(void)
@@ -134,6 +173,7 @@ int main(void)
     RUN(test_same_leading_words);
     RUN(test_text_is_bounded);
     RUN(test_alignment);
+    RUN(test_alignment_by_time);
     RUN(test_alignment_of_long_contradictions);
     return check_done();
 }
