@@ -398,7 +398,8 @@ static void source_partial(struct turns *turns, struct turn *turn)
     if (turns->config.eager)
         turn->wanted = words > 0;
     else if (turn->asked == NULL)
-        turn->wanted = words >= turns->kind->first_words;
+        turn->wanted = words >= (turns->config.first_words > 0 ? turns->config.first_words
+                                                               : turns->kind->first_words);
     else
         turn->wanted = words > 0 && turns->kind->words_changed(turn->asked, turn->text) >=
                                         turns->config.partial_words;

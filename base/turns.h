@@ -96,6 +96,7 @@ struct turns_config {
     bool eager;
     uint32_t partial_gap_ms; /* least time between two partial requests */
     uint32_t partial_words;  /* a new one when so many words changed since the last asked */
+    uint32_t first_words;    /* of a segment before its first one; 0: the kind's */
     uint32_t final_deadline_ms, partial_deadline_ms;
 };
 

@@ -88,6 +88,7 @@ struct grammar_config {
     const char *language; /* copied */
     bool partials, eager; /* eager: as in struct turns_config */
     uint32_t partial_gap_ms, partial_words;
+    uint32_t first_words; /* of a segment before its first partial; 0: GRAMMAR_FIRST_WORDS */
     uint32_t final_deadline_ms, partial_deadline_ms;
     const char *explain_in; /* copied; language of the explanations. NULL or "": `language` */
 };

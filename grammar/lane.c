@@ -107,6 +107,7 @@ int grammar_lane_create(struct grammar_lane **out, const struct grammar_config *
         .eager = config->eager,
         .partial_gap_ms = config->partial_gap_ms,
         .partial_words = config->partial_words,
+        .first_words = config->first_words,
         .final_deadline_ms = config->final_deadline_ms,
         .partial_deadline_ms = config->partial_deadline_ms,
     };

@@ -39,8 +39,11 @@ struct ask {
     bool stream; /* the answer comes in pieces; decided by the worker */
     char *source, *text;
     char *target; /* of grammar: the language of its explanations */
-    char *before, *before_target; /* of a translation, as in struct translate_ask; NULL: none */
+    /* Of a translation, as in struct translate_ask; NULL: none. */
+    char *before, *before_target;
+    struct translate_terms *terms;
     bool again;
+    char *terms_found; /* in the text, by the worker */
     int64_t deadline_us;
     struct lat lat;
     uint32_t cost;
@@ -63,6 +66,8 @@ static void ask_unref(struct ask *ask)
     mem_free(ask->text);
     mem_free(ask->before);
     mem_free(ask->before_target);
+    translate_terms_unref(ask->terms);
+    mem_free(ask->terms_found);
     chat_reader_destroy(ask->reader);
     mem_free(ask);
 }
@@ -135,6 +140,7 @@ static struct translate_prompt translate_prompt_of(const struct ask *ask)
                                      .text = ask->text,
                                      .before = ask->before,
                                      .before_target = ask->before_target,
+                                     .terms = ask->terms_found,
                                      .again = ask->again,
                                      .stream = ask->stream};
 }
@@ -169,10 +175,11 @@ static bool answer_from_cache(struct ask *ask)
             answer->result = NULL;
         }
     } else {
-        answer->text =
-            translate_cache_get(ask->server->translate_cache, ask->source, ask->target, ask->text);
+        struct translate_prompt prompt = translate_prompt_of(ask);
+        answer->text = translate_cache_get(ask->server->translate_cache, &prompt);
     }
     if (answer->text == NULL && answer->result == NULL) {
+        metrics_add(METRIC_CACHE_MISSES, 1);
         mem_free(answer);
         return false;
     }
@@ -235,6 +242,8 @@ static int submit(struct ask *ask, struct buf *body)
 static void run_build(struct job *job)
 {
     struct ask *ask = (struct ask *)job;
+    /* Without memory it is asked without its terms. */
+    (void)translate_terms_match(ask->terms, ask->text, &ask->terms_found);
     if (answer_from_cache(ask)) {
         ask_unref(ask);
         return;
@@ -294,13 +303,25 @@ static int read_translation(struct ask *ask, const struct chat_result *result,
     struct translate_prompt prompt = translate_prompt_of(ask);
     int status = translate_answer_read(&prompt, result->text, result->len, &answer->text);
     if (status == STATUS_OK)
-        translate_cache_put(ask->server->translate_cache, ask->source, ask->target, ask->text,
-                            answer->text);
+        translate_cache_put(ask->server->translate_cache, &prompt, answer->text);
     return status;
 }
 
+/* Thousand-millionths of the currency: prices are thousandths for a million tokens. */
+static uint64_t cost_of(const struct ask *ask, uint32_t in, uint32_t cached, uint32_t out)
+{
+    const struct config *config = ask->server->config;
+    cached = cached < in ? cached : in;
+    if (ask->grammar)
+        return (in - cached) * config->price_grammar_in + cached * config->price_grammar_cached +
+               out * config->price_grammar_out;
+    return (in - cached) * config->price_translate_in + cached * config->price_translate_cached +
+           out * config->price_translate_out;
+}
+
 /* An answer that does not tell its usage stays charged with the estimate. */
-static void count_tokens(const struct ask *ask, const struct chat_result *result)
+static void count_tokens(const struct ask *ask, const struct chat_result *result,
+                         struct session_answer *answer)
 {
     uint32_t in = result->prompt_tokens, out = result->completion_tokens;
     if (in + out > 0) {
@@ -309,8 +330,12 @@ static void count_tokens(const struct ask *ask, const struct chat_result *result
         out = chat_tokens_estimate(result->text, result->len);
         in = ask->cost > out ? ask->cost - out : 0;
     }
+    answer->tokens_in = in;
+    answer->tokens_out = out;
+    answer->cost_nanos = cost_of(ask, in, result->cached_tokens, out);
     metrics_add(METRIC_TOKENS_IN, in);
     metrics_add(METRIC_TOKENS_OUT, out);
+    metrics_add(METRIC_COST, answer->cost_nanos);
 }
 
 static void post_done(struct ask *ask)
@@ -319,14 +344,19 @@ static void post_done(struct ask *ask)
     int status = torn ? STATUS_TRUNCATED : chat_reader_end(ask->reader);
     struct chat_result result;
     chat_reader_result(ask->reader, &result);
-    count_tokens(ask, &result);
+    struct session_answer told = {0};
+    count_tokens(ask, &result, &told);
     struct ask_answer *answer = answer_create(ask, STATUS_OK);
     if (answer == NULL)
         return;
+    answer->answer.tokens_in = told.tokens_in;
+    answer->answer.tokens_out = told.tokens_out;
+    answer->answer.cost_nanos = told.cost_nanos;
     if (status == STATUS_OK)
         status = ask->grammar ? read_grammar(ask, &result, answer)
                               : read_translation(ask, &result, answer);
     if (status != STATUS_OK) {
+        metrics_add(METRIC_ANSWERS_UNUSABLE, 1);
         LOG_WARN(LOG_POOL, ask->session, "unusable answer", "kind=%s status=%s code=%s",
                  ask->grammar ? "grammar" : "translation", status_name(status),
                  LOG_Q(result.error_code));
@@ -443,6 +473,7 @@ int ask_translate(struct outbox *outbox, const struct ask_from *from, uint32_t l
     ask->target = mem_strdup(question->target);
     ask->text = mem_strdup(question->text);
     ask->again = question->again;
+    ask->terms = translate_terms_ref(question->terms);
     if (question->before != NULL && question->before_target != NULL) {
         /* Without memory for it the text is asked for without its context. */
         ask->before = mem_strdup(question->before);

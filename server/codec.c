@@ -292,6 +292,12 @@ static void write_ended(struct buf *out, const struct event *event)
     set_int(out, "tokens_in", (int64_t)usage->tokens_in);
     set_int(out, "tokens_out", (int64_t)usage->tokens_out);
     set_int(out, "cached", (int64_t)usage->cached);
+    if (usage->currency != NULL) {
+        uint64_t micros = (usage->cost_nanos + 500) / 1000;
+        buf_printf(out, ",\"cost\":%llu.%06llu", (unsigned long long)(micros / 1000000),
+                   (unsigned long long)(micros % 1000000));
+        set_text(out, "currency", usage->currency);
+    }
     buf_putc(out, '}');
 }
 

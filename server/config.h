@@ -75,13 +75,18 @@ struct config {
     uint64_t translate_partial_gap_ms, translate_partial_words, translate_stream_words;
     uint64_t translate_final_deadline_ms, translate_partial_deadline_ms, translate_cache;
     const char *grammar_model;
-    uint64_t grammar_partial_gap_ms, grammar_cache;
+    uint64_t grammar_partial_gap_ms, grammar_partial_words, grammar_cache;
     /* Of its own API, where [grammar] names one. */
     const char *grammar_provider, *grammar_url, *grammar_key, *grammar_ca;
     const char *grammar_deployment, *grammar_api_version;
     const char *grammar_max_tokens_field, *grammar_system_role, *grammar_reasoning_effort;
     bool grammar_json_schema, grammar_temperature;
     uint64_t grammar_connections, grammar_requests_per_minute, grammar_tokens_per_minute;
+
+    /* Of a million tokens read, of those the provider had cached, and of tokens written. */
+    const char *price_currency;
+    uint64_t price_translate_in, price_translate_cached, price_translate_out;
+    uint64_t price_grammar_in, price_grammar_cached, price_grammar_out;
 
     const char *without;
     unsigned off; /* what `without` names, bits of enum config_off */

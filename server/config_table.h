@@ -157,7 +157,7 @@
     X("translate", "model", translate_model, TEXT, "", 0, 0,                                       \
       "model asked for translations; empty: the provider's (openai: gpt-4o-mini, deepl: "          \
       "latency_optimized)")                                                                        \
-    X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "1500", 0, 60000,           \
+    X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "1800", 0, 60000,           \
       "least time between two partial requests of a session and language")                         \
     X("translate", "partial_words", translate_partial_words, NUMBER, "2", 1, 100,                  \
       "changed words that are worth a new partial request")                                        \
@@ -191,7 +191,23 @@
       "model asked for corrections; empty: the provider's")                                        \
     X("grammar", "partial_gap_ms", grammar_partial_gap_ms, NUMBER, "5000", 0, 60000,               \
       "least time between two partial requests of a session")                                      \
+    X("grammar", "partial_words", grammar_partial_words, NUMBER, "12", 1, 100,                     \
+      "changed words that are worth a new partial request; the first one as well")                 \
     X("grammar", "cache", grammar_cache, NUMBER, "4096", 1, 1000000, "answers kept, all sessions") \
+    X("price", "currency", price_currency, TEXT, "USD", 0, 0, "of the prices below")               \
+    X("price", "translate_in", price_translate_in, NUMBER, "0", 0, 1000000000,                     \
+      "a million tokens of translations' prompts, in thousandths of the currency; all 0: cost is " \
+      "not told")                                                                                  \
+    X("price", "translate_cached", price_translate_cached, NUMBER, "0", 0, 1000000000,             \
+      "of these, a million the provider took from its cache")                                      \
+    X("price", "translate_out", price_translate_out, NUMBER, "0", 0, 1000000000,                   \
+      "a million tokens of translations")                                                          \
+    X("price", "grammar_in", price_grammar_in, NUMBER, "0", 0, 1000000000,                         \
+      "as translate_in, of corrections")                                                           \
+    X("price", "grammar_cached", price_grammar_cached, NUMBER, "0", 0, 1000000000,                 \
+      "as translate_cached, of corrections")                                                       \
+    X("price", "grammar_out", price_grammar_out, NUMBER, "0", 0, 1000000000,                       \
+      "as translate_out, of corrections")                                                          \
     X("bench", "without", without, TEXT, "", 0, 0,                                                 \
       "for measuring only, parts to do without, comma separated: workers, prewarm, fair-share, "   \
       "coalescing, uring")

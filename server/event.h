@@ -41,6 +41,8 @@ struct event_limits {
 
 struct event_usage {
     uint64_t audio_ms, stt_ms, requests, tokens_in, tokens_out, cached;
+    uint64_t cost_nanos;  /* thousand-millionths of … */
+    const char *currency; /* NULL: prices are not known; outlives the event */
 };
 
 struct event_word {

@@ -34,6 +34,11 @@ struct lat;
     X(STT_WAKES, "sotto_stt_wakes_total", "of these, sessions that spoke again or ended")          \
     X(STT_SKIPPED_MS, "sotto_stt_skipped_ms_total", "silence that was not streamed, ms of audio")  \
     X(CACHE_HITS, "sotto_cache_hits_total", "answers taken from the cache")                        \
+    X(CACHE_MISSES, "sotto_cache_misses_total", "answers that had to be asked for")                \
+    X(ANSWERS_UNUSABLE, "sotto_answers_unusable_total",                                            \
+      "answers that were cut off, refused, or no translation or correction")                       \
+    X(COST, "sotto_cost_nanos_total",                                                              \
+      "what answers cost by the price table, thousand-millionths of its currency")                 \
     X(TOKENS_IN, "sotto_pool_tokens_in_total", "tokens of the prompts that were answered")         \
     X(TOKENS_OUT, "sotto_pool_tokens_out_total", "tokens of answers")
 

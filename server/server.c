@@ -50,6 +50,13 @@ void server_post(struct server *server, struct msg *msg)
     }
 }
 
+static bool has_prices(const struct config *config)
+{
+    return (config->price_translate_in | config->price_translate_cached |
+            config->price_translate_out | config->price_grammar_in | config->price_grammar_cached |
+            config->price_grammar_out) != 0;
+}
+
 static struct session_config session_config_from(const struct config *config,
                                                  const struct providers *providers,
                                                  const struct chats *chats)
@@ -76,6 +83,8 @@ static struct session_config session_config_from(const struct config *config,
         .translate_gap_ms = (uint32_t)config->translate_partial_gap_ms,
         .grammar_gap_ms = (uint32_t)config->grammar_partial_gap_ms,
         .partial_words = (uint32_t)config->translate_partial_words,
+        .grammar_partial_words = (uint32_t)config->grammar_partial_words,
+        .currency = has_prices(config) ? config->price_currency : NULL,
         .eager = (config->off & CONFIG_OFF_COALESCING) != 0,
         .translate_whole = !chat_api_follows(&chats->side[CHATS_TRANSLATE].api),
         .final_deadline_ms = (uint32_t)config->translate_final_deadline_ms,

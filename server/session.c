@@ -376,6 +376,7 @@ static void emit_ended(struct session *session)
         event->usage = session->usage;
         event->usage.audio_ms = samples * 1000 / session->settings.rate;
         event->usage.stt_ms = stt_stream_billed_ms(session->speech);
+        event->usage.currency = session->config->currency;
         event->close_code = session->end_code;
     }
     session__emit(session, event);

@@ -46,7 +46,8 @@ struct session_config {
         agreement; /* hypotheses that must agree before a word is committed, medium stability */
     uint32_t block_ms, idle_close_ms, silence_close_ms, ring_ms, stream_soft_ms, stream_hard_ms;
     uint32_t translate_gap_ms, grammar_gap_ms; /* between partial requests of a lane */
-    uint32_t partial_words;
+    uint32_t partial_words, grammar_partial_words;
+    const char *currency; /* that costs are told in; NULL: they are not */
     bool eager;           /* as in struct turns_config */
     bool translate_whole; /* as `whole` of struct translate_config */
     uint32_t final_deadline_ms, partial_deadline_ms;
@@ -92,6 +93,7 @@ struct session_answer {
     const struct grammar_result *result; /* grammar */
     struct lat lat;
     uint32_t tokens_in, tokens_out; /* with done */
+    uint64_t cost_nanos;
     bool cached;
 };
 void session_answer(struct session *session, const struct session_answer *answer, int64_t now_us);

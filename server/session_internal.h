@@ -21,6 +21,8 @@ struct session_lane {
     uint32_t id;  /* never reused in a session */
     bool removed; /* gets no more sources; goes when it owes nothing */
     struct translate_lane *lane;
+    /* For segments from settings_from on, and for those before. */
+    struct translate_terms *terms, *terms_before;
 };
 
 /* Partials that go unsent for want of budget. */

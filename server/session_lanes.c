@@ -16,8 +16,10 @@ static int on_translate_ask(void *ctx, const struct translate_ask *ask)
 {
     struct session_lane *lane = ctx;
     struct session *session = lane->session;
+    struct translate_ask with = *ask;
+    with.terms = ask->segment < session->settings_from ? lane->terms_before : lane->terms;
     session->usage.requests++;
-    return session->ops->translate(session->ctx, lane->id, ask);
+    return session->ops->translate(session->ctx, lane->id, &with);
 }
 
 static void on_translate_cancel(void *ctx, uint32_t ask)
@@ -144,6 +146,15 @@ static struct session_lane *lane_by_target(struct session *session, const char *
     return NULL;
 }
 
+static void lane_end(struct session_lane *lane)
+{
+    translate_lane_destroy(lane->lane);
+    translate_terms_unref(lane->terms);
+    translate_terms_unref(lane->terms_before);
+    lane->lane = NULL;
+    lane->terms = lane->terms_before = NULL;
+}
+
 /* The lane that has been leaving for longest makes room when a client changes its targets faster
  * than finals come. */
 static struct session_lane *lane_slot(struct session *session)
@@ -158,8 +169,7 @@ static struct session_lane *lane_slot(struct session *session)
     }
     assert(oldest != NULL);
     translate_lane_give_up(oldest->lane, session->now_us);
-    translate_lane_destroy(oldest->lane);
-    oldest->lane = NULL;
+    lane_end(oldest);
     return oldest;
 }
 
@@ -184,6 +194,29 @@ static void lane_add(struct session *session, const char *target)
     }
 }
 
+/* The vocabulary, and of the glossary what is for this language. Without memory the next segments
+ * are translated without them. */
+static void lane_terms(struct session *session, struct session_lane *lane)
+{
+    const struct client_settings *settings = &session->settings;
+    const char *target = translate_lane_target(lane->lane);
+    size_t max = settings->glossary_len + settings->vocabulary_len, len = 0;
+    translate_terms_unref(lane->terms_before);
+    lane->terms_before = lane->terms;
+    lane->terms = NULL;
+    struct translate_term *list = max > 0 ? mem_alloc(max * sizeof *list) : NULL;
+    for (unsigned i = 0; list != NULL && i < settings->glossary_len; i++) {
+        const struct glossary_entry *entry = &settings->glossary[i];
+        if (entry->lang[0] == '\0' || language_same_base(entry->lang, target))
+            list[len++] = (struct translate_term){entry->from, entry->to};
+    }
+    for (unsigned i = 0; list != NULL && i < settings->vocabulary_len; i++)
+        list[len++] = (struct translate_term){settings->vocabulary[i], NULL};
+    if (len > 0 && translate_terms_create(&lane->terms, list, len) != STATUS_OK)
+        LOG_WARN(LOG_SESSION, session->id, "no memory for the glossary", "entries=%zu", len);
+    mem_free(list);
+}
+
 static bool wanted(const struct session *session, const char *target)
 {
     for (unsigned i = 0; i < session->settings.targets_len; i++)
@@ -199,7 +232,8 @@ static void grammar_add(struct session *session)
         .partials = true,
         .eager = session->config->eager,
         .partial_gap_ms = session->config->grammar_gap_ms,
-        .partial_words = session->config->partial_words,
+        .partial_words = session->config->grammar_partial_words,
+        .first_words = session->config->grammar_partial_words,
         .final_deadline_ms = session->config->final_deadline_ms,
         .partial_deadline_ms = session->config->partial_deadline_ms,
         .explain_in = session->settings.explain_in,
@@ -228,6 +262,9 @@ void session__lanes_apply(struct session *session)
         else
             lane_add(session, session->settings.targets[i]);
     }
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++)
+        if (session->lanes[i].lane != NULL)
+            lane_terms(session, &session->lanes[i]);
     session->grammar_removed = !session->settings.grammar;
     if (session->grammar != NULL)
         grammar_lane_explain(session->grammar, session->settings.explain_in);
@@ -239,7 +276,7 @@ void session__lanes_destroy(struct session *session)
 {
     for (unsigned i = 0; i < SESSION_LANES_MAX; i++)
         if (session->lanes[i].lane != NULL)
-            translate_lane_destroy(session->lanes[i].lane);
+            lane_end(&session->lanes[i]);
     if (session->grammar != NULL)
         grammar_lane_destroy(session->grammar);
 }
@@ -312,8 +349,7 @@ static int64_t lanes_run(struct session *session)
         next = translate_lane_tick(lane->lane, session->now_us);
         due = next < due ? next : due;
         if (lane->removed && translate_lane_owed(lane->lane) == 0) {
-            translate_lane_destroy(lane->lane);
-            lane->lane = NULL;
+            lane_end(lane);
         }
     }
     if (session->grammar == NULL)
@@ -356,6 +392,7 @@ void session_answer(struct session *session, const struct session_answer *answer
     session->lanes_changed = true;
     session->usage.tokens_in += answer->tokens_in;
     session->usage.tokens_out += answer->tokens_out;
+    session->usage.cost_nanos += answer->cost_nanos;
     session->usage.cached += answer->cached ? 1 : 0;
     session__shed_note(session, answer);
     struct session_lane *lane = lane_by_id(session, answer->lane);

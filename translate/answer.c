@@ -14,7 +14,7 @@ static size_t space_at(const char *text, size_t len)
 }
 
 /* Runs of white space become one blank, none stays at the ends: a caption is one line. */
-static void squeeze(char *text)
+void translate__squeeze(char *text)
 {
     size_t len = strlen(text), at = 0, used = 0;
     bool gap = false;
@@ -68,9 +68,9 @@ int translate_answer_read(const struct translate_prompt *prompt, const char *tex
     char *answer = utf8_nfc(text, len);
     if (answer == NULL)
         return STATUS_NOMEM;
-    squeeze(answer);
+    translate__squeeze(answer);
     unquote(answer, prompt->text);
-    squeeze(answer);
+    translate__squeeze(answer);
     enum translate__fault fault = TRANSLATE__SOUND;
     int status = translate__judge(prompt, answer, &fault);
     if (status == 0 && fault != TRANSLATE__SOUND)

@@ -1,7 +1,6 @@
 #include "base/lru.h"
 #include "base/mem.h"
-#include "translate/limits.h"
-#include "translate/translate.h"
+#include "translate/internal.h"
 #include <string.h>
 
 static void *answer_copy(const void *value)
@@ -11,7 +10,7 @@ static void *answer_copy(const void *value)
 
 static const struct lru_ops answer_ops = {answer_copy, mem_free};
 
-/* Values are answers, keys "source\0target\0text\0". */
+/* Values are answers, keys as of key_of(). */
 struct translate_cache {
     struct lru *lru;
 };
@@ -36,24 +35,39 @@ void translate_cache_destroy(struct translate_cache *cache)
     mem_free(cache);
 }
 
-char *translate_cache_get(struct translate_cache *cache, const char *source, const char *target,
-                          const char *text)
+/* The glossary's version is what of it the request says: sessions whose glossaries differ share the
+ * answers that no entry touches. */
+static char *key_of(const struct translate_prompt *prompt, size_t *len)
+{
+    char *text = mem_strdup(prompt->text);
+    if (text == NULL)
+        return NULL;
+    translate__squeeze(text);
+    const char *terms = prompt->terms != NULL ? prompt->terms : "";
+    const char *before = prompt->before != NULL ? prompt->before : "";
+    char *key =
+        lru_key((const char *const[]){prompt->source, prompt->target, terms, before, text}, 5, len);
+    mem_free(text);
+    return key;
+}
+
+char *translate_cache_get(struct translate_cache *cache, const struct translate_prompt *prompt)
 {
     size_t len;
-    char *key = lru_key((const char *const[]){source, target, text}, 3, &len);
+    char *key = key_of(prompt, &len);
     char *answer = key != NULL ? lru_get(cache->lru, key, len) : NULL;
     mem_free(key);
     return answer;
 }
 
-void translate_cache_put(struct translate_cache *cache, const char *source, const char *target,
-                         const char *text, const char *answer)
+void translate_cache_put(struct translate_cache *cache, const struct translate_prompt *prompt,
+                         const char *answer)
 {
-    if (strlen(text) > TRANSLATE_CACHE_TEXT_BYTES ||
+    if (strlen(prompt->text) > TRANSLATE_CACHE_TEXT_BYTES ||
         strlen(answer) > TRANSLATE_CACHE_TEXT_BYTES * TRANSLATE_ANSWER_FACTOR)
         return;
     size_t len;
-    char *key = lru_key((const char *const[]){source, target, text}, 3, &len);
+    char *key = key_of(prompt, &len);
     char *copy = mem_strdup(answer);
     if (key == NULL || copy == NULL) {
         mem_free(key);

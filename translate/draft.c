@@ -172,11 +172,9 @@ static size_t words_end(const char *text)
     return span.end;
 }
 
-static bool is_worth(const struct translate__draft *draft, const char *source)
+static size_t heard_bytes(const struct translate__heard *heard)
 {
-    const char *old = draft->anchor.source;
-    size_t before = old != NULL ? translate__word_count(old) : 0;
-    return translate__word_count(source) >= before + TRANSLATE_ANCHOR_WORDS;
+    return heard->source != NULL ? strlen(heard->source) + strlen(heard->answer) : 0;
 }
 
 /* `heard` becomes the anchor when it can change no more. Without memory nothing is lost but the
@@ -187,7 +185,7 @@ static void anchor_try(struct translate__draft *draft, const struct translate__h
     bool done = false;
     size_t len = strlen(heard->source);
     if (len > partial->settled || !continues(partial->newest, heard->source) ||
-        !is_worth(draft, heard->source))
+        heard_bytes(heard) < heard_bytes(&draft->anchor) + TRANSLATE_ANCHOR_BYTES)
         return;
     if (all_begin(committed, strlen(committed), heard->answer, &done) != 0 || !done)
         return;

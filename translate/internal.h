@@ -81,6 +81,13 @@ int translate__judge(const struct translate_prompt *prompt, const char *answer,
 /* True while the text so far of an answer may still turn out to be no translation: it begins like
  * talk or repeats the source, or the source is one that models tend to obey or reply to. */
 bool translate__doubtful(const struct translate_prompt *prompt, const char *text);
+/* Runs of white space become one blank, none stays at the ends. */
+void translate__squeeze(char *text);
+/* As of utf8_fold_word(), runs of spaces one, with one before and behind (gives, mem_free). NULL:
+ * out of memory. */
+char *translate__fold(const char *text, size_t len);
+/* Appends a text that stays on its line, whatever it holds. */
+void translate__line_write(struct buf *out, const char *text);
 /* Most of it is in scripts without spaces. */
 bool translate__is_unspaced_text(const char *text);
 /* The most code points a translation may have. */

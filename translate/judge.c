@@ -42,17 +42,18 @@ static bool same_base(const char *a, const char *b)
 
 /* --- texts --- */
 
-/* Folded, runs of spaces one, with one before and behind. NULL: out of memory. */
-static char *fold(const char *text, size_t len)
+char *translate__fold(const char *text, size_t len)
 {
     char *folded = utf8_fold_word(text, len);
     char *out = folded != NULL ? mem_alloc(strlen(folded) + 3) : NULL;
     size_t used = 0;
     if (out != NULL) {
         out[used++] = ' ';
-        for (const char *at = folded; *at != '\0'; at++)
-            if (*at != ' ' || out[used - 1] != ' ')
-                out[used++] = *at;
+        for (const char *at = folded; *at != '\0'; at++) {
+            char c = strchr("\t\r\n", *at) != NULL ? ' ' : *at;
+            if (c != ' ' || out[used - 1] != ' ')
+                out[used++] = c;
+        }
         if (out[used - 1] != ' ')
             out[used++] = ' ';
         out[used] = '\0';
@@ -385,8 +386,8 @@ static int matter_init(struct matter *matter, const struct translate_prompt *pro
     *matter = (struct matter){
         .prompt = prompt,
         .answer = answer,
-        .said_fold = fold(prompt->text, strlen(prompt->text)),
-        .answer_fold = fold(answer, strlen(answer)),
+        .said_fold = translate__fold(prompt->text, strlen(prompt->text)),
+        .answer_fold = translate__fold(answer, strlen(answer)),
         .said_letters = utf8_count(prompt->text, strlen(prompt->text)),
         .answer_letters = utf8_count(answer, strlen(answer)),
         .same_language = same_base(prompt->source, prompt->target),
@@ -488,8 +489,8 @@ bool translate__doubtful(const struct translate_prompt *prompt, const char *text
     struct matter matter = {
         .prompt = prompt,
         .answer = text,
-        .said_fold = fold(prompt->text, strlen(prompt->text)),
-        .answer_fold = fold(text, head),
+        .said_fold = translate__fold(prompt->text, strlen(prompt->text)),
+        .answer_fold = translate__fold(text, head),
         .source_known = is_one_of(prompt->source, phrases_known),
     };
     bool doubtful = matter.said_fold == NULL || matter.answer_fold == NULL ||

@@ -32,6 +32,23 @@ enum translate_stability {
     TRANSLATE_STABILITY_HIGH
 };
 
+/*
+ * A session's glossary and vocabulary for one target language. Immutable and counted: any thread;
+ * NULL stands for none.
+ */
+struct translate_terms;
+struct translate_term {
+    const char *from, *to; /* to NULL: a word of the vocabulary */
+};
+/* Copies. STATUS_NOMEM. */
+int translate_terms_create(struct translate_terms **out, const struct translate_term *list,
+                           size_t len);
+struct translate_terms *translate_terms_ref(struct translate_terms *terms);
+void translate_terms_unref(struct translate_terms *terms);
+/* `out` gets lines for the prompt with the entries that occur in the text (gives, mem_free), NULL
+ * when none does: what does not occur costs nothing. STATUS_NOMEM. */
+int translate_terms_match(const struct translate_terms *terms, const char *text, char **out);
+
 /* What the learner said: a revision of a segment in the source language. Text is borrowed. */
 struct translate_source {
     uint32_t segment, rev;
@@ -53,6 +70,7 @@ struct translate_ask {
     const char *text;            /* what is to be translated */
     /* The end of what was said before it and how that was translated; NULL: the text is whole. */
     const char *before, *before_target;
+    struct translate_terms *terms; /* the lane knows none: its owner may add them */
     int64_t deadline_us;
     struct lat lat;
 };
@@ -122,6 +140,7 @@ struct translate_prompt {
     const struct chat_api *api; /* pool/chat_provider.h; NULL: OpenAI's */
     const char *model, *source, *target, *text;
     const char *before, *before_target; /* as in struct translate_ask */
+    const char *terms;                  /* of translate_terms_match(), or NULL */
     bool again;
     bool stream;
     const char *max_tokens_field;
@@ -139,12 +158,12 @@ bool translate_is_streamed(const char *text, uint64_t stream_words);
 int translate_answer_read(const struct translate_prompt *prompt, const char *text, size_t len,
                           char **out);
 
-/* Answers by (source, target, text), shared by all sessions; bounded; any thread. */
+/* Answers by languages, terms that occur, what stands before, and the text with its white space
+ * normalised; shared by all sessions, bounded, any thread. */
 struct translate_cache;
 struct translate_cache *translate_cache_create(size_t entries_max);
 void translate_cache_destroy(struct translate_cache *cache);
 /* Gives a copy or NULL. */
-char *translate_cache_get(struct translate_cache *cache, const char *source, const char *target,
-                          const char *text);
-void translate_cache_put(struct translate_cache *cache, const char *source, const char *target,
-                         const char *text, const char *answer);
+char *translate_cache_get(struct translate_cache *cache, const struct translate_prompt *prompt);
+void translate_cache_put(struct translate_cache *cache, const struct translate_prompt *prompt,
+                         const char *answer);

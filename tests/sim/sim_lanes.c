@@ -555,7 +555,12 @@ static void session_begin(struct session *session, uint64_t seed)
                                          .partial_words = 2,
                                          .final_deadline_ms = DEADLINE_MS,
                                          .partial_deadline_ms = 2000};
-    struct grammar_config grammar = {"en-US", partials, false, 1500, 4, DEADLINE_MS, 3000, NULL};
+    struct grammar_config grammar = {.language = "en-US",
+                                     .partials = partials,
+                                     .partial_gap_ms = 1500,
+                                     .partial_words = 4,
+                                     .final_deadline_ms = DEADLINE_MS,
+                                     .partial_deadline_ms = 3000};
     RULE(translate_lane_create(&session->translate, &translate, &translate_ops, session) == 0);
     RULE(grammar_lane_create(&session->grammar, &grammar, &grammar_ops, session) == 0);
 }

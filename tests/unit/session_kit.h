@@ -22,6 +22,7 @@ struct kit_ask {
     uint32_t lane, ask, segment;
     bool grammar, final, cancelled;
     char target[8], text[64];
+    char terms[96]; /* as the prompt would have them */
     struct lat lat;
 };
 
@@ -98,6 +99,10 @@ static int kit_translate(void *ctx, uint32_t lane, const struct translate_ask *a
     made->lat = ask->lat;
     snprintf(made->target, sizeof made->target, "%s", ask->target);
     snprintf(made->text, sizeof made->text, "%s", ask->text);
+    char *terms = NULL;
+    (void)translate_terms_match(ask->terms, ask->text, &terms);
+    snprintf(made->terms, sizeof made->terms, "%s", terms != NULL ? terms : "");
+    mem_free(terms);
     return kit->ask_status;
 }
 

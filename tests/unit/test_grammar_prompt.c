@@ -79,7 +79,6 @@ static void test_schema(void)
             found = found || strcmp(json_string_value(json_array_get(names, i)),
                                     grammar_kind_name((enum grammar_kind)k)) == 0;
         CHECK(found);
-        CHECK(strstr(content(body, 0), grammar_kind_name((enum grammar_kind)k)) != NULL);
     }
     json_decref(body);
 }
@@ -91,6 +90,8 @@ static void test_json_object_instead(void)
     prompt.max_tokens_field = "max_tokens";
     uint32_t cost;
     json_t *body = written(&prompt, &cost);
+    for (int k = 0; k <= GRAMMAR_PUNCTUATION; k++)
+        CHECK(strstr(content(body, 0), grammar_kind_name((enum grammar_kind)k)) != NULL);
     const json_t *format = json_object_get(body, "response_format");
     CHECK_STR(json_string_value(json_object_get(format, "type")), "json_object");
     CHECK(json_object_get(format, "json_schema") == NULL);
@@ -104,12 +105,12 @@ static void test_explanations_have_a_language(void)
 {
     uint32_t cost;
     json_t *body = written(&plain, &cost);
-    CHECK(strstr(content(body, 0), "Write every \"message\" in en-US.") != NULL);
+    CHECK(strstr(content(body, 0), "Write every \"message\" in en-US,") != NULL);
     json_decref(body);
     struct grammar_prompt prompt = plain;
     prompt.explain_in = "de";
     body = written(&prompt, &cost);
-    CHECK(strstr(content(body, 0), "Write every \"message\" in de.") != NULL);
+    CHECK(strstr(content(body, 0), "Write every \"message\" in de,") != NULL);
     static const char first[] = "[sotto:grammar v1 language=en-US explain=de]\n";
     CHECK(strncmp(content(body, 0), first, sizeof first - 1) == 0);
     json_decref(body);

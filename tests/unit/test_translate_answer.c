@@ -92,9 +92,9 @@ static void test_too_long_is_filtered(void)
 
 static void test_too_short_is_truncated(void)
 {
-    CHECK_EQ(read_es("we all went there and stayed for some days because it was so very nice",
-                     "todos"),
-             STATUS_TRUNCATED);
+    CHECK_EQ(
+        read_es("we all went there and stayed for some days because it was so very nice", "todos"),
+        STATUS_TRUNCATED);
 }
 
 static bool doubtful(const char *source, const char *target, const char *said, const char *so_far)

@@ -5,9 +5,27 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+static struct translate_prompt prompt_of(const char *target, const char *text)
+{
+    return (struct translate_prompt){.source = "en", .target = target, .text = text};
+}
+
+static char *get(struct translate_cache *cache, const char *target, const char *text)
+{
+    struct translate_prompt prompt = prompt_of(target, text);
+    return translate_cache_get(cache, &prompt);
+}
+
+static void put(struct translate_cache *cache, const char *target, const char *text,
+                const char *answer)
+{
+    struct translate_prompt prompt = prompt_of(target, text);
+    translate_cache_put(cache, &prompt, answer);
+}
+
 static void holds(struct translate_cache *cache, const char *text, const char *expected)
 {
-    char *got = translate_cache_get(cache, "en", "es", text);
+    char *got = get(cache, "es", text);
     if (expected == NULL)
         CHECK(got == NULL);
     else
@@ -19,29 +37,61 @@ static void test_put_and_get(void)
 {
     struct translate_cache *cache = translate_cache_create(8);
     holds(cache, "one", NULL);
-    translate_cache_put(cache, "en", "es", "one", "uno");
-    translate_cache_put(cache, "en", "fr", "one", "un");
-    translate_cache_put(cache, "en", "es", "two", "dos");
+    put(cache, "es", "one", "uno");
+    put(cache, "fr", "one", "un");
+    put(cache, "es", "two", "dos");
     holds(cache, "one", "uno");
     holds(cache, "two", "dos");
-    translate_cache_put(cache, "en", "es", "one", "UNO");
+    put(cache, "es", "one", "UNO");
     holds(cache, "one", "UNO");
-    char *got = translate_cache_get(cache, "en", "fr", "one");
+    char *got = get(cache, "fr", "one");
     CHECK_STR(got, "un");
     mem_free(got);
     /* The parts of a key do not run together. */
-    CHECK(translate_cache_get(cache, "en", "esone", "") == NULL);
+    CHECK(get(cache, "esone", "") == NULL);
+    translate_cache_destroy(cache);
+}
+
+/* Sessions share what their glossaries do not touch; a text that goes on from another is its own.
+ */
+static void test_terms_and_context_are_part_of_the_key(void)
+{
+    struct translate_cache *cache = translate_cache_create(8);
+    struct translate_prompt plain = prompt_of("es", "the cat"), with = plain, after = plain;
+    with.terms = "\nUse: cat = minino";
+    after.before = "we saw";
+    after.before_target = "vimos";
+    translate_cache_put(cache, &plain, "el gato");
+    translate_cache_put(cache, &with, "el minino");
+    translate_cache_put(cache, &after, "al gato");
+    char *a = translate_cache_get(cache, &plain), *b = translate_cache_get(cache, &with),
+         *c = translate_cache_get(cache, &after);
+    CHECK_STR(a, "el gato");
+    CHECK_STR(b, "el minino");
+    CHECK_STR(c, "al gato");
+    mem_free(a);
+    mem_free(b);
+    mem_free(c);
+    translate_cache_destroy(cache);
+}
+
+static void test_white_space_is_no_difference(void)
+{
+    struct translate_cache *cache = translate_cache_create(8);
+    put(cache, "es", " the  cat ", "el gato");
+    holds(cache, "the cat", "el gato");
+    holds(cache, "The cat", NULL);
     translate_cache_destroy(cache);
 }
 
 static void test_oldest_goes(void)
 {
     struct translate_cache *cache = translate_cache_create(3);
-    translate_cache_put(cache, "en", "es", "a", "1");
-    translate_cache_put(cache, "en", "es", "b", "2");
-    translate_cache_put(cache, "en", "es", "c", "3");
+    put(cache, "es", "a", "1");
+    put(cache, "es", "b", "2");
+    put(cache, "es", "c", "3");
     holds(cache, "a", "1");
-    translate_cache_put(cache, "en", "es", "d", "4");
+    put(cache, "es", "d", "4");
     holds(cache, "b", NULL);
     holds(cache, "a", "1");
     holds(cache, "c", "3");
@@ -56,7 +106,7 @@ static void test_bounded(void)
     for (int i = 0; i < 5000; i++) {
         snprintf(text, sizeof text, "text %d", i);
         snprintf(answer, sizeof answer, "answer %d", i);
-        translate_cache_put(cache, "en", "es", text, answer);
+        put(cache, "es", text, answer);
     }
     for (int i = 0; i < 5000; i++) {
         snprintf(text, sizeof text, "text %d", i);
@@ -71,10 +121,10 @@ static void test_long_texts_are_not_kept(void)
     static char text[TRANSLATE_CACHE_TEXT_BYTES + 2];
     memset(text, 'x', TRANSLATE_CACHE_TEXT_BYTES);
     struct translate_cache *cache = translate_cache_create(4);
-    translate_cache_put(cache, "en", "es", text, "y");
+    put(cache, "es", text, "y");
     holds(cache, text, "y");
     text[TRANSLATE_CACHE_TEXT_BYTES] = 'x';
-    translate_cache_put(cache, "en", "es", text, "y");
+    put(cache, "es", text, "y");
     holds(cache, text, NULL);
     translate_cache_destroy(cache);
 }
@@ -88,13 +138,13 @@ static void test_no_memory(void)
     }
     struct translate_cache *cache = translate_cache_create(4);
     mem_fail_nth(1);
-    translate_cache_put(cache, "en", "es", "a", "1");
+    put(cache, "es", "a", "1");
     mem_fail_nth(0);
     holds(cache, "a", NULL);
-    translate_cache_put(cache, "en", "es", "a", "1");
-    for (unsigned nth = 1; nth <= 2; nth++) {
+    put(cache, "es", "a", "1");
+    for (unsigned nth = 1; nth <= 3; nth++) {
         mem_fail_nth(nth);
-        CHECK(translate_cache_get(cache, "en", "es", "a") == NULL);
+        CHECK(get(cache, "es", "a") == NULL);
         mem_fail_nth(0);
     }
     holds(cache, "a", "1");
@@ -108,10 +158,10 @@ static void *churn(void *ctx)
     for (int i = 0; i < 20000; i++) {
         char text[16];
         snprintf(text, sizeof text, "%d", i * 7 % 97);
-        char *got = translate_cache_get(cache, "en", "es", text);
+        char *got = get(cache, "es", text);
         wrong += got != NULL && strcmp(got, text) != 0;
         mem_free(got);
-        translate_cache_put(cache, "en", "es", text, text);
+        put(cache, "es", text, text);
     }
     return (void *)wrong;
 }
@@ -133,6 +183,8 @@ static void test_any_thread(void)
 int main(void)
 {
     RUN(test_put_and_get);
+    RUN(test_terms_and_context_are_part_of_the_key);
+    RUN(test_white_space_is_no_difference);
     RUN(test_oldest_goes);
     RUN(test_bounded);
     RUN(test_long_texts_are_not_kept);

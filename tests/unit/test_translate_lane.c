@@ -593,14 +593,16 @@ static void test_no_memory(void)
 /* For an API that translates texts and nothing else: never the rest of one. */
 static void test_whole_texts(void)
 {
-    static const char said[] = "a b c d e f g h i j k l m n o p q r s t u v w x y z";
-    static const char told[] = "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z";
+    static const char said[] = "aaa bbb ccc ddd eee fff ggg hhh iii jjj kkk lll mmm "
+                               "nnn ooo ppp qqq rrr sss ttt uuu vvv www xxx yyy zzz";
+    static const char told[] = "AAA BBB CCC DDD EEE FFF GGG HHH III JJJ KKK LLL MMM "
+                               "NNN OOO PPP QQQ RRR SSS TTT UUU VVV WWW XXX YYY ZZZ";
     for (int whole = 0; whole < 2; whole++) {
         unsigned rests = 0;
-        char text[64] = "";
+        char text[128] = "";
         begin_as(true, whole);
         for (int words = 14; words <= 26; words += 4) {
-            snprintf(text, sizeof text, "%.*s", 2 * words - 1, said);
+            snprintf(text, sizeof text, "%.*s", 4 * words - 1, said);
             source(1, (uint32_t)words, false, text);
             rig.now_us += 600 * MS;
             translate_lane_tick(rig.lane, rig.now_us);
@@ -609,7 +611,7 @@ static void test_whole_texts(void)
             CHECK_STR(asked, text + from);
             rests += from > 0;
             CHECK_EQ(from > 0, last_ask()->before[0] != '\0');
-            char answered[64];
+            char answered[128];
             snprintf(answered, sizeof answered, "%.*s", (int)strlen(asked), told + from);
             answer(last_ask(), answered, true);
         }
