@@ -74,7 +74,7 @@ void stt__hand_drop(struct stt_stream *stream)
     assert(stt__hand_open(stream) && stream->legs_len == 2);
     struct stt_leg *next = &stream->legs[1];
     stt__leg_cancel(stream, next);
-    stt__results_forget(next);
+    stt__held_forget(next);
     *next = (struct stt_leg){0};
     stream->legs_len = 1;
     stream->legs[0].hands_over = false;
@@ -102,7 +102,7 @@ void stt__hand_take(struct stt_stream *stream, int64_t now_us)
     assert(stt__hand_open(stream));
     struct stt_leg *head = &stream->legs[0];
     stt__leg_cancel(stream, head);
-    stt__results_forget(head);
+    stt__held_forget(head);
     *head = stream->legs[1];
     stream->legs_len = 1;
     head->replay_to = stream->started ? stream->end : 0;

@@ -7,7 +7,6 @@
 #include "stt/failure.h"
 #include "stt/limits.h"
 #include "stt/pause.h"
-#include "stt/wire.h"
 #include <assert.h>
 #include <limits.h>
 #include <string.h>
@@ -64,7 +63,7 @@ struct stt_leg *stt__legs_add(struct stt_stream *stream, uint64_t base)
 void stt__leg_rewind(struct stt_stream *stream, struct stt_leg *leg)
 {
     stt__leg_cancel(stream, leg);
-    stt__results_forget(leg);
+    stt__held_forget(leg);
     if (leg == &stream->legs[0] && leg->base < stream->settled)
         leg->base = stream->settled;
     assert(leg->base <= leg->end);
@@ -87,7 +86,7 @@ void stt__legs_drop(struct stt_stream *stream)
     for (size_t i = 0; i < stream->legs_len; i++) {
         struct stt_leg *leg = &stream->legs[i];
         stt__leg_cancel(stream, leg);
-        stt__results_forget(leg);
+        stt__held_forget(leg);
     }
     stream->legs_len = 0;
 }
@@ -231,33 +230,6 @@ void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg,
     leg_failed(stream, leg, &failure, now_us);
 }
 
-static char *config_encode(const struct stt_stream *stream, const struct stt_provider *provider,
-                           size_t *len)
-{
-    const struct stt_context vocabulary = {.phrases = (const char *const *)stream->vocabulary,
-                                           .phrases_len = stream->vocabulary_len,
-                                           .boost = provider->boost};
-    const struct stt_recognition_config config = {
-        .contexts = &vocabulary,
-        .contexts_len = stream->vocabulary_len > 0,
-        .rate = stream->config.rate,
-        .language = stream->language,
-        .model = provider->model,
-        .recognizer = provider->recognizer,
-        .endpointing = provider->endpointing,
-        .punctuation = stream->config.punctuation,
-        .word_offsets = true,
-        .interim_results = true,
-    };
-    struct buf buf;
-    buf_init(&buf, STT_CONFIG_BYTES_MAX);
-    char *bytes = NULL;
-    if (provider->wire->config_write(&config, &buf) == STATUS_OK)
-        bytes = buf_take(&buf, len);
-    buf_deinit(&buf);
-    return bytes;
-}
-
 /* The end of a final is not told exactly. */
 static void leg_place(const struct stt_stream *stream, struct stt_leg *leg)
 {
@@ -271,7 +243,7 @@ static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now
     assert(leg->call == 0 && leg->next == leg->base && leg->unsent == 0);
     size_t len = 0;
     leg->provider = stream->provider = (unsigned)next_provider(stream, now_us);
-    char *config = config_encode(stream, &stream->config.provider[leg->provider], &len);
+    char *config = stt__config_write(stream, &stream->config.provider[leg->provider], &len);
     leg_set_state(leg, STT_LEG_OPEN);
     if (leg->base == stream->final_end)
         leg_place(stream, leg);
@@ -531,7 +503,7 @@ static void legs_pop(struct stt_stream *stream, int64_t now_us)
     uint64_t resume = head->resume;
     assert(head->state == STT_LEG_DONE && head->call == 0);
     stt__results_promote(stream, head->event_us, now_us);
-    stt__results_forget(head);
+    stt__held_forget(head);
     memmove(head, head + 1, --stream->legs_len * sizeof(*head));
     /* What lies between two legs is silence that no call is to hear. */
     stt__settle(stream, stream->legs_len > 0 ? head->base : resume);

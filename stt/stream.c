@@ -118,6 +118,33 @@ void stt_stream_destroy(struct stt_stream *stream)
     mem_free(stream);
 }
 
+char *stt__config_write(const struct stt_stream *stream, const struct stt_provider *provider,
+                        size_t *len)
+{
+    const struct stt_context vocabulary = {.phrases = (const char *const *)stream->vocabulary,
+                                           .phrases_len = stream->vocabulary_len,
+                                           .boost = provider->boost};
+    const struct stt_recognition_config config = {
+        .contexts = &vocabulary,
+        .contexts_len = stream->vocabulary_len > 0,
+        .rate = stream->config.rate,
+        .language = stream->language,
+        .model = provider->model,
+        .recognizer = provider->recognizer,
+        .endpointing = provider->endpointing,
+        .punctuation = stream->config.punctuation,
+        .word_offsets = true,
+        .interim_results = true,
+    };
+    struct buf buf;
+    buf_init(&buf, STT_CONFIG_BYTES_MAX);
+    char *bytes = NULL;
+    if (provider->wire->config_write(&config, &buf) == STATUS_OK)
+        bytes = buf_take(&buf, len);
+    buf_deinit(&buf);
+    return bytes;
+}
+
 /* Position after the newest block. */
 static uint64_t audio_end(const struct stt_stream *stream)
 {

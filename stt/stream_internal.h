@@ -155,6 +155,11 @@ static inline int64_t stt__ms(const struct stt_stream *stream, uint64_t samples)
     return (int64_t)(samples * 1000 / stream->config.rate);
 }
 
+/* stream.c */
+/* The first request of a call: gives `len` bytes, mem_free; NULL: out of memory. */
+char *stt__config_write(const struct stt_stream *stream, const struct stt_provider *provider,
+                        size_t *len);
+
 /* legs.c */
 /* Opens, feeds, finishes what can be; everything due by `now_us`. Lowers stream->due_us. */
 void stt__legs_run(struct stt_stream *stream, int64_t now_us);
@@ -222,6 +227,12 @@ bool stt__rest_holds(struct stt_stream *stream, struct stt_leg *leg, int64_t now
  * end of it too. */
 void stt__rest_close(struct stt_stream *stream, struct stt_leg *leg);
 
+/* held.c */
+/* Keeps a copy of a result of a later leg: every final, and hypotheses for when their words came.
+ * STATUS_LIMIT, STATUS_NOMEM. */
+int stt__held_add(struct stt_leg *leg, const struct stt_heard *from);
+void stt__held_forget(struct stt_leg *leg);
+
 /* results.c */
 /* STATUS_NOMEM: the call has to be replayed. */
 int stt__results_response(struct stt_stream *stream, struct stt_leg *leg,
@@ -230,7 +241,6 @@ int stt__results_response(struct stt_stream *stream, struct stt_leg *leg,
 void stt__results_head(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us);
 /* A call begins to say what the head's audio is, from its base on. */
 void stt__results_rebase(struct stt_stream *stream, const struct stt_leg *leg);
-void stt__results_forget(struct stt_leg *leg);
 /* Nothing more will be heard of the open segment: the newest hypothesis becomes its final. */
 void stt__results_promote(struct stt_stream *stream, int64_t at_us, int64_t now_us);
 void stt__settle(struct stt_stream *stream, uint64_t position);
