@@ -101,7 +101,7 @@
       "a stream without audio for so long is closed and reopened at the next audio")               \
     X("stt", "silence_close_ms", stt_silence_close_ms, NUMBER, "4000", 0, 600000,                  \
       "when nobody has spoken for so long nothing is streamed until somebody does; 0: never")      \
-    X("stt", "ring_ms", stt_ring_ms, NUMBER, "30000", 5000, 120000,                                \
+    X("stt", "ring_ms", stt_ring_ms, NUMBER, "45000", 5000, 120000,                                \
       "audio not yet final that is kept for replay")                                               \
     X("stt", "soft_ms", stt_soft_ms, NUMBER, "240000", 1000, 290000,                               \
       "age at which a stream is replaced at the next final")                                       \

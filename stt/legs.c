@@ -7,6 +7,7 @@
 #include "stt/failure.h"
 #include "stt/limits.h"
 #include "stt/pause.h"
+#include "stt/wire.h"
 #include <assert.h>
 #include <limits.h>
 #include <string.h>
