@@ -375,6 +375,17 @@ static bool scratch_fits(struct judge *judge, size_t len)
     return true;
 }
 
+static void on_degraded(struct judge_session *session, bool restored, int64_t now_us)
+{
+    if (!restored) {
+        if (session->degraded++ == 0)
+            session->degraded_at_us = now_us;
+    } else if (session->degraded > 0 && --session->degraded == 0) {
+        session->degraded_us += now_us - session->degraded_at_us;
+        session->restored = true;
+    }
+}
+
 enum judge_heard judge_session_heard(struct judge_session *session, const char *text, size_t len,
                                      int64_t now_us)
 {
@@ -384,6 +395,7 @@ enum judge_heard judge_session_heard(struct judge_session *session, const char *
     struct judge_event event;
     judge->sum.events++;
     judge->sum.event_bytes += len;
+    session->heard_us = now_us;
     if (!scratch_fits(judge, len)) {
         judge->incomplete = true;
         return JUDGE_OTHER;
@@ -401,6 +413,8 @@ enum judge_heard judge_session_heard(struct judge_session *session, const char *
     case JUDGE_EVENT_ERROR:
         on_error(session, event.code, event.message, event.fatal);
         return event.fatal ? JUDGE_HEARD_FATAL : JUDGE_OTHER;
+    case JUDGE_EVENT_DEGRADED: on_degraded(session, false, now_us); break;
+    case JUDGE_EVENT_RESTORED: on_degraded(session, true, now_us); break;
     case JUDGE_EVENT_GOAWAY: return JUDGE_HEARD_GOAWAY;
     case JUDGE_EVENT_ENDED: return JUDGE_HEARD_ENDED;
     case JUDGE_EVENT_OTHER: break;

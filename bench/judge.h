@@ -68,6 +68,10 @@ struct judge_sum {
     uint64_t committed_broken; /* committed words taken back within a segment */
     double erasure_transcript, erasure_translation; /* words erased a word of the final text */
     double jain; /* of finals got a utterance spoken in the window, over sessions that spoke */
+    /* session.degraded and session.restored: sessions that heard of either, and over the former the
+     * time until the latter, or until the last message. */
+    uint64_t sessions_degraded, sessions_restored;
+    int64_t degraded_median_us, degraded_max_us;
     uint64_t events, event_bytes, acks;
     uint64_t sessions_started, sessions_refused; /* refused: over_capacity */
     uint64_t sessions_lost;                      /* socket closed before its time, others */

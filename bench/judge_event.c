@@ -258,7 +258,8 @@ static enum judge_event_type type_of(struct judge_text name)
     } types[] = {
         {"transcript", JUDGE_EVENT_TRANSCRIPT},   {"translation", JUDGE_EVENT_TRANSLATION},
         {"grammar", JUDGE_EVENT_GRAMMAR},         {"audio.ack", JUDGE_EVENT_ACK},
-        {"session.started", JUDGE_EVENT_STARTED}, {"session.goaway", JUDGE_EVENT_GOAWAY},
+        {"session.started", JUDGE_EVENT_STARTED}, {"session.degraded", JUDGE_EVENT_DEGRADED},
+        {"session.goaway", JUDGE_EVENT_GOAWAY},   {"session.restored", JUDGE_EVENT_RESTORED},
         {"session.ended", JUDGE_EVENT_ENDED},     {"error", JUDGE_EVENT_ERROR},
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)

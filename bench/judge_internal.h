@@ -46,6 +46,9 @@ struct judge_session {
     uint16_t *words; /* got, as numbers of the lexicon */
     uint32_t said_len, said_cap, segments_len, segments_cap, words_len, words_cap;
     uint64_t finals;
+    unsigned degraded; /* things told of as degraded and not as restored yet */
+    bool restored;     /* of all of them, at least once */
+    int64_t degraded_at_us, degraded_us, heard_us;
     uint32_t grammar_segment;  /* the newest final correction's */
     struct judge_lane lanes[]; /* the transcript, then each target */
 };

@@ -6,6 +6,7 @@
 #include "bench/script.h"
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* One session's script as far as it was said, what was got, and where each word of it arrived. */
 struct delivery {
@@ -211,6 +212,36 @@ static double ratio(uint64_t part, uint64_t whole)
     return whole > 0 ? (double)part / (double)whole : 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void add_degraded(const struct judge *judge, struct judge_sum *out)
+{
+    int64_t *times_us = mem_alloc((judge->sessions_len + 1) * sizeof *times_us);
+    size_t len = 0;
+    if (times_us == NULL) {
+        out->incomplete = true;
+        return;
+    }
+    for (uint32_t i = 0; i < judge->sessions_len; i++) {
+        const struct judge_session *session = judge->sessions[i];
+        int64_t time_us = session->degraded_us;
+        if (session->degraded > 0)
+            time_us += session->heard_us - session->degraded_at_us;
+        if (session->degraded > 0 || session->restored)
+            times_us[len++] = time_us;
+        out->sessions_restored += session->restored;
+    }
+    qsort(times_us, len, sizeof *times_us, compare);
+    out->sessions_degraded = len;
+    out->degraded_median_us = len > 0 ? times_us[len / 2] : 0;
+    out->degraded_max_us = len > 0 ? times_us[len - 1] : 0;
+    mem_free(times_us);
+}
+
 void judge_sum(struct judge *judge, struct judge_sum *out)
 {
     struct fairness fairness = {0};
@@ -221,6 +252,7 @@ void judge_sum(struct judge *judge, struct judge_sum *out)
         if (!session->excused && (session->said_len > 0 || session->words_len > 0))
             add_session(session, out, &fairness);
     }
+    add_degraded(judge, out);
     out->finals_got = got_of(out);
     out->finals_owed = out->kind_owed[JUDGE_TRANSCRIPT_FINAL] +
                        out->kind_owed[JUDGE_TRANSLATION_FINAL] +

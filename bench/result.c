@@ -110,6 +110,10 @@ static void print_judged(const struct style *style, const struct judge_sum *judg
     print_fault(style, "refused", judge->sessions_refused);
     print_fault(style, "lost", judge->sessions_lost);
     print_fault(style, "errors", judge->errors);
+    if (judge->sessions_degraded > 0)
+        fprintf(style->out, "  degraded %llu, %.1f s in the middle, %.1f s at most",
+                (unsigned long long)judge->sessions_degraded,
+                (double)judge->degraded_median_us / 1e6, (double)judge->degraded_max_us / 1e6);
     fprintf(style->out, "%s%s%s\n", judge->errors > 0 ? " (" : "", judge->first_error,
             judge->errors > 0 ? ")" : "");
     if (judge->incomplete)

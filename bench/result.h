@@ -21,6 +21,7 @@
  *   erasure     transcript, translation
  *   jain
  *   sessions    started, refused, lost, errors, first_error
+ *   degraded    sessions, restored (counts), median_s, max_s: how long sessions were told to be
  *   events      count, bytes, acks
  *   judged_all  false: memory was short
  *   probe       seconds, server / sim / bench {cpu_s, user_s, system_s, rss_idle_bytes,

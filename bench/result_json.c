@@ -180,6 +180,11 @@ static void put_judge(json_t *object, const struct judge_sum *judge)
         json_pack("{s:o,s:o,s:o,s:o,s:o}", "started", count(judge->sessions_started), "refused",
                   count(judge->sessions_refused), "lost", count(judge->sessions_lost), "errors",
                   count(judge->errors), "first_error", text_or_null(judge->first_error)));
+    json_object_set_new(object, "degraded",
+                        json_pack("{s:o,s:o,s:o,s:o}", "sessions", count(judge->sessions_degraded),
+                                  "restored", count(judge->sessions_restored), "median_s",
+                                  real((double)judge->degraded_median_us / 1e6), "max_s",
+                                  real((double)judge->degraded_max_us / 1e6)));
     json_object_set_new(object, "events",
                         json_pack("{s:o,s:o,s:o}", "count", count(judge->events), "bytes",
                                   count(judge->event_bytes), "acks", count(judge->acks)));

@@ -27,7 +27,7 @@ struct sim_stats {
     struct {
         uint64_t requests, answered, partials, finals, translations, corrections, cancelled,
             throttled, bad_requests, prompt_tokens, answer_tokens, connections, in_flight,
-            in_flight_peak;
+            in_flight_peak, minute_peak; /* the last: requests in any minute, at most */
     } chat;
 };
 /* Appends them as a JSON object: {"speech": {"streams": 12, …}, "chat": {…}}. */

@@ -194,6 +194,8 @@ static void completions(struct sim_chat *chat, const struct h2_request *request)
     struct local_chat_question question;
     struct local_chat_fault fault;
     chat->stats->chat.requests++;
+    sim_minute_add(&chat->minute, loop_now_us(chat->loop));
+    chat->stats->chat.minute_peak = chat->minute.peak;
     struct sim_chat_strike strike = strike_draw(chat);
     if (strike_at_once(chat, request->id, &strike))
         return;
@@ -247,7 +249,23 @@ static void stats_send(struct sim_chat *chat, const struct h2_request *request)
     buf_deinit(&body);
 }
 
-/* Lists of faults for either side; what is missing stays. */
+/* One of the two quotas from now on; a whole minute of it is there. */
+static int control_quota(struct sim_chat *chat, const char *key, int64_t limit)
+{
+    int64_t requests = chat->quota.requests.limit, tokens = chat->quota.tokens.limit;
+    if (limit < 0)
+        return STATUS_INVALID;
+    if (strcmp(key, "requests_minute") == 0)
+        requests = limit;
+    else if (strcmp(key, "tokens_minute") == 0)
+        tokens = limit;
+    else
+        return STATUS_INVALID;
+    sim_quota_init(&chat->quota, requests, tokens, loop_now_us(chat->loop));
+    return STATUS_OK;
+}
+
+/* Lists of faults for either side, quotas; what is missing stays. */
 static int control(struct sim_chat *chat, const json_t *root, char *error, unsigned size)
 {
     const char *key;
@@ -259,14 +277,18 @@ static int control(struct sim_chat *chat, const json_t *root, char *error, unsig
         if (status != 0)
             break;
         status = STATUS_INVALID;
-        if (list == NULL)
-            snprintf(error, size, "%s must be a string", key);
+        snprintf(error, size,
+                 "there are speech_faults and chat_faults (strings), requests_minute and "
+                 "tokens_minute (numbers), not %s",
+                 key);
+        if (json_is_integer(value))
+            status = control_quota(chat, key, json_integer_value(value));
+        else if (list == NULL)
+            continue;
         else if (strcmp(key, "chat_faults") == 0)
             status = sim_chat_faults(chat, list, error, size);
         else if (strcmp(key, "speech_faults") == 0 && chat->speech != NULL)
             status = sim_speech_faults(chat->speech, list, error, size);
-        else
-            snprintf(error, size, "there is speech_faults and chat_faults, not %s", key);
     }
     return status;
 }

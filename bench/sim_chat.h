@@ -11,6 +11,7 @@
 #include "bench/sim_answer.h"
 #include "bench/sim_config.h"
 #include "bench/sim_fault.h"
+#include "bench/sim_minute.h"
 #include "bench/sim_quota.h"
 #include "local/h2_server.h"
 #include "local/limits.h"
@@ -45,6 +46,7 @@ struct sim_chat {
     struct sim_speech *speech; /* NULL: not told */
     struct sim_latency *first_token;
     struct sim_quota quota;
+    struct sim_minute minute; /* of requests */
     struct sim_fault_plan *faults;
     uint64_t struck[SIM_FAULTS]; /* by all plans so far */
     unsigned streams;            /* SETTINGS_MAX_CONCURRENT_STREAMS told */

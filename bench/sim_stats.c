@@ -24,7 +24,7 @@ static const struct counter chat[] = {
     CHAT(requests),     CHAT(answered),       CHAT(partials),      CHAT(finals),
     CHAT(translations), CHAT(corrections),    CHAT(cancelled),     CHAT(throttled),
     CHAT(bad_requests), CHAT(prompt_tokens),  CHAT(answer_tokens), CHAT(connections),
-    CHAT(in_flight),    CHAT(in_flight_peak),
+    CHAT(in_flight),    CHAT(in_flight_peak), CHAT(minute_peak),
 };
 
 static void write_counters(const struct sim_stats *stats, const struct counter *counters,

@@ -26,10 +26,10 @@
     6 /* a small budget's bucket holds this, at most a tenth of a minute's */
 #define BUDGET_BURST_TOKENS                                                                        \
     4096 /* a small budget's bucket holds this, at most half a minute's tokens */
-#define BUDGET_TOLD_KEEP_US     10000000 /* a lower limit holds so long after it was told */
-#define BUDGET_CUT_EVERY_US     1000000  /* refusals within this are one */
-#define BUDGET_CUT_PERMILLE_MIN 500      /* refusals leave at least this of the limits */
-#define BUDGET_RECOVER_PERMILLE 5        /* given back a second without refusal */
+#define BUDGET_TOLD_KEEP_US     5000000 /* a lower limit holds so long after it was told */
+#define BUDGET_CUT_EVERY_US     1000000 /* refusals within this are one */
+#define BUDGET_CUT_PERMILLE_MIN 500     /* refusals leave at least this of the limits */
+#define BUDGET_RECOVER_PERMILLE 5       /* given back a second without refusal */
 
 #define POOL_CONNECTIONS_MAX 64
 #define POOL_STREAMS_MAX     1000  /* streams a connection */

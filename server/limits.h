@@ -26,7 +26,7 @@
 #define WORKER_QUEUE        16384   /* jobs waiting for one worker */
 #define OUTBOX_MAX          65536   /* jobs a loop holds while workers are behind */
 #define HTTP_BODY_MAX       262144  /* answer of an HTTP endpoint */
-#define SHED_OVER_MS        10000   /* partials come again for so long: session.restored */
-#define SHED_FORGET_MS      30000   /* nothing was shed for so long: likewise */
+#define SHED_OVER_MS        5000    /* partials come again for so long: session.restored */
+#define SHED_FORGET_MS      15000   /* nothing was shed for so long: likewise */
 #define STOP_SESSIONS_MS    4000    /* from SIGTERM: what is owed is delivered */
 #define STOP_SOCKETS_MS     4500 /* and then sockets are cut, so that the exit comes within 5 s */

@@ -563,6 +563,25 @@ static void no_memory(void)
     CHECK(!"an end of allocations");
 }
 
+/* From the first thing that is degraded to the last that is restored, or to the last message. */
+static void test_degraded(void)
+{
+    static const char degraded[] = "{\"type\":\"session.degraded\",\"what\":[\"grammar\"]}";
+    static const char restored[] = "{\"type\":\"session.restored\",\"what\":[\"grammar\"]}";
+    begin(spanish, false);
+    hear(degraded, START_US + 1000000);
+    hear(degraded, START_US + 2000000);
+    hear(restored, START_US + 3000000);
+    hear(restored, START_US + 5000000);
+    hear(degraded, START_US + 10000000);
+    hear("{\"type\":\"session.ended\"}", START_US + 13000000);
+    end();
+    CHECK_EQ(sum.sessions_degraded, 1);
+    CHECK_EQ(sum.sessions_restored, 1);
+    CHECK_EQ(sum.degraded_median_us, 7000000);
+    CHECK_EQ(sum.degraded_max_us, 7000000);
+}
+
 int main(void)
 {
     RUN(everything_is_delivered);
@@ -585,5 +604,6 @@ int main(void)
     RUN(hours_of_audio);
     RUN(small_and_quick);
     RUN(no_memory);
+    RUN(test_degraded);
     return check_done();
 }
