@@ -65,12 +65,13 @@ int chat_reader_feed(struct chat_reader *reader, const void *bytes, size_t len);
 int chat_reader_end(struct chat_reader *reader);
 void chat_reader_result(const struct chat_reader *reader, struct chat_result *out);
 
-/* An error body of any provider's make: code and message, as far as they can be found; HTML gives
- * "". */
+/* An error body of any provider's make: code, message and field, as far as they can be found; HTML
+ * gives "". */
 struct chat_error {
     char code[64];
     char message[200];
-    bool quota; /* insufficient_quota and its kin: never retried */
+    char param[32]; /* the field it is about */
+    bool quota;     /* insufficient_quota and its kin: never retried */
 };
 void chat_error_read(const void *body, size_t len, struct chat_error *out);
 /* Estimate of tokens in a text, by script. */

@@ -50,10 +50,13 @@ static void object_take(const json_t *object, struct chat_error *out)
 {
     const char *type = json_string_value(json_object_get(object, "type"));
     const char *message = json_string_value(json_object_get(object, "message"));
+    const char *param = json_string_value(json_object_get(object, "param"));
     if (!code_take(json_object_get(object, "code"), out) && type != NULL)
         text_copy(out->code, sizeof out->code, type);
     if (message != NULL)
         text_copy(out->message, sizeof out->message, message);
+    if (param != NULL)
+        text_copy(out->param, sizeof out->param, param);
     out->quota = is_quota(out->code) || (type != NULL && is_quota(type));
 }
 

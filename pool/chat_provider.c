@@ -35,6 +35,39 @@ void chat_provider_names(unsigned can, struct buf *out)
     }
 }
 
+/* The bit of the field that an error is about; 0: it is about none of them. */
+static unsigned unwanted_of(const struct chat_error *error)
+{
+    static const struct {
+        const char *param;
+        unsigned bit;
+    } fields[] = {
+        {"temperature", CHAT_NO_TEMPERATURE},
+        {"reasoning_effort", CHAT_NO_REASONING_EFFORT},
+        {"stream_options", CHAT_NO_STREAM_OPTIONS},
+        {"max_tokens", CHAT_OTHER_MAX_TOKENS},
+        {"max_completion_tokens", CHAT_OTHER_MAX_TOKENS},
+    };
+    if (strcmp(error->code, "unsupported_parameter") != 0 &&
+        strcmp(error->code, "unsupported_value") != 0)
+        return 0;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (strcmp(error->param, fields[i].param) == 0)
+            return fields[i].bit;
+    return 0;
+}
+
+bool chat_api_learn(const struct chat_api *api, int http_status, const struct chat_error *error,
+                    bool *news)
+{
+    unsigned bit = http_status == 400 && api->unwanted != NULL ? unwanted_of(error) : 0;
+    *news = false;
+    if (bit == 0)
+        return false;
+    *news = (atomic_fetch_or_explicit(api->unwanted, bit, memory_order_relaxed) & bit) == 0;
+    return true;
+}
+
 bool chat_api_follows(const struct chat_api *api)
 {
     return api == NULL || api->provider == NULL || (api->provider->can & CHAT_CAN_FOLLOW) != 0;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -82,7 +83,23 @@ struct chat_api {
     const char *system_role;      /* "": system; user: instructions stand before the text */
     const char *reasoning_effort; /* "": not sent */
     bool no_temperature;          /* the model takes none but its own */
+    /* What the API has refused since the start, bits of enum chat_unwanted; relaxed: a hint. NULL:
+     * nothing is learnt. */
+    _Atomic unsigned *unwanted;
 };
+
+/* Fields of a request that some models of an API refuse. */
+enum chat_unwanted {
+    CHAT_NO_TEMPERATURE = 1,
+    CHAT_NO_REASONING_EFFORT = 2,
+    CHAT_NO_STREAM_OPTIONS = 4,
+    CHAT_OTHER_MAX_TOKENS = 8, /* the bound has the other of its two names */
+};
+
+/* True for an error that says which of these fields is not wanted: requests written from now on go
+ * without it. `news`: that was not known before. Any thread. */
+bool chat_api_learn(const struct chat_api *api, int http_status, const struct chat_error *error,
+                    bool *news);
 
 /* True when it does what a system prompt says; else it only gets text and languages. */
 bool chat_api_follows(const struct chat_api *api);

@@ -102,12 +102,30 @@ static void request_messages(const struct chat_request *request, struct buf *out
     buf_puts(out, "}]");
 }
 
+static bool is_wanted(const struct chat_request *request, unsigned bit)
+{
+    if (request->api == NULL || request->api->unwanted == NULL)
+        return true;
+    return (atomic_load_explicit(request->api->unwanted, memory_order_relaxed) & bit) == 0;
+}
+
+static const char *bound_name(const struct chat_request *request)
+{
+    const char *field = request->api != NULL ? request->api->max_tokens_field : NULL;
+    field = first_set(request->max_tokens_field, field, provider_of(request)->max_tokens_field);
+    if (is_wanted(request, CHAT_OTHER_MAX_TOKENS))
+        return field;
+    return strcmp(field, "max_tokens") == 0 ? "max_completion_tokens" : "max_tokens";
+}
+
 static void request_sampling(const struct chat_request *request, struct buf *out)
 {
     const struct chat_api *api = request->api;
-    if (request->temperature >= 0 && (api == NULL || !api->no_temperature))
+    if (request->temperature >= 0 && (api == NULL || !api->no_temperature) &&
+        is_wanted(request, CHAT_NO_TEMPERATURE))
         request_temperature(request->temperature, out);
-    if (api != NULL && api->reasoning_effort != NULL && api->reasoning_effort[0] != '\0') {
+    if (api != NULL && api->reasoning_effort != NULL && api->reasoning_effort[0] != '\0' &&
+        is_wanted(request, CHAT_NO_REASONING_EFFORT)) {
         buf_puts(out, ",\"reasoning_effort\":");
         chat__json_string(out, api->reasoning_effort);
     }
@@ -115,20 +133,17 @@ static void request_sampling(const struct chat_request *request, struct buf *out
 
 static void completion_write(const struct chat_request *request, struct buf *out)
 {
-    const struct chat_provider *provider = provider_of(request);
     buf_puts(out, "{\"model\":");
     chat__json_string(out, request->model);
     request_messages(request, out);
     if (request->stream)
         buf_puts(out, ",\"stream\":true");
-    if (request->stream && request->include_usage && (provider->can & CHAT_CAN_STREAM_USAGE) != 0)
+    bool usage = request->include_usage && (provider_of(request)->can & CHAT_CAN_STREAM_USAGE) != 0;
+    if (request->stream && usage && is_wanted(request, CHAT_NO_STREAM_OPTIONS))
         buf_puts(out, ",\"stream_options\":{\"include_usage\":true}");
     request_sampling(request, out);
-    if (request->max_tokens > 0) {
-        const char *field = request->api != NULL ? request->api->max_tokens_field : NULL;
-        field = first_set(request->max_tokens_field, field, provider->max_tokens_field);
-        buf_printf(out, ",\"%s\":%u", field, request->max_tokens);
-    }
+    if (request->max_tokens > 0)
+        buf_printf(out, ",\"%s\":%u", bound_name(request), request->max_tokens);
     request_format(request, out);
     buf_putc(out, '}');
 }

@@ -381,6 +381,24 @@ static void reply_drop(struct pool_reply *reply)
     ask_unref(ask);
 }
 
+/* A field of the request that the API does not want is left out from now on: then asking again
+ * helps. */
+static int refusal_of(const struct ask *ask, const struct pool_reply *reply)
+{
+    const struct chat_api *api = &side_of(ask)->api;
+    struct chat_error error;
+    bool news;
+    if (reply->status != STATUS_REFUSED)
+        return reply->status;
+    chat_provider_error(api->provider, reply->http_status, reply->data, reply->len, &error);
+    if (!chat_api_learn(api, reply->http_status, &error, &news))
+        return reply->status;
+    if (news)
+        LOG_WARN(LOG_POOL, ask->session, "the API refuses a field, which is left out from now on",
+                 "field=%s message=%s", LOG_Q(error.param), LOG_Q(error.message));
+    return STATUS_UNAVAILABLE;
+}
+
 static void run_reply(struct job *job)
 {
     struct reply_job *reply_job = (struct reply_job *)job;
@@ -402,7 +420,7 @@ static void run_reply(struct job *job)
         (void)chat_reader_feed(ask->reader, reply->data, reply->len);
         post_done(ask);
         break;
-    case POOL_FAILED: post_failure(ask, reply->status); break;
+    case POOL_FAILED: post_failure(ask, refusal_of(ask, reply)); break;
     }
     reply_drop(reply);
     mem_free(reply_job);

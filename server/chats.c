@@ -242,7 +242,11 @@ int chats_init(struct chats *chats, const struct config *config, FILE *err)
 {
     *chats = (struct chats){0};
     int status = translate_init(chats, config, err);
-    return status == STATUS_OK ? grammar_init(chats, config, err) : status;
+    if (status == STATUS_OK)
+        status = grammar_init(chats, config, err);
+    for (int i = 0; i < CHATS_SIDES; i++)
+        chats->side[i].api.unwanted = &chats->unwanted[i];
+    return status;
 }
 
 static bool knows(const struct chat_api *api, bool target, const char *tag)

@@ -2,8 +2,9 @@
  * The APIs that translate and correct, as [chat] and [grammar] of the configuration name them: one
  * for both, or one each.
  *
- * Threads: filled before the others start, unchanged afterwards.
- * Memory: its strings are the configuration's or constants.
+ * Threads: filled before the others start, unchanged afterwards but for the atomics.
+ * Memory: its strings are the configuration's or constants; it points into itself and stays where
+ * it was filled.
  */
 #pragma once
 
@@ -25,6 +26,7 @@ struct chat_side {
 };
 
 struct chats {
+    _Atomic unsigned unwanted[CHATS_SIDES]; /* learnt while it runs, by any worker */
     struct chat_side side[CHATS_SIDES];
     struct pool_config pool[CHATS_SIDES];
     unsigned pools; /* 1: the first serves both sides */

@@ -268,6 +268,17 @@ class OpenAi(Api):
         """An answer that refuses the request, or None."""
 
 
+class OpenAiThatRefuses(OpenAi):
+    """A model that reasons: it takes neither a temperature nor the older name of the answer's bound."""
+
+    def check(self, request):
+        for field in ("temperature", "max_tokens"):
+            if field in request.json:
+                return Answer({"error": {"message": "Unsupported parameter: '%s'." % field, "param": field,
+                                         "type": "invalid_request_error", "code": "unsupported_parameter"}}, 400)
+        return None
+
+
 class Azure(OpenAi):
     more = {"content_filter_results": {"hate": {"filtered": False, "severity": "safe"}}}
     deployment, version = "fast-mini", "2024-10-21"

@@ -108,6 +108,17 @@ class Compatible(Case):
                                  role="developer")
         self.assertEqual({b["reasoning_effort"] for b in bodies}, {"minimal"})
 
+    def test_fields_that_are_refused_are_left_out(self):
+        api = provider_kit.OpenAiThatRefuses()
+        rig = self.rig("--chat-url", api.url + "/v1", "--chat-ca", api.ca, "--chat-max-tokens-field", "max_tokens",
+                       env={"SOTTO_CHAT_KEY": api.key}, apis=[api])
+        events = rig.session()
+        self.check_shown(events)
+        self.assertEqual(sorted(re.findall(r"left out from now on\" field=(\S+)", rig.sotto.text())),
+                         ['"max_tokens"'] * 2 + ['"temperature"'] * 2, "once for each side")
+        last = set(api.asked()[-1].json) - {"response_format", "stream", "stream_options"}
+        self.assertEqual(last, {"model", "messages", "max_completion_tokens"})
+
     def test_azure_deployment(self):
         api = provider_kit.Azure()
         _, bodies = self.run_api(api, "--chat-provider", "azure", "--chat-deployment", api.deployment,

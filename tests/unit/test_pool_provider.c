@@ -405,6 +405,56 @@ static void test_languages(void)
     CHECK_STR(code_of(&chat_openai, true, "x-any"), "x-any");
 }
 
+#define UNSUPPORTED(param)                                                                         \
+    "{\"error\":{\"message\":\"m\",\"type\":\"invalid_request_error\",\"param\":\"" param          \
+    "\",\"code\":\"unsupported_parameter\"}}"
+
+/* What was learnt of an error with this body. */
+static bool learn(const struct chat_api *api, int http_status, const char *body, bool expected_news)
+{
+    struct chat_error error;
+    bool news = true;
+    chat_provider_error(api->provider, http_status, body, strlen(body), &error);
+    bool learnt = chat_api_learn(api, http_status, &error, &news);
+    CHECK_EQ(news, expected_news);
+    return learnt;
+}
+
+static void test_fields_that_are_refused(void)
+{
+    _Atomic unsigned unwanted = 0;
+    struct chat_api api = {
+        .provider = &chat_openai, .reasoning_effort = "low", .unwanted = &unwanted};
+    struct chat_request request = {.api = &api,
+                                   .model = "m",
+                                   .user = "hi",
+                                   .max_tokens = 7,
+                                   .stream = true,
+                                   .include_usage = true};
+    CHECK(!learn(&api, 400, UNSUPPORTED("messages"), false));
+    CHECK(!learn(&api, 500, UNSUPPORTED("temperature"), false));
+    CHECK(!learn(&api, 400, "{\"error\":{\"param\":\"temperature\",\"code\":\"other\"}}", false));
+    CHECK_EQ(atomic_load(&unwanted), 0);
+    CHECK(learn(&api, 400, UNSUPPORTED("max_completion_tokens"), true));
+    /* One that was under way meanwhile is worth asking again, too. */
+    CHECK(learn(&api, 400, UNSUPPORTED("max_completion_tokens"), false));
+    check_body(&request,
+               "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+               "\"stream\":true,\"stream_options\":{\"include_usage\":true},\"temperature\":0,"
+               "\"reasoning_effort\":\"low\",\"max_tokens\":7}");
+    CHECK(learn(&api, 400, UNSUPPORTED("temperature"), true));
+    CHECK(learn(&api, 400, UNSUPPORTED("reasoning_effort"), true));
+    CHECK(learn(&api, 400, UNSUPPORTED("stream_options"), true));
+    check_body(&request, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+                         "\"stream\":true,\"max_tokens\":7}");
+    api.provider = &chat_ollama;
+    request.stream = false;
+    check_body(&request, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+                         "\"max_completion_tokens\":7}");
+    api.unwanted = NULL;
+    CHECK(!learn(&api, 400, UNSUPPORTED("temperature"), false));
+}
+
 /* One allocation fails, each in turn. */
 static void test_no_memory(void)
 {
@@ -462,6 +512,7 @@ int main(void)
     RUN(test_answer_too_long);
     RUN(test_errors);
     RUN(test_languages);
+    RUN(test_fields_that_are_refused);
     RUN(test_no_memory);
     RUN(test_names);
     return 0;
