@@ -234,7 +234,7 @@ static void conn_reap(struct pool__conn *conn)
         if (slot == conn->own)
             conn_on_get(conn, result);
         else
-            pool__exchange_done(slot->exchange, result);
+            pool__exchange_done(slot, result);
     }
 }
 

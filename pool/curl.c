@@ -19,7 +19,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *ctx)
     slot->conn->reset_unsent = false; /* libcurl writes after it has read */
     if (slot->exchange == NULL)
         return size * count;
-    return pool__exchange_bytes(slot->exchange, bytes, size * count);
+    return pool__exchange_bytes(slot, bytes, size * count);
 }
 
 /* A stream was found. Called again when libcurl sends a refused request again by itself: that must
@@ -30,7 +30,7 @@ static int on_stream(void *ctx, char *peer, char *local, int peer_port, int loca
     slot->streams++;
     if (slot->exchange == NULL)
         return CURL_PREREQFUNC_OK;
-    slot->exchange->byte_us = loop_now_us(slot->pool->loop);
+    slot->byte_us = loop_now_us(slot->pool->loop);
     if (slot->streams == 1)
         slot->conn->waiting--;
     else

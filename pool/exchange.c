@@ -2,12 +2,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
-#include "pool/chat.h"
-#include "pool/chat_provider.h"
 #include "pool/internal.h"
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
 static void exchange_on_timer(struct loop_timer *timer);
 
@@ -15,72 +11,6 @@ static bool is_final(const struct pool__exchange *exchange)
 {
     return exchange->request.cls == POOL_FINAL_TRANSLATION ||
            exchange->request.cls == POOL_FINAL_GRAMMAR;
-}
-
-static void reply_free(struct msg *msg)
-{
-    struct pool_reply *reply = (struct pool_reply *)msg;
-    mem_free(reply->data);
-    mem_free(reply);
-}
-
-static void request_free(struct msg *msg)
-{
-    struct pool__exchange *exchange = (struct pool__exchange *)msg;
-    mem_free(exchange->request.body);
-    if (exchange->last != NULL)
-        reply_free(&exchange->last->msg);
-    buf_deinit(&exchange->body);
-    mem_free(exchange);
-}
-
-static struct pool_reply *reply_create(void)
-{
-    struct pool_reply *reply = mem_calloc(1, sizeof *reply);
-    if (reply != NULL)
-        reply->msg.free_fn = reply_free;
-    return reply;
-}
-
-struct pool_request *pool_request_create(char *body, size_t len)
-{
-    assert(body != NULL);
-    struct pool__exchange *exchange = mem_calloc(1, sizeof *exchange);
-    if (exchange == NULL)
-        return NULL;
-    exchange->last = reply_create();
-    if (exchange->last == NULL) {
-        mem_free(exchange);
-        return NULL;
-    }
-    exchange->request.msg.free_fn = request_free;
-    exchange->request.weight = 1;
-    exchange->request.body = body;
-    exchange->request.body_len = len;
-    buf_init(&exchange->body, POOL_REPLY_MAX);
-    return &exchange->request;
-}
-
-static void reply_send(struct pool__exchange *exchange, struct pool_reply *reply,
-                       enum pool_reply_kind kind)
-{
-    struct pool *pool = exchange->pool;
-    reply->msg.session = exchange->request.msg.session;
-    reply->id = exchange->request.id;
-    reply->kind = kind;
-    reply->ctx = exchange->request.ctx;
-    reply->lat = exchange->request.lat;
-    pool->on_reply(pool->ctx, reply);
-}
-
-/* A ledger that measures nothing begins with the first stamp. */
-static void exchange_mark(struct pool__exchange *exchange, enum lat_part part)
-{
-    struct lat *lat = &exchange->request.lat;
-    int64_t now_us = loop_now_us(exchange->pool->loop);
-    if (lat->last_us == 0)
-        lat->last_us = now_us;
-    lat_mark(lat, part, now_us);
 }
 
 static struct pool__exchange **table_slot(struct pool *pool, uint64_t id)
@@ -97,26 +27,7 @@ static void table_remove(struct pool__exchange *exchange)
     exchange->pool->exchanges--;
 }
 
-static struct pool__slot *slot_get(struct pool__upstream *upstream)
-{
-    struct pool__slot *slot = upstream->slots;
-    if (slot == NULL)
-        return pool__slot_create(upstream, false);
-    upstream->slots = slot->next;
-    return slot;
-}
-
-static void slot_put(struct pool__slot *slot)
-{
-    if (slot->probe)
-        pool_breaker_unsaid(&slot->upstream->breaker);
-    slot->probe = false;
-    slot->exchange = NULL;
-    slot->next = slot->upstream->slots;
-    slot->upstream->slots = slot;
-}
-
-/* Takes it out of wherever it is: scheduler, connection, dirty list. */
+/* Takes it out of wherever it is: scheduler, connections, dirty list. */
 static void exchange_unplace(struct pool__exchange *exchange)
 {
     struct pool *pool = exchange->pool;
@@ -130,12 +41,11 @@ static void exchange_unplace(struct pool__exchange *exchange)
     }
     if (exchange->item.home != NULL)
         scheduler_remove(pool->scheduler, &exchange->item, loop_now_us(pool->loop));
-    if (exchange->slot != NULL) {
-        struct pool__slot *slot = exchange->slot;
-        pool__conn_remove(slot);
-        slot_put(slot);
-        exchange->slot = NULL;
-    }
+    if (exchange->slot != NULL)
+        pool__slot_leave(exchange->slot);
+    if (exchange->hedge != NULL)
+        pool__slot_leave(exchange->hedge);
+    exchange->slot = exchange->hedge = NULL;
     pool__pump_later(pool);
 }
 
@@ -146,14 +56,14 @@ static void exchange_end(struct pool__exchange *exchange, enum pool_reply_kind k
     exchange_unplace(exchange);
     table_remove(exchange);
     exchange->last = NULL;
-    reply_send(exchange, reply, kind);
+    pool__reply_send(exchange, reply, kind);
     exchange->request.msg.free_fn(&exchange->request.msg);
 }
 
 void pool__exchange_fail(struct pool__exchange *exchange, int status)
 {
     struct pool *pool = exchange->pool;
-    exchange_mark(exchange, exchange->state == EXCHANGE_SENT ? LAT_UPSTREAM : LAT_QUEUE);
+    pool__exchange_mark(exchange, exchange->state == EXCHANGE_SENT ? LAT_UPSTREAM : LAT_QUEUE);
     POOL_COUNT(pool, failed, 1);
     if (status == STATUS_TIMEOUT)
         POOL_COUNT(pool, expired, 1);
@@ -171,7 +81,7 @@ void pool__exchange_start(struct pool__exchange *exchange)
     exchange->chain = *slot;
     *slot = exchange;
     pool->exchanges++;
-    exchange_mark(exchange, LAT_SERVER);
+    pool__exchange_mark(exchange, LAT_SERVER);
     if (request->retries > POOL_RETRIES_MAX)
         request->retries = POOL_RETRIES_MAX;
     int64_t now_us = exchange->queued_us = loop_now_us(pool->loop);
@@ -202,59 +112,108 @@ static int64_t piece_due_us(const struct pool__exchange *exchange)
     return exchange->piece_us + POOL_PIECE_GAP_MS * 1000;
 }
 
-static void exchange_arm(struct pool__exchange *exchange)
+/* When it is to be asked for a second time; INT64_MAX: not at all. */
+static int64_t hedge_due_us(const struct pool__exchange *exchange)
 {
-    const struct pool_config *config = &exchange->pool->config;
-    int64_t due_us = exchange->request.deadline_us, at_us;
-    if (exchange->slot->streams == 0)
-        at_us = exchange->byte_us + POOL_STREAM_WAIT_MS * 1000;
-    else
-        at_us =
-            config->stall_ms > 0 ? exchange->byte_us + (int64_t)config->stall_ms * 1000 : INT64_MAX;
-    if (exchange->held && piece_due_us(exchange) < at_us)
-        at_us = piece_due_us(exchange);
-    loop_timer_start(exchange->pool->loop, &exchange->timer, at_us < due_us ? at_us : due_us,
-                     exchange_on_timer);
+    bool stream = exchange->request.stream;
+    int64_t after_us = pool_hedge_after_us(&exchange->pool->hedge, stream);
+    if (!is_final(exchange) || exchange->hedged || after_us == INT64_MAX)
+        return INT64_MAX;
+    return stream && exchange->slot->received > 0 ? INT64_MAX : exchange->sent_us + after_us;
 }
 
-static int exchange_place(struct pool__exchange *exchange, struct pool__conn *conn)
+static int64_t stall_due_us(const struct pool__exchange *exchange)
 {
-    struct pool__slot *slot = slot_get(conn->upstream);
-    if (slot == NULL)
-        return STATUS_NOMEM;
-    /* Borrowed by libcurl: the body lives in the request until the handle is removed. */
-    curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, exchange->request.body);
-    curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                     (curl_off_t)exchange->request.body_len);
-    slot->exchange = exchange;
-    int status = pool__conn_add(conn, slot);
-    if (status != STATUS_OK) {
-        slot_put(slot);
-        return status;
-    }
-    exchange->slot = slot;
-    slot->probe = pool__conn_chosen(conn);
-    return STATUS_OK;
+    unsigned stall_ms = exchange->pool->config.stall_ms;
+    if (exchange->slot->streams == 0)
+        return exchange->slot->byte_us + POOL_STREAM_WAIT_MS * 1000;
+    return stall_ms > 0 ? exchange->slot->byte_us + (int64_t)stall_ms * 1000 : INT64_MAX;
+}
+
+static void exchange_arm(struct pool__exchange *exchange)
+{
+    int64_t dues_us[] = {exchange->request.deadline_us, stall_due_us(exchange),
+                         hedge_due_us(exchange),
+                         exchange->held ? piece_due_us(exchange) : INT64_MAX};
+    int64_t at_us = dues_us[0];
+    for (size_t i = 1; i < sizeof dues_us / sizeof dues_us[0]; i++)
+        at_us = dues_us[i] < at_us ? dues_us[i] : at_us;
+    loop_timer_start(exchange->pool->loop, &exchange->timer, at_us, exchange_on_timer);
 }
 
 void pool__exchange_send(struct pool__exchange *exchange, struct pool__conn *conn)
 {
     struct pool *pool = exchange->pool;
-    exchange->sent_us = exchange->byte_us = loop_now_us(pool->loop);
-    if (exchange_place(exchange, conn) != STATUS_OK) {
+    exchange->sent_us = loop_now_us(pool->loop);
+    exchange->slot = pool__slot_place(exchange, conn);
+    if (exchange->slot == NULL) {
         pool__exchange_fail(exchange, STATUS_NOMEM);
         return;
     }
-    exchange_mark(exchange, LAT_QUEUE);
+    if (is_final(exchange))
+        pool_hedge_sent(&pool->hedge);
+    pool__exchange_mark(exchange, LAT_QUEUE);
     exchange->state = EXCHANGE_SENT;
     exchange->tries++;
-    exchange->received = 0;
-    exchange->held = false;
+    exchange->held = exchange->hedged = false;
     pthread_mutex_lock(&pool->stats_lock);
     pool->stats.sent++;
     pool->stats.sent_by_class[exchange->request.cls]++;
     hist_add(&pool->queue_hist, exchange->sent_us - exchange->queued_us);
     pthread_mutex_unlock(&pool->stats_lock);
+    exchange_arm(exchange);
+}
+
+/* The second try takes the first one's place. */
+static void exchange_promote(struct pool__exchange *exchange)
+{
+    pool__slot_leave(exchange->slot);
+    exchange->slot = exchange->hedge;
+    exchange->hedge = NULL;
+    pool__pump_later(exchange->pool);
+}
+
+static void hedge_drop(struct pool__exchange *exchange)
+{
+    pool__slot_leave(exchange->hedge);
+    exchange->hedge = NULL;
+    pool__pump_later(exchange->pool);
+}
+
+static void hedge_won(struct pool__exchange *exchange)
+{
+    POOL_COUNT(exchange->pool, hedges_won, 1);
+    exchange_promote(exchange);
+}
+
+/* Rather at another upstream; one in reserve is not for this. NULL: there is none but its own
+ * connection. */
+static struct pool__conn *hedge_conn(struct pool__exchange *exchange)
+{
+    const struct pool__slot *slot = exchange->slot;
+    struct pool__avoid avoid = {slot->conn->serial, slot->upstream};
+    struct pool__conn *conn = pool__conn_choose(exchange->pool, avoid);
+    if (conn != NULL && conn->upstream->config.weight == 0) {
+        avoid.upstream = NULL;
+        conn = pool__conn_choose(exchange->pool, avoid);
+    }
+    return conn == slot->conn ? NULL : conn;
+}
+
+/* It takes long: it is asked for elsewhere too, if that can be afforded. */
+static void exchange_hedge(struct pool__exchange *exchange)
+{
+    struct pool *pool = exchange->pool;
+    struct pool__conn *conn = hedge_conn(exchange);
+    exchange->hedged = true;
+    if (conn != NULL && pool_hedge_allows(&pool->hedge) &&
+        scheduler_spend(pool->scheduler, exchange->item.cost, loop_now_us(pool->loop)))
+        exchange->hedge = pool__slot_place(exchange, conn);
+    if (exchange->hedge != NULL) {
+        pool_hedge_take(&pool->hedge);
+        POOL_COUNT(pool, hedged, 1);
+        pool__pump_later(pool);
+    }
     exchange_arm(exchange);
 }
 
@@ -273,7 +232,7 @@ static void exchange_dirty(struct pool__exchange *exchange)
 /* A reader sees no more than a few pieces a second, and each costs a worker and a front. */
 static void exchange_pass_on(struct pool__exchange *exchange)
 {
-    if (!exchange->delivered || exchange->byte_us >= piece_due_us(exchange)) {
+    if (!exchange->delivered || exchange->slot->byte_us >= piece_due_us(exchange)) {
         exchange_dirty(exchange);
     } else if (!exchange->held) {
         exchange->held = true;
@@ -281,40 +240,56 @@ static void exchange_pass_on(struct pool__exchange *exchange)
     }
 }
 
-size_t pool__exchange_bytes(struct pool__exchange *exchange, const char *bytes, size_t len)
+size_t pool__exchange_bytes(struct pool__slot *slot, const char *bytes, size_t len)
 {
-    struct pool *pool = exchange->pool;
+    struct pool__exchange *exchange = slot->exchange;
     long http_status = 0;
-    curl_easy_getinfo(exchange->slot->easy, CURLINFO_RESPONSE_CODE, &http_status);
-    exchange->byte_us = loop_now_us(pool->loop);
-    exchange->received += len;
+    curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &http_status);
+    slot->byte_us = loop_now_us(slot->pool->loop);
+    slot->received += len;
     if (http_status < 200 || http_status >= 300) {
-        size_t room = CHAT_ERROR_BODY_MAX - exchange->body.len;
-        buf_append(&exchange->body, bytes, len < room ? len : room);
+        size_t room = CHAT_ERROR_BODY_MAX - slot->body.len;
+        buf_append(&slot->body, bytes, len < room ? len : room);
         return len;
     }
-    if (exchange->received > POOL_REPLY_MAX || buf_append(&exchange->body, bytes, len) != 0)
+    if (slot->received > POOL_REPLY_MAX || buf_append(&slot->body, bytes, len) != 0)
         return 0;
     if (exchange->request.stream)
         exchange_pass_on(exchange);
     return len;
 }
 
+/* The first byte of a streamed answer has come: whoever sent it goes on alone. */
+static void exchange_first_byte(struct pool__exchange *exchange)
+{
+    struct pool *pool = exchange->pool;
+    if (is_final(exchange))
+        pool_hedge_learn(&pool->hedge, true, loop_now_us(pool->loop) - exchange->sent_us);
+    if (exchange->hedge == NULL)
+        return;
+    if (exchange->slot->body.len == 0)
+        hedge_won(exchange);
+    else
+        hedge_drop(exchange);
+}
+
 /* False: out of memory, the bytes stay. The hold is this piece's alone: what comes last has waited
  * for the provider only. */
 static bool exchange_flush(struct pool__exchange *exchange)
 {
-    struct pool_reply *reply = reply_create();
+    struct pool_reply *reply = pool__reply_create();
     if (reply == NULL)
         return false;
+    if (!exchange->delivered)
+        exchange_first_byte(exchange);
     struct lat so_far = exchange->request.lat;
     exchange->piece_us = loop_now_us(exchange->pool->loop);
-    lat_mark(&exchange->request.lat, LAT_UPSTREAM, exchange->byte_us);
+    lat_mark(&exchange->request.lat, LAT_UPSTREAM, exchange->slot->byte_us);
     lat_mark(&exchange->request.lat, LAT_HOLD, exchange->piece_us);
     reply->http_status = 200;
-    reply->data = buf_take(&exchange->body, &reply->len);
+    reply->data = buf_take(&exchange->slot->body, &reply->len);
     exchange->delivered = true;
-    reply_send(exchange, reply, POOL_DATA);
+    pool__reply_send(exchange, reply, POOL_DATA);
     exchange->request.lat = so_far;
     return true;
 }
@@ -335,32 +310,19 @@ static void exchange_whole(struct pool__exchange *exchange, int http_status)
     struct pool *pool = exchange->pool;
     int64_t took_us = loop_now_us(pool->loop) - exchange->sent_us;
     scheduler_learn(pool->scheduler, exchange->request.cls, took_us);
+    if (is_final(exchange) && !exchange->request.stream)
+        pool_hedge_learn(&pool->hedge, false, took_us);
     pthread_mutex_lock(&pool->stats_lock);
     pool->stats.done++;
     hist_add(&pool->upstream_hist, took_us);
     pthread_mutex_unlock(&pool->stats_lock);
     exchange->last->http_status = http_status;
-    exchange->last->data = buf_take(&exchange->body, &exchange->last->len);
+    exchange->last->data = buf_take(&exchange->slot->body, &exchange->last->len);
     exchange_end(exchange, POOL_DONE);
 }
 
-/* What the failed try leaves for the next or for the last reply. */
-struct failure {
-    enum retry_fault fault;
-    int http_status;
-    struct retry_hints hints;
-    char code[64]; /* as the API names it, or "" */
-};
-
-/* Another connection of the same upstream would not help. */
-static bool upstream_failed(enum retry_fault fault)
-{
-    return fault == RETRY_SERVER || fault == RETRY_OVERLOADED || fault == RETRY_RATE ||
-           fault == RETRY_QUOTA;
-}
-
-static bool exchange_may_retry(const struct pool__exchange *exchange, const struct failure *failure,
-                               int64_t at_us)
+static bool exchange_may_retry(const struct pool__exchange *exchange,
+                               const struct pool__failure *failure, int64_t at_us)
 {
     if (exchange->pool->closing)
         return false;
@@ -379,43 +341,22 @@ static void exchange_retry(struct pool__exchange *exchange, enum retry_fault fau
     if (exchange->slot != NULL)
         exchange->avoid = exchange->slot->conn->serial;
     exchange->avoid_upstream = NULL;
-    if (exchange->slot != NULL && upstream_failed(fault))
+    if (exchange->slot != NULL && pool__upstream_failed(fault))
         exchange->avoid_upstream = exchange->slot->upstream;
     exchange_unplace(exchange);
-    buf_reset(&exchange->body);
     exchange->stalled = exchange->stalled || fault == RETRY_STALL;
     POOL_COUNT(pool, retried, 1);
     if (exchange->delivered) {
-        struct pool_reply *reply = reply_create();
+        struct pool_reply *reply = pool__reply_create();
         if (reply == NULL) {
             pool__exchange_fail(exchange, STATUS_NOMEM);
             return;
         }
         exchange->delivered = false;
-        reply_send(exchange, reply, POOL_RESTART);
+        pool__reply_send(exchange, reply, POOL_RESTART);
     }
     exchange->state = EXCHANGE_BACKOFF;
     loop_timer_start(pool->loop, &exchange->timer, at_us, exchange_on_timer);
-}
-
-static int64_t pause_of(uint32_t after_ms)
-{
-    return after_ms > 0 && after_ms <= POOL_RETRY_AFTER_MAX_MS ? after_ms : POOL_PAUSE_MS;
-}
-
-/* The provider said no for now: everybody waits, unless another has room. */
-static void exchange_throttled(struct pool__upstream *upstream, uint32_t after_ms)
-{
-    struct pool *pool = upstream->pool;
-    POOL_COUNT(pool, throttled, 1);
-    if (pool__upstream_has_other(upstream)) {
-        upstream->pause_us = loop_now_us(pool->loop) + pause_of(after_ms) * 1000;
-        return;
-    }
-    int64_t now_us = loop_now_us(pool->loop);
-    if (after_ms > POOL_RETRY_AFTER_MAX_MS)
-        after_ms = 0;
-    scheduler_refused(pool->scheduler, now_us + (int64_t)after_ms * 1000, now_us);
 }
 
 static void exchange_again(struct pool__exchange *exchange)
@@ -429,17 +370,16 @@ static void exchange_again(struct pool__exchange *exchange)
     pool__pump_later(pool);
 }
 
-static void exchange_failed(struct pool__exchange *exchange, const struct failure *failure)
+static void exchange_failed(struct pool__exchange *exchange, const struct pool__failure *failure)
 {
     struct pool *pool = exchange->pool;
-    if (failure->fault == RETRY_RATE)
-        exchange_throttled(exchange->slot->upstream, failure->hints.after_ms);
     int64_t at_us = loop_now_us(pool->loop);
     /* Elsewhere there is nothing to wait for. */
-    if (!upstream_failed(failure->fault) || !pool__upstream_has_other(exchange->slot->upstream))
+    if (!pool__upstream_failed(failure->fault) ||
+        !pool__upstream_has_other(exchange->slot->upstream))
         at_us +=
             retry_backoff_us(failure->fault, exchange->tries, failure->hints.after_ms, &pool->rng);
-    exchange_mark(exchange, LAT_UPSTREAM);
+    pool__exchange_mark(exchange, LAT_UPSTREAM);
     if (exchange_may_retry(exchange, failure, at_us)) {
         exchange_retry(exchange, failure->fault, at_us);
         return;
@@ -450,137 +390,28 @@ static void exchange_failed(struct pool__exchange *exchange, const struct failur
     last->http_status = failure->http_status;
     last->retry_after_ms = failure->hints.after_ms;
     if (failure->http_status >= 300)
-        last->data = buf_take(&exchange->body, &last->len);
+        last->data = buf_take(&exchange->slot->body, &last->len);
     exchange_end(exchange, POOL_FAILED);
-}
-
-static const char *header_of(CURL *easy, const char *name)
-{
-    struct curl_header *header;
-    if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-        return NULL;
-    return header->value;
-}
-
-/* UINT32_MAX: not told. Some gateways send -1. */
-static uint32_t told_of(CURL *easy, const char *name)
-{
-    const char *text = header_of(easy, name);
-    if (text == NULL || text[0] < '0' || text[0] > '9')
-        return UINT32_MAX;
-    unsigned long value = strtoul(text, NULL, 10);
-    return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
-}
-
-static void budget_observe_answer(struct pool *pool, CURL *easy)
-{
-    struct budget_told told = {
-        .requests_limit = told_of(easy, "x-ratelimit-limit-requests"),
-        .requests_left = told_of(easy, "x-ratelimit-remaining-requests"),
-        .tokens_limit = told_of(easy, "x-ratelimit-limit-tokens"),
-        .tokens_left = told_of(easy, "x-ratelimit-remaining-tokens"),
-    };
-    /* A limit of 0 makes no sense, and neither does what is left of it. */
-    if (told.requests_limit == 0 || told.requests_limit == UINT32_MAX)
-        told.requests_left = UINT32_MAX;
-    if (told.tokens_limit == 0 || told.tokens_limit == UINT32_MAX)
-        told.tokens_left = UINT32_MAX;
-    scheduler_observe(pool->scheduler, &told, loop_now_us(pool->loop));
-}
-
-static struct failure failure_of(struct pool__exchange *exchange, CURLcode result)
-{
-    CURL *easy = exchange->slot->easy;
-    long http_status = 0;
-    struct failure failure = {.fault = RETRY_CONNECTION};
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &http_status);
-    failure.http_status = (int)http_status;
-    if (result == CURLE_WRITE_ERROR && http_status < 300) {
-        failure.fault = RETRY_LARGE;
-        return failure;
-    }
-    /* libcurl 7.88 reports some broken streams as complete: an answer without a byte is none. */
-    if (result != CURLE_OK || (http_status < 300 && exchange->received == 0)) {
-        failure.http_status = 0;
-        return failure;
-    }
-    struct chat_error error = {0};
-    if (http_status >= 300) {
-        chat_provider_error(exchange->slot->upstream->config.account.provider, failure.http_status,
-                            exchange->body.data, exchange->body.len, &error);
-        failure.hints.after_ms =
-            retry_after_read(header_of(easy, "retry-after"), header_of(easy, "retry-after-ms"));
-        const char *should = header_of(easy, "x-should-retry");
-        if (should != NULL)
-            failure.hints.should_retry = strcmp(should, "true") == 0 ? 1 : -1;
-    }
-    failure.fault = retry_fault_of((int)http_status, &error);
-    memcpy(failure.code, error.code, sizeof failure.code);
-    if (failure.fault != RETRY_NONE)
-        LOG_WARN(LOG_POOL, exchange->request.msg.session, "upstream answers with an error",
-                 "status=%ld code=%s after_ms=%u", http_status, LOG_Q(error.code),
-                 failure.hints.after_ms);
-    return failure;
-}
-
-/* Handshakes that a request had to wait for; after warm-up there should be none. */
-static void connects_count(struct pool__exchange *exchange)
-{
-    long connects = 0;
-    curl_easy_getinfo(exchange->slot->easy, CURLINFO_NUM_CONNECTS, &connects);
-    if (connects <= 0)
-        return;
-    POOL_COUNT(exchange->pool, connects_total, (uint64_t)connects);
-    POOL_COUNT(exchange->pool, handshakes_late, (uint64_t)connects);
 }
 
 /* Onto another connection; this is no retry. */
 static void exchange_transfer(struct pool__exchange *exchange, struct pool__conn *conn)
 {
     POOL_COUNT(exchange->pool, moved, 1);
-    exchange_unplace(exchange);
-    if (exchange_place(exchange, conn) != STATUS_OK) {
+    pool__slot_leave(exchange->slot);
+    exchange->slot = pool__slot_place(exchange, conn);
+    if (exchange->slot == NULL) {
         pool__exchange_fail(exchange, STATUS_NOMEM);
         return;
     }
     exchange_arm(exchange);
-}
-
-/* What a failure says about the upstream as a whole. */
-static void upstream_learn(struct pool__exchange *exchange, const struct failure *failure)
-{
-    struct pool__upstream *upstream = exchange->slot->upstream;
-    bool key = failure->http_status == 401 || failure->http_status == 403;
-    switch (failure->fault) {
-    case RETRY_CONNECTION:
-    case RETRY_STALL:
-    case RETRY_SERVER:
-    case RETRY_OVERLOADED:
-        pool__upstream_trouble(upstream, POOL_TROUBLE_OUTAGE, failure->code);
-        break;
-    case RETRY_QUOTA: pool__upstream_trouble(upstream, POOL_TROUBLE_QUOTA, failure->code); break;
-    case RETRY_REFUSED:
-        if (key)
-            pool__upstream_trouble(upstream, POOL_TROUBLE_CREDENTIALS, failure->code);
-        else
-            pool__upstream_answered(upstream);
-        break;
-    case RETRY_RATE:
-    case RETRY_LARGE:
-    case RETRY_NONE: pool__upstream_answered(upstream); break;
-    }
-    /* What only the account's owner can end is not worth waiting for. */
-    int refusal = pool__refusal(exchange->pool);
-    if (refusal == STATUS_BUDGET || refusal == STATUS_REFUSED)
-        pool__fail_waiting(exchange->pool, refusal);
+    pool__pump_later(exchange->pool);
 }
 
 /* Its connection takes no requests any more, and nothing of an answer has come. */
-static bool went_away(const struct pool__exchange *exchange, CURLcode result)
+static bool went_away(const struct pool__slot *slot, CURLcode result)
 {
-    const struct pool__slot *slot = exchange->slot;
-    return slot->barred ||
-           (slot->conn->going_away && result != CURLE_OK && exchange->received == 0);
+    return slot->barred || (slot->conn->going_away && result != CURLE_OK && slot->received == 0);
 }
 
 /*
@@ -596,7 +427,6 @@ static void exchange_move_on(struct pool__exchange *exchange)
     pool__conn_suspect(gone);
     struct pool__conn *conn = pool__conn_choose(pool, (struct pool__avoid){gone->serial, NULL});
     if (conn != NULL && conn != gone) {
-        exchange->byte_us = loop_now_us(pool->loop);
         exchange_transfer(exchange, conn);
         return;
     }
@@ -607,33 +437,58 @@ static void exchange_move_on(struct pool__exchange *exchange)
     exchange_again(exchange);
 }
 
-void pool__exchange_done(struct pool__exchange *exchange, CURLcode result)
+/* One of two tries has failed: the other goes on. */
+static void exchange_half_failed(struct pool__exchange *exchange, const struct pool__slot *slot)
 {
-    struct pool__slot *slot = exchange->slot;
-    struct pool__conn *conn = slot->conn;
-    slot->finished = true;
-    if (went_away(exchange, result) && exchange->moves < POOL_MOVES_MAX) {
-        exchange_move_on(exchange);
-        return;
-    }
-    connects_count(exchange);
-    budget_observe_answer(exchange->pool, slot->easy);
-    struct failure failure = failure_of(exchange, result);
-    exchange_mark(exchange, LAT_UPSTREAM);
-    if (failure.fault == RETRY_NONE) {
-        pool__upstream_answered(slot->upstream);
-        exchange_whole(exchange, failure.http_status);
-        return;
-    }
+    if (slot == exchange->hedge)
+        hedge_drop(exchange);
+    else
+        exchange_promote(exchange);
+    exchange_arm(exchange);
+}
+
+static void exchange_broken(struct pool__slot *slot, CURLcode result,
+                            const struct pool__failure *failure)
+{
+    struct pool__exchange *exchange = slot->exchange;
     if (result != CURLE_OK)
         LOG_WARN(LOG_POOL, exchange->request.msg.session, "request failed",
-                 "conn=%llu try=%u error=%s", (unsigned long long)conn->serial, exchange->tries,
+                 "conn=%llu try=%u error=%s", (unsigned long long)slot->conn->serial,
+                 exchange->tries,
                  LOG_Q(slot->error[0] != '\0' ? slot->error : curl_easy_strerror(result)));
-    upstream_learn(exchange, &failure);
+    pool__upstream_learn(slot->upstream, failure);
     /* A reset stream says nothing about its connection; anything else may. */
-    if (failure.fault == RETRY_CONNECTION && result != CURLE_HTTP2_STREAM)
-        pool__conn_suspect(conn);
-    exchange_failed(exchange, &failure);
+    if (failure->fault == RETRY_CONNECTION && result != CURLE_HTTP2_STREAM)
+        pool__conn_suspect(slot->conn);
+    if (exchange->hedge != NULL)
+        exchange_half_failed(exchange, slot);
+    else
+        exchange_failed(exchange, failure);
+}
+
+void pool__exchange_done(struct pool__slot *slot, CURLcode result)
+{
+    struct pool__exchange *exchange = slot->exchange;
+    slot->finished = true;
+    if (went_away(slot, result) && exchange->moves < POOL_MOVES_MAX) {
+        if (exchange->hedge != NULL)
+            exchange_half_failed(exchange, slot);
+        else
+            exchange_move_on(exchange);
+        return;
+    }
+    pool__slot_count(slot);
+    pool__budget_observe(slot);
+    struct pool__failure failure = pool__failure_of(slot, result);
+    pool__exchange_mark(exchange, LAT_UPSTREAM);
+    if (failure.fault != RETRY_NONE) {
+        exchange_broken(slot, result, &failure);
+        return;
+    }
+    pool__upstream_answered(slot->upstream);
+    if (slot == exchange->hedge)
+        hedge_won(exchange);
+    exchange_whole(exchange, failure.http_status);
 }
 
 /* No stream for a while: another connection may have one. It was never sent, so this is no retry.
@@ -642,12 +497,35 @@ static void exchange_move(struct pool__exchange *exchange)
 {
     struct pool__conn *conn =
         pool__conn_choose(exchange->pool, (struct pool__avoid){exchange->slot->conn->serial, NULL});
-    exchange->byte_us = loop_now_us(exchange->pool->loop);
+    exchange->slot->byte_us = loop_now_us(exchange->pool->loop);
     if (conn == NULL || conn == exchange->slot->conn || conn->waiting > 0) {
         exchange_arm(exchange);
         return;
     }
     exchange_transfer(exchange, conn);
+}
+
+/* No byte for too long. */
+static void exchange_stalled(struct pool__exchange *exchange)
+{
+    struct pool__slot *slot = exchange->slot;
+    const struct pool__failure failure = {.fault = RETRY_STALL};
+    LOG_WARN(LOG_POOL, exchange->request.msg.session, "answer stalled", "conn=%llu received=%zu",
+             (unsigned long long)slot->conn->serial, slot->received);
+    pool__upstream_learn(slot->upstream, &failure);
+    pool__conn_suspect(slot->conn);
+    if (exchange->hedge != NULL)
+        exchange_half_failed(exchange, slot);
+    else
+        exchange_failed(exchange, &failure);
+}
+
+static void exchange_waits(struct pool__exchange *exchange)
+{
+    if (exchange->slot->streams == 0)
+        exchange_move(exchange);
+    else
+        exchange_stalled(exchange);
 }
 
 static void exchange_on_timer(struct loop_timer *timer)
@@ -662,23 +540,17 @@ static void exchange_on_timer(struct loop_timer *timer)
     }
     assert(exchange->state == EXCHANGE_SENT);
     if (now_us >= exchange->request.deadline_us) {
-        if (exchange->received == 0 && now_us - exchange->sent_us > POOL_SILENCE_MS * 1000)
+        if (exchange->slot->received == 0 && now_us - exchange->sent_us > POOL_SILENCE_MS * 1000)
             pool__upstream_trouble(exchange->slot->upstream, POOL_TROUBLE_OUTAGE, "");
         pool__exchange_fail(exchange, STATUS_TIMEOUT);
-    } else if (exchange->slot->streams == 0) {
-        exchange_move(exchange);
     } else if (exchange->held && now_us >= piece_due_us(exchange)) {
         exchange_dirty(exchange);
         exchange_arm(exchange);
         pool__dirty_flush(pool);
-    } else if (now_us - exchange->byte_us >= (int64_t)pool->config.stall_ms * 1000) {
-        LOG_WARN(LOG_POOL, exchange->request.msg.session, "answer stalled",
-                 "conn=%llu received=%zu", (unsigned long long)exchange->slot->conn->serial,
-                 exchange->received);
-        struct failure failure = {.fault = RETRY_STALL};
-        upstream_learn(exchange, &failure);
-        pool__conn_suspect(exchange->slot->conn);
-        exchange_failed(exchange, &failure);
+    } else if (now_us >= stall_due_us(exchange)) {
+        exchange_waits(exchange);
+    } else if (now_us >= hedge_due_us(exchange)) {
+        exchange_hedge(exchange);
     } else {
         exchange_arm(exchange);
     }

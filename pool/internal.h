@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "loop/loop.h"
 #include "pool/breaker.h"
+#include "pool/hedge.h"
 #include "pool/limits.h"
 #include "pool/pool.h"
 #include "pool/retry.h"
@@ -42,15 +43,14 @@ struct pool__exchange {
     struct pool__exchange *chain; /* table by id */
     struct pool__exchange *dirty_next;
     struct pool__slot *slot;                     /* SENT */
+    struct pool__slot *hedge;                    /* SENT: the same, asked elsewhere; or NULL */
     uint64_t avoid;                              /* serial of the connection where it failed last */
     const struct pool__upstream *avoid_upstream; /* that failed as a whole */
-    struct buf body;                             /* received and not passed on */
-    size_t received;
-    int64_t queued_us, sent_us, byte_us;
+    int64_t queued_us, sent_us;
     int64_t piece_us; /* the last piece was passed on, when `delivered` */
     unsigned tries, moves;
     enum pool__state state;
-    bool dirty, delivered, stalled;
+    bool dirty, delivered, stalled, hedged;
     bool held; /* bytes of a stream wait for their turn: the timer knows */
 };
 
@@ -62,10 +62,13 @@ struct pool__slot {
     struct pool__conn *conn;
     struct pool__exchange *exchange; /* NULL: the connection's own GET */
     struct pool__slot *next;         /* free list */
-    unsigned streams;                /* times libcurl found a stream for it */
-    bool finished;                   /* the transfer has ended by itself */
-    bool barred;                     /* it would have had to open a connection */
-    bool probe;                      /* the breaker waits for what becomes of it */
+    struct buf body;                 /* received and not passed on */
+    size_t received;
+    int64_t sent_us, byte_us;
+    unsigned streams; /* times libcurl found a stream for it */
+    bool finished;    /* the transfer has ended by itself */
+    bool barred;      /* it would have had to open a connection */
+    bool probe;       /* the breaker waits for what becomes of it */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -151,6 +154,7 @@ struct pool {
     void *closed_ctx;
     bool closing, in_turn;
     struct rng rng;
+    struct pool_hedge hedge;
     _Atomic int64_t settled;    /* relaxed: a sum, read when there is something to send */
     _Atomic bool ready;         /* relaxed: a hint */
     pthread_mutex_t stats_lock; /* guards what follows */
@@ -256,16 +260,48 @@ void pool__conn_idle_readable(struct pool__conn *conn);
 /* resets.c */
 void pool__resets_check(void);
 
+/* slot.c: one try of a request. */
+/* NULL: out of memory. */
+struct pool__slot *pool__slot_place(struct pool__exchange *exchange, struct pool__conn *conn);
+/* Off its connection and free; a transfer that is still on the way is reset. */
+void pool__slot_leave(struct pool__slot *slot);
+/* Handshakes that the request had to wait for; after warm-up there should be none. */
+void pool__slot_count(struct pool__slot *slot);
+
+/* reply.c: what goes back. */
+/* NULL: out of memory. */
+struct pool_reply *pool__reply_create(void);
+void pool__reply_send(struct pool__exchange *exchange, struct pool_reply *reply,
+                      enum pool_reply_kind kind);
+/* Books the time up to now. */
+void pool__exchange_mark(struct pool__exchange *exchange, enum lat_part part);
+
+/* answer.c: what an answer says. */
+struct pool__failure {
+    enum retry_fault fault;
+    int http_status;
+    struct retry_hints hints;
+    char code[64]; /* as the API names it, or "" */
+};
+/* Of a transfer that has ended; RETRY_NONE: it is an answer. */
+struct pool__failure pool__failure_of(struct pool__slot *slot, CURLcode result);
+/* What its headers say of the budget. */
+void pool__budget_observe(struct pool__slot *slot);
+/* What it says about the upstream as a whole. */
+void pool__upstream_learn(struct pool__upstream *upstream, const struct pool__failure *failure);
+/* Another connection of the same upstream would not help. */
+bool pool__upstream_failed(enum retry_fault fault);
+
 /* exchange.c */
 void pool__exchange_start(struct pool__exchange *exchange);
 /* On `conn`; the scheduler has let it go. */
 void pool__exchange_send(struct pool__exchange *exchange, struct pool__conn *conn);
 /* The transfer has ended; the slot is free again after this. */
-void pool__exchange_done(struct pool__exchange *exchange, CURLcode result);
+void pool__exchange_done(struct pool__slot *slot, CURLcode result);
 /* The last reply; the exchange is gone after this. */
 void pool__exchange_fail(struct pool__exchange *exchange, int status);
 void pool__exchange_cancel(struct pool *pool, uint64_t session, uint64_t id);
-size_t pool__exchange_bytes(struct pool__exchange *exchange, const char *bytes, size_t len);
+size_t pool__exchange_bytes(struct pool__slot *slot, const char *bytes, size_t len);
 void pool__dirty_flush(struct pool *pool);
 
 /* pool.c */

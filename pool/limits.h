@@ -57,7 +57,12 @@
     2000 /* a deadline that passes without a byte after so long is the upstream's */
 #define POOL_PAUSE_MS                                                                              \
     1000 /* of an upstream that answered 429 without Retry-After, when another has room */
-#define POOL_PIECE_GAP_MS       60 /* least time between two pieces of a streamed answer */
-#define POOL_AT_ONCE_ROUNDS     4  /* times libcurl is called again for a timeout of 0 */
+#define POOL_HEDGE_SAMPLES      256 /* answers of which the 95 % quantile is taken */
+#define POOL_HEDGE_SAMPLES_MIN  64  /* fewer tell nothing */
+#define POOL_HEDGE_EVERY        16  /* answers between two looks at it */
+#define POOL_HEDGE_MIN_MS       20  /* a final is hedged no sooner */
+#define POOL_HEDGE_SAVED_MAX    20  /* hedges that finals may have saved for a bad moment */
+#define POOL_PIECE_GAP_MS       60  /* least time between two pieces of a streamed answer */
+#define POOL_AT_ONCE_ROUNDS     4   /* times libcurl is called again for a timeout of 0 */
 #define POOL_BACKOFF_MAX_MS     8000
 #define POOL_RETRY_AFTER_MAX_MS 60000 /* a longer Retry-After is ignored in favour of backoff */

@@ -135,6 +135,8 @@ static void pump_gauges(struct pool *pool)
         stats->upstreams[i].breaker = pool->upstreams[i].breaker.state;
     }
     stats->queued = queued;
+    int64_t after_us = pool_hedge_after_us(&pool->hedge, false);
+    stats->hedge_after_us = after_us == INT64_MAX ? 0 : (uint64_t)after_us;
     stats->waiting_stream = waiting + (room ? 0 : queued);
     pthread_mutex_unlock(&pool->stats_lock);
 }
@@ -194,6 +196,8 @@ static const char *config_fault(const struct pool_config *config)
     }
     if (config->queue_max == 0 || config->queue_max > POOL_QUEUE_MAX)
         return "queue_max out of range";
+    if (config->hedge_percent > 100)
+        return "hedge_percent out of range";
     if (config->connect_timeout_ms == 0)
         return "connect_timeout_ms must not be 0";
     return NULL;
@@ -211,6 +215,7 @@ static int pool_init(struct pool *pool, const struct pool_config *config)
     pthread_once(&once, curl_start);
     int status = STATUS_OK;
     pool->config = *config;
+    pool_hedge_init(&pool->hedge, config->hedge_percent);
     pool->stats.upstreams_len = config->upstreams_len;
     for (unsigned i = 0; i < config->upstreams_len && status == STATUS_OK; i++)
         status = pool__upstream_init(&pool->upstreams[i], pool, &config->upstreams[i]);

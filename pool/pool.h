@@ -46,9 +46,10 @@ struct pool_config {
         tokens_per_minute; /* of all upstreams; 0: what they tell. A 10 % margin is kept. */
     unsigned connect_timeout_ms;
     unsigned stall_ms; /* no byte for so long: cancelled; finals are tried once more elsewhere */
-    unsigned age_ms;   /* a connection is replaced before it is so old; 0: never */
-    unsigned keepalive_ms; /* an idle connection is used (GET /models) this often; 0: never */
-    unsigned queue_max;    /* requests waiting, over all sessions */
+    unsigned hedge_percent; /* of the finals at most are asked for twice when they take long */
+    unsigned age_ms;        /* a connection is replaced before it is so old; 0: never */
+    unsigned keepalive_ms;  /* an idle connection is used (GET /models) this often; 0: never */
+    unsigned queue_max;     /* requests waiting, over all sessions */
     /* For measuring: connections are opened by the requests that need them and closed when idle;
      * requests go first come, first served, whatever their session and class. */
     bool on_demand, first_come;
@@ -134,6 +135,8 @@ struct pool_stats {
     uint64_t moved;             /* sent on because their connection went away, unanswered */
     uint64_t sent, done, failed, retried, cancelled, expired, throttled; /* throttled: 429 */
     uint64_t sent_by_class[POOL_CLASSES];
+    uint64_t hedged, hedges_won; /* asked for a second time; answered by that */
+    uint64_t hedge_after_us;     /* a whole answer that takes longer is hedged; 0: not known yet */
     uint64_t queue_p99_us, upstream_p99_us;
 };
 /* A copy, any thread. */

@@ -429,6 +429,14 @@ int64_t scheduler_due(struct scheduler *scheduler, bool can_send, int64_t now_us
     return due_us;
 }
 
+bool scheduler_spend(struct scheduler *scheduler, uint32_t tokens, int64_t now_us)
+{
+    if (budget_due(&scheduler->budget, tokens, now_us) > now_us)
+        return false;
+    budget_take(&scheduler->budget, tokens);
+    return true;
+}
+
 void scheduler_settle(struct scheduler *scheduler, int64_t delta)
 {
     budget_settle(&scheduler->budget, delta);

@@ -145,6 +145,7 @@ static int translate_init(struct chats *chats, const struct config *config, FILE
         .tokens_per_minute = (unsigned)config->chat_tokens_per_minute,
         .connect_timeout_ms = (unsigned)config->chat_connect_ms,
         .stall_ms = (unsigned)config->chat_stall_ms,
+        .hedge_percent = (unsigned)config->chat_hedge_percent,
         .age_ms = (unsigned)config->chat_age_ms,
         .keepalive_ms = (unsigned)config->chat_keepalive_ms,
         .queue_max = (unsigned)config->chat_queue_max,

@@ -63,7 +63,8 @@ struct config {
     const char *chat_url, *chat_key, *chat_organization, *chat_ca;
     uint64_t chat_weight, chat_connections, chat_streams, chat_requests_per_minute,
         chat_tokens_per_minute;
-    uint64_t chat_connect_ms, chat_stall_ms, chat_keepalive_ms, chat_age_ms, chat_queue_max;
+    uint64_t chat_connect_ms, chat_stall_ms, chat_keepalive_ms, chat_age_ms, chat_queue_max,
+        chat_hedge_percent;
     struct config_chat chat_further[CONFIG_CHAT_FURTHER]; /* those without url are not there */
     bool chat_json_schema;
     const char *chat_max_tokens_field;

@@ -136,6 +136,8 @@
       "limit of a connect with TLS")                                                               \
     X("chat", "stall_ms", chat_stall_ms, NUMBER, "5000", 100, 60000,                               \
       "a request without a byte for so long is cancelled and tried elsewhere")                     \
+    X("chat", "hedge_percent", chat_hedge_percent, NUMBER, "5", 0, 100,                            \
+      "of the finals at most are asked for twice when they take longer than 95 % do; 0: none")     \
     X("chat", "age_ms", chat_age_ms, NUMBER, "1800000", 0, 86400000,                               \
       "a connection is replaced before it is so old, without a break; 0: never")                   \
     X("chat", "keepalive_ms", chat_keepalive_ms, NUMBER, "60000", 0, 600000,                       \

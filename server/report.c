@@ -127,6 +127,9 @@ static void write_pool(const struct pool_stats *pool, struct buf *out)
           {"sotto_pool_connects_total", "connections opened", pool->connects_total},
           {"sotto_pool_handshakes_late_total", "TLS handshakes on the request path after warm-up",
            pool->handshakes_late},
+          {"sotto_pool_hedged_total", "finals asked for a second time because they took long",
+           pool->hedged},
+          {"sotto_pool_hedges_won_total", "of them, answered by the second try", pool->hedges_won},
           {"sotto_pool_replaced_total", "connections replaced: old, or ended by GOAWAY",
            pool->replaced},
           {"sotto_pool_goaways_total", "connections that the API ended by GOAWAY", pool->goaways},
@@ -142,6 +145,9 @@ static void write_pool(const struct pool_stats *pool, struct buf *out)
       };
     for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++)
         metrics_gauge(out, gauges[i].name, gauges[i].help, (double)gauges[i].value);
+    metrics_gauge(out, "sotto_pool_hedge_after_seconds",
+                  "a final that takes longer is asked for a second time; 0: not known yet",
+                  (double)pool->hedge_after_us / 1e6);
     for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
         metrics_counter(out, counters[i].name, counters[i].help, counters[i].value);
 }

@@ -196,6 +196,7 @@ static void stats_add(struct pool_stats *sum, const struct pool_stats *more)
 {
     uint64_t queue_us = larger(sum->queue_p99_us, more->queue_p99_us);
     uint64_t upstream_us = larger(sum->upstream_p99_us, more->upstream_p99_us);
+    uint64_t hedge_us = larger(sum->hedge_after_us, more->hedge_after_us);
     struct pool_stats before = *sum;
     uint64_t *to = (uint64_t *)sum;
     const uint64_t *from = (const uint64_t *)more;
@@ -203,6 +204,7 @@ static void stats_add(struct pool_stats *sum, const struct pool_stats *more)
         to[i] += from[i];
     sum->queue_p99_us = queue_us;
     sum->upstream_p99_us = upstream_us;
+    sum->hedge_after_us = hedge_us;
     memcpy(sum->upstreams, before.upstreams, sizeof sum->upstreams);
     assert(sum->upstreams_len <= POOL_UPSTREAMS_MAX);
     for (size_t i = 0; i < more->upstreams_len; i++)
