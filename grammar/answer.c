@@ -132,12 +132,14 @@ static char *message_of(const char *text)
 }
 
 /* Kinds and messages of what the model told; its spans and texts are not believed. */
-static int explain(struct grammar_result *result, const json_t *told)
+static int explain(struct grammar_result *result, const json_t *told, bool *all)
 {
+    *all = told != NULL || result->edits_len == 0;
     bool used[GRAMMAR_EDITS_MAX] = {false};
     for (size_t i = 0; told != NULL && i < result->edits_len; i++) {
         struct grammar_edit *edit = &result->edits[i];
         int pick = told_pick(edit, told, used);
+        *all = *all && pick >= 0;
         if (pick < 0)
             continue;
         bool ok = true;
@@ -181,12 +183,13 @@ static int read_corrected(const struct grammar_prompt *prompt, const json_t *tol
     int status = corrected != NULL ? STATUS_OK : STATUS_NOMEM;
     if (status == 0)
         status = grammar_diff(prompt->text, corrected, &result);
-    if (status == 0)
-        status = grammar__judge(prompt->text, &result);
     if (status == 0 && !edits_ok(told, result.edits_len == 0))
         status = STATUS_PROTOCOL;
+    bool all_told = false;
     if (status == 0)
-        status = explain(&result, told);
+        status = explain(&result, told, &all_told);
+    if (status == 0)
+        status = grammar__judge(prompt->text, &result, all_told);
     mem_free(nfc);
     mem_free(corrected);
     if (status != 0)

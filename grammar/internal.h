@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 /* Is it a correction of `source`, or something else: an answer to it, a text of the model's own?
- * STATUS_FILTERED for what is none, STATUS_NOMEM. */
-int grammar__judge(const char *source, const struct grammar_result *result);
+ * `told`: the model told each of its edits. STATUS_FILTERED for what is none, STATUS_NOMEM. */
+int grammar__judge(const char *source, const struct grammar_result *result, bool told);
 
 /* A deep copy. STATUS_NOMEM leaves `out` as it was. */
 int grammar__result_copy(const struct grammar_result *from, struct grammar_result *out);

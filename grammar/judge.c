@@ -6,11 +6,13 @@
 #include "grammar/limits.h"
 #include <string.h>
 
-static bool is_rewrite(size_t distance, size_t words)
+/* What is told as edits is more likely a correction than a text that came without them. */
+static bool is_rewrite(size_t distance, size_t words, bool told)
 {
+    size_t most = told ? GRAMMAR_TOLD_WORDS : GRAMMAR_REWRITE_WORDS;
     if (distance >= GRAMMAR_KEPT_WORDS && distance == words)
         return true;
-    return distance > GRAMMAR_REWRITE_WORDS && distance * 100 > words * GRAMMAR_REWRITE_PERCENT;
+    return distance > most && distance * 100 > words * GRAMMAR_REWRITE_PERCENT;
 }
 
 /* Says a sentence more than the source, behind all of it: "what is this" became "what is this? A
@@ -36,14 +38,14 @@ static bool is_ended(const char *source)
     return len > 0 && strchr(".?!", source[len - 1]) != NULL;
 }
 
-int grammar__judge(const char *source, const struct grammar_result *result)
+int grammar__judge(const char *source, const struct grammar_result *result, bool told)
 {
     size_t distance, words;
     int status = grammar__word_distance(source, result->corrected, &distance, &words);
     if (status != 0)
         return status;
     bool lost = grammar__word_count(source) > 0 && grammar__word_count(result->corrected) == 0;
-    if (lost || result->edits_len > GRAMMAR_EDITS_MAX || is_rewrite(distance, words))
+    if (lost || result->edits_len > GRAMMAR_EDITS_MAX || is_rewrite(distance, words, told))
         return STATUS_FILTERED;
     uint32_t end = (uint32_t)utf8_count(source, strlen(source));
     bool ended = is_ended(source);

@@ -13,5 +13,6 @@
 #define GRAMMAR_INSERT_WORDS      4    /* words an edit may add; more are none of the learner's */
 #define GRAMMAR_KEPT_WORDS        3    /* of so many words or more one must be kept */
 #define GRAMMAR_REWRITE_WORDS     3    /* a correction that changes more words than this … */
+#define GRAMMAR_TOLD_WORDS        6    /* … or, of one whose edits are all told, than this … */
 #define GRAMMAR_REWRITE_PERCENT   60   /* … and more than this share of them is a rewrite */
 #define GRAMMAR_CACHE_TEXT_BYTES  1024 /* texts past this are not cached */

@@ -20,7 +20,7 @@ static const struct class_words classes[] = {
                    "something nothing everything "},
     {WORD_OBJECT, " me you him her it us them myself himself herself themselves "},
     {WORD_MODAL, " can could may might must shall should will would can't couldn't mustn't "
-                 "shouldn't won't wouldn't cannot "},
+                 "shouldn't won't wouldn't cannot needn't mightn't "},
     {WORD_DO, " do does did don't doesn't didn't "},
     {WORD_HAVE, " have has had haven't hasn't hadn't "},
     {WORD_BE, " am is are was were be been being isn't aren't wasn't weren't "},

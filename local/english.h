@@ -57,6 +57,8 @@ bool english_comparative(const char *word, char *out);
 /* Words often met as verbs, in their base form; as adjectives. */
 bool english_is_verb(const char *word);
 bool english_is_adjective(const char *word);
+/* A thing of which there are ones, in the singular: it hardly stands without an article. */
+bool english_is_counted(const char *word);
 /* "quick" → "quickly", "good" → "well". */
 bool english_adverb(const char *adjective, char *out);
 /* "tall" → "tallest": of the adjectives that english_comparative() knows. */

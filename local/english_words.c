@@ -32,6 +32,29 @@ static const char adjectives[] =
     "warm "
     "weak wet white wide windy wonderful worried wrong yellow young ";
 
+static const char counted[] =
+    " accident actor airport aunt apartment apple artist baby bag ball banana bank battery bicycle "
+    "bike bird "
+    "boat book bottle bowl box boy boyfriend bridge brother building bus cafe camera car castle "
+    "cat "
+    "chair child cinema city coat colleague company computer concert corner cousin cow cup "
+    "daughter desk dictionary doctor dog door dream dress driver egg elephant engineer exam "
+    "factory "
+    "farm festival film flat flower fork friend game garden girl girlfriend guide gun hat headache "
+    "helicopter hill hobby horse hotel house idea island jacket job joke journey key kitchen knife "
+    "lake lamp laptop lawyer letter lion magazine manager map meal meeting menu message mirror "
+    "mistake monkey mountain mouse movie museum neighbour neighbor notebook nurse office park "
+    "parrot "
+    "party passport pen pencil photo picture pig plane planet plate player pocket poem pool "
+    "present "
+    "problem project pub question rabbit recipe restaurant ring river room roommate sandwich "
+    "scientist secret shirt shoe shop singer sister skirt sofa son song spoon stadium station "
+    "story "
+    "street student suitcase supermarket surprise sweater swimmer table taxi teacher team ticket "
+    "toilet "
+    "tourist toy train tree trip umbrella uncle village visitor wallet wedding window woman "
+    "writer ";
+
 static bool listed(const char *list, const char *word)
 {
     size_t len = strlen(word);
@@ -57,6 +80,11 @@ bool english_is_verb(const char *word)
 bool english_is_adjective(const char *word)
 {
     return listed(adjectives, word);
+}
+
+bool english_is_counted(const char *word)
+{
+    return listed(counted, word);
 }
 
 bool english_adverb(const char *adjective, char *out)

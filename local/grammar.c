@@ -19,7 +19,7 @@
 #define PAIR_WORDS_MAX  16
 #define COST_TIE        0.35F
 /* "in hotel" lacks an article rather than the plural. */
-#define BARE_NOUN_COST 0.6F
+#define BARE_NOUN_COST 0.8F
 
 struct pair {
     float cost;

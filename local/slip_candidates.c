@@ -127,6 +127,13 @@ static bool swap_fits(sentence_t s, size_t i, const struct swap *swap)
     return strstr(apart, to) == NULL || doing || english_is_adjective(next) || !open_at(s, i + 1);
 }
 
+/* "am" has its subject beside it, or a word away. */
+static bool near_i(sentence_t s, size_t i)
+{
+    return slip_word_is(s, i + 1, "i") || (i > 0 && slip_word_is(s, i - 1, "i")) ||
+           (i > 1 && slip_word_is(s, i - 2, "i"));
+}
+
 static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
 {
     for (size_t k = 0; k < LEN(swaps); k++) {
@@ -134,6 +141,8 @@ static void candidate_swaps(sentence_t s, size_t i, struct slip_list *out)
             continue;
         /* "You and he are": two subjects, though the nearer is one. */
         if (i >= 3 && slip_word_is(s, i - 2, "and") && swaps[k].message == NULL)
+            continue;
+        if (strcmp(swaps[k].to, "am") == 0 && !near_i(s, i))
             continue;
         /* "Either you or I am": nobody agrees on that. */
         if (i >= 2 && slip_word_in(s, i - 2, " or nor "))
@@ -169,7 +178,8 @@ static float cost_s(sentence_t s, size_t i)
         unsigned class = class_at(s, k);
         if ((class & WORD_BE) != 0)
             return slip_word_in(s, k, " are were ") ? 1.3F : 1.8F;
-        if ((class & WORD_DETERMINER) != 0 && back == 1) {
+        bool next = back == 1 || (back == 2 && english_is_adjective(s->words[i - 1].low));
+        if ((class & WORD_DETERMINER) != 0 && next) {
             static const char one[] = " a an this that every each another ";
             static const char many[] = " these those many few several all both most more ";
             bool plural = english_is_plural(s->words[i].low);
@@ -181,6 +191,20 @@ static float cost_s(sentence_t s, size_t i)
             break;
     }
     return 1.0F;
+}
+
+/* "by bike", "from door to door": said so, though a parser may not know. */
+static bool phrase_at(sentence_t s, size_t i)
+{
+    const char *low = s->words[i].low;
+    if (i > 0 && slip_word_is(s, i - 1, "by") &&
+        slip_word_in(s, i,
+                     " bike bicycle bus car train plane taxi boat ship tram foot phone hand "))
+        return true;
+    bool before = i >= 2 && strcmp(s->words[i - 2].low, low) == 0;
+    bool behind = i + 2 < s->len && strcmp(s->words[i + 2].low, low) == 0;
+    return (before && slip_word_in(s, i - 1, " to by in after ")) ||
+           (behind && slip_word_in(s, i + 1, " to by in after "));
 }
 
 /* "in hospital", "at school": these take no article and stay one. */
@@ -201,9 +225,16 @@ static void candidate_s(sentence_t s, size_t i, struct slip_list *out)
     if (i > 1 && slip_word_is(s, i - 1, "not") && slip_word_in(s, i - 2, " do does did ") &&
         !english_is_plural(s->words[i].low))
         return;
-    if (placed_at(s, i))
+    if (placed_at(s, i) || phrase_at(s, i))
+        return;
+    /* "I don't know he": the verb has the form it must have. */
+    if (i > 0 && (class_at(s, i - 1) & (WORD_MODAL | WORD_DO)) != 0 &&
+        english_is_verb(s->words[i].low))
         return;
     bool counted = i > 0 && (class_at(s, i - 1) & WORD_NUMBER) != 0;
+    if (i > 0 && slip_word_in(s, i - 1, " one a an each every ") &&
+        !english_is_plural(s->words[i].low))
+        return;
     /* "three breads" is no "three bread", and "good" has no plural. */
     bool plural = english_is_plural(s->words[i].low);
     if (counted ? plural : english_is_adjective(s->words[i].low))
@@ -221,7 +252,8 @@ static size_t ruler_of(sentence_t s, size_t i)
         size_t k = i - back;
         if (english_aux(s->words[k].low) || slip_word_is(s, k, "to"))
             return k;
-        if ((class_at(s, k) & (WORD_PRONOUN | WORD_OTHER)) == 0)
+        if ((class_at(s, k) & (WORD_PRONOUN | WORD_OTHER)) == 0 ||
+            (class_at(s, k) & WORD_DETERMINER) != 0)
             break;
     }
     return SIZE_MAX;
@@ -255,7 +287,8 @@ static void candidate_forms(sentence_t s, size_t i, struct slip_list *out)
     } else if ((class & WORD_HAVE) != 0) {
         if (english_verb_participle(base, form))
             add_form(out, s, i, form, 0.8F, after_participle);
-    } else if ((class & WORD_BE) != 0) {
+    } else if ((class & WORD_BE) != 0 &&
+               !(english_verb_participle(base, form) && strcmp(form, low) == 0)) {
         if (english_verb_ing(base, form))
             add_form(out, s, i, form, 1.2F, after_ing);
         if (english_verb_participle(base, form))
@@ -291,7 +324,8 @@ static void candidate_articles(sentence_t s, size_t i, struct slip_list *out)
 {
     bool led = led_at(s, i);
     const char *low = s->words[i].low;
-    if (open_at(s, i) && !led && !name_at(s, i) && !placed_at(s, i) && !doing_at(s, i)) {
+    if (open_at(s, i) && !led && !name_at(s, i) && !placed_at(s, i) && !phrase_at(s, i) &&
+        !doing_at(s, i)) {
         /* Before an adjective rather than between it and its noun. */
         float be = i > 0 && (class_at(s, i - 1) & WORD_BE) != 0 ? 0.5F : 0;
         float far = i > 0 && open_at(s, i - 1) ? 0.2F : 0;

@@ -18,6 +18,7 @@
  *   ?very|so    the same, or nothing
  *   !not|@ing   no word: the next is none of these
  *   ^ ^^ $      no word: a clause or the sentence begins, a clause ends here
+ *   ,           no word: here is a mark; nowhere else may one be within
  *   ?? !?       no word: the sentence has a question mark, has none
  *   < >         no word: what is between is what the right words replace; else all is
  * What it should read is words, or n for the pattern's nth token as it stands, n:form for another
@@ -96,6 +97,7 @@ struct phrase {
 #define SINCE_MESSAGE    "What began in the past and goes on is '%1$s', not '%2$s'."
 #define STATE_MESSAGE    "This verb takes no -ing form: '%1$s', not '%2$s'."
 #define IF_MESSAGE       "After 'if' there is no 'would': '%1$s', not '%2$s'."
+#define PAST_MESSAGE     "The past form is '%1$s', not '%2$s'."
 #define PREPOSITION_ING  "After a preposition use the -ing form: '%1$s'."
 #define ONE_MESSAGE      "A singular noun needs an article: '%1$s'."
 #define AND_MESSAGE      "Two subjects with 'and' are several: '%1$s', not '%2$s'."
@@ -165,6 +167,8 @@ static bool is_class(const char *low, const char *class)
         return english_verb_is_past(low);
     if (strcmp(class, "adj") == 0)
         return english_is_adjective(low);
+    if (strcmp(class, "counted") == 0)
+        return english_is_counted(low);
     if (strcmp(class, "plural") == 0)
         return open && english_is_plural(low);
     assert(strcmp(class, "year") == 0);
@@ -189,6 +193,8 @@ static bool is_one_of(const char *low, const char *token)
 
 static bool begins_clause(sentence_t s, size_t word)
 {
+    if (word == 1 && slip_word_in(s, 0, " today tomorrow yesterday now sometimes usually then "))
+        return true;
     return word == 0 || s->words[word - 1].mark != 0 ||
            slip_word_in(s, word - 1, " and but or because so that if when while although then ");
 }
@@ -199,10 +205,9 @@ static bool ends_clause(sentence_t s, size_t word)
            slip_word_in(s, word, " and but or because so when while although please too ");
 }
 
-/* The token's word, if it is one for words; moves on. */
-static bool token_match(sentence_t s, const char *token, size_t *word, size_t *found)
+/* The token's word, if it is one for words; moves on. `inside`: there is a word for it. */
+static bool token_match(sentence_t s, const char *token, bool inside, size_t *word, size_t *found)
 {
-    bool inside = *word < s->len;
     *found = SIZE_MAX;
     if (token[0] == '!')
         return !inside || !is_one_of(s->words[*word].low, token + 1);
@@ -216,8 +221,7 @@ static bool token_match(sentence_t s, const char *token, size_t *word, size_t *f
 
 static bool is_place(const char *token)
 {
-    return token[0] == '^' || token[0] == '$' || strcmp(token, "??") == 0 ||
-           strcmp(token, "!?") == 0;
+    return strchr("^$,", token[0]) != NULL || strcmp(token, "??") == 0 || strcmp(token, "!?") == 0;
 }
 
 static bool place_match(sentence_t s, const char *token, size_t word)
@@ -226,29 +230,34 @@ static bool place_match(sentence_t s, const char *token, size_t word)
         return (s->end == '?') == (token[0] == '?');
     if (token[0] == '$')
         return ends_clause(s, word);
+    if (token[0] == ',')
+        return word > 0 && s->words[word - 1].mark != 0;
     return token[1] == '^' ? word == 0 : begins_clause(s, word);
 }
 
 static bool pattern_match(sentence_t s, const char *pattern, size_t word, struct match *out)
 {
     char token[TOKEN_BYTES];
-    size_t number = 0;
+    size_t number = 0, begin = word;
+    bool over = false; /* a mark was asked for */
     out->first = word;
     out->end = SIZE_MAX;
     while (*pattern != '\0') {
         size_t len = strcspn(pattern, " ");
-        assert(len < sizeof token);
+        assert(len < sizeof token && number < TOKENS_MAX);
         memcpy(token, pattern, len);
         token[len] = '\0';
         pattern += len + (pattern[len] == ' ');
+        bool apart = word > begin && s->words[word - 1].mark != 0 && !over;
         if (strcmp(token, "<") == 0)
             out->first = word;
         else if (strcmp(token, ">") == 0)
             out->end = word;
-        else if (is_place(token) ? !place_match(s, token, word)
-                                 : !token_match(s, token, &word, &out->at[++number]))
+        else if (is_place(token)
+                     ? !place_match(s, token, word)
+                     : !token_match(s, token, word < s->len && !apart, &word, &out->at[++number]))
             return false;
-        assert(number < TOKENS_MAX);
+        over = token[0] == ',' || (over && token[0] == '<');
     }
     out->end = out->end == SIZE_MAX ? word : out->end;
     return true;
@@ -299,28 +308,26 @@ static bool pair_form(const char *low, const char *form, char *out)
 {
     static const struct {
         const char *form, *from, *to;
-    } pairs[] = {{"one", "are", "is"},          {"one", "were", "was"},
-                 {"one", "have", "has"},        {"one", "aren't", "isn't"},
-                 {"one", "weren't", "wasn't"},  {"many", "is", "are"},
-                 {"many", "am", "are"},         {"many", "was", "were"},
-                 {"many", "has", "have"},       {"many", "doesn't", "don't"},
-                 {"many", "isn't", "aren't"},   {"many", "wasn't", "weren't"},
-                 {"many", "hasn't", "haven't"}, {"one", "these", "this"},
-                 {"one", "those", "that"},      {"many", "this", "these"},
-                 {"many", "that", "those"},     {"own", "my", "mine"},
-                 {"own", "your", "yours"},      {"own", "our", "ours"},
-                 {"own", "their", "theirs"},    {"one", "don't", "doesn't"},
-                 {"self", "me", "myself"},      {"self", "him", "himself"},
-                 {"self", "her", "herself"},    {"self", "us", "ourselves"},
-                 {"self", "them", "themselves"}};
+    } pairs[] = {
+        {"one", "are", "is"},          {"one", "were", "was"},       {"one", "have", "has"},
+        {"one", "aren't", "isn't"},    {"one", "weren't", "wasn't"}, {"many", "is", "are"},
+        {"many", "am", "are"},         {"many", "was", "were"},      {"many", "has", "have"},
+        {"many", "doesn't", "don't"},  {"many", "isn't", "aren't"},  {"many", "wasn't", "weren't"},
+        {"many", "hasn't", "haven't"}, {"one", "these", "this"},     {"one", "those", "that"},
+        {"many", "this", "these"},     {"many", "that", "those"},    {"own", "my", "mine"},
+        {"own", "your", "yours"},      {"own", "our", "ours"},       {"own", "their", "theirs"},
+        {"poss", "you", "your"},       {"poss", "he", "his"},        {"poss", "they", "their"},
+        {"poss", "we", "our"},         {"one", "don't", "doesn't"},  {"self", "me", "myself"},
+        {"self", "him", "himself"},    {"self", "her", "herself"},   {"self", "us", "ourselves"},
+        {"self", "them", "themselves"}};
     for (size_t i = 0; i < LEN(pairs); i++) {
         if (strcmp(pairs[i].form, form) == 0 && strcmp(pairs[i].from, low) == 0) {
             snprintf(out, LOCAL_GRAMMAR_WORD_BYTES, "%s", pairs[i].to);
             return true;
         }
     }
-    if (strcmp(form, "one") == 0 && ends_with(low, "s"))
-        snprintf(out, LOCAL_GRAMMAR_WORD_BYTES, "%.*s", (int)strlen(low) - 1, low);
+    int len = (int)strlen(low) - (ends_with(low, "s") ? 1 : 0);
+    snprintf(out, LOCAL_GRAMMAR_WORD_BYTES, "%.*s", len, low);
     return strcmp(form, "one") == 0;
 }
 
@@ -328,7 +335,7 @@ static bool pair_form(const char *low, const char *form, char *out)
 static bool word_form(const char *low, const char *form, char *out)
 {
     char base[LOCAL_GRAMMAR_WORD_BYTES];
-    if (is_one_of(form, "one|many|own|self"))
+    if (is_one_of(form, "one|many|own|self|poss"))
         return pair_form(low, form, out);
     const char *aux = with_subject(low, form);
     if (aux != NULL) {

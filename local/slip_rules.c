@@ -38,8 +38,8 @@ static void rule_regularised(sentence_t s, size_t i, struct slip_list *out)
         slip_message(slip_add(out, s, i, 1, right), SLIP_NUMBER,
                      "The plural is '%1$s', not '%2$s'.", right, s->words[i].low);
     else
-        slip_message(slip_add(out, s, i, 1, right), SLIP_TENSE, "The past form is '%s', not '%s'.",
-                     right, s->words[i].low);
+        slip_message(slip_add(out, s, i, 1, right), SLIP_TENSE,
+                     "The past form is '%1$s', not '%2$s'.", right, s->words[i].low);
 }
 
 static void rule_comparative(sentence_t s, size_t i, struct slip_list *out)
@@ -355,6 +355,46 @@ static void rule_plural(sentence_t s, size_t i, struct slip_list *out)
         plural_add(s, i + 2, out);
 }
 
+/* A word that something is done to follows it, or that stands somewhere: "bought", "in". */
+static bool leads_noun(sentence_t s, size_t i)
+{
+    static const char linking[] =
+        " be is are am was were been become becomes became by like next "
+        "change play start stop help "
+        "like love hate prefer enjoy open close work walk talk stay call visit answer phone cook ";
+    char base[LOCAL_GRAMMAR_WORD_BYTES];
+    const char *low = s->words[i].low;
+    if (slip_word_in(s, i, " in on at with for from near into have has had having "))
+        return true;
+    return s->words[i].mark == 0 && !slip_word_in(s, i, linking) && english_class(low) == 0 &&
+           english_verb_base(low, base) && english_is_verb(base) && !english_is_plural(low);
+}
+
+/* "we watched film", "in small village": one of what is counted, and nothing says which. */
+static void rule_bare_noun(sentence_t s, size_t i, struct slip_list *out)
+{
+    static const char the[] = " airport kitchen station cinema toilet door window city ";
+    static const char fixed[] = " bed table hand school phone foot ";
+    char text[LOCAL_GRAMMAR_EDIT_BYTES];
+    size_t first = i;
+    bool ends = i + 1 == s->len || s->words[i].mark != 0 ||
+                ((english_class(s->words[i + 1].low) &
+                  (WORD_PREPOSITION | WORD_JOINING | WORD_OTHER)) != 0 &&
+                 !slip_word_in(s, i + 1, " to by after "));
+    if (!english_is_counted(s->words[i].low) || !ends || slip_word_in(s, i, fixed) ||
+        isupper((unsigned char)s->text[s->words[i].start]))
+        return;
+    while (first > 0 && english_is_adjective(s->words[first - 1].low) &&
+           s->words[first - 1].mark == 0)
+        first--;
+    if (first == 0 || s->words[first - 1].mark != 0 || !leads_noun(s, first - 1))
+        return;
+    const char *article = slip_word_in(s, i, the) ? "the" : english_article(s->words[first].low);
+    snprintf(text, sizeof text, "%s %s", article, s->words[first].low);
+    slip_message(slip_add(out, s, first, 1, text), SLIP_ARTICLE,
+                 "A singular noun needs an article: '%1$s'.", text);
+}
+
 static void rule_interesting(sentence_t s, size_t i, struct slip_list *out)
 {
     if (i > 0 && slip_word_is(s, i, "interesting") && slip_word_is(s, i + 1, "in") &&
@@ -443,11 +483,12 @@ void slip_rules(const struct slip_sentence *sentence, struct slip_list *out)
 {
     typedef void rule_fn(sentence_t s, size_t i, struct slip_list * out);
     static rule_fn *const rules[] = {
-        rule_uncountable, rule_pronoun_verb, rule_after_do,    rule_after_modal,
-        rule_be_base,     rule_listen,       rule_calling,     rule_asking_order,
-        rule_plural,      rule_interesting,  rule_weather,     rule_much,
-        rule_agree,       rule_modal_to,     rule_comparative, rule_go_home,
-        rule_preposition, rule_since,        rule_regularised, rule_article_sound,
+        rule_uncountable,   rule_pronoun_verb, rule_after_do,    rule_after_modal,
+        rule_be_base,       rule_listen,       rule_calling,     rule_asking_order,
+        rule_plural,        rule_bare_noun,    rule_interesting, rule_weather,
+        rule_much,          rule_agree,        rule_modal_to,    rule_comparative,
+        rule_go_home,       rule_preposition,  rule_since,       rule_regularised,
+        rule_article_sound,
     };
     for (size_t k = 0; k < LEN(rules); k++) {
         for (size_t i = 0; i < sentence->len; i++)

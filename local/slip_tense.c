@@ -14,6 +14,7 @@
 struct marker {
     size_t first, end; /* words */
     bool past;
+    bool ended; /* only what contradicts "have done" */
     char name[LOCAL_GRAMMAR_EDIT_BYTES];
 };
 
@@ -36,6 +37,11 @@ static bool marker_at(const struct slip_sentence *s, size_t i, struct marker *ou
         snprintf(out->name, sizeof out->name, "when %s was %s", s->words[i + 1].low,
                  s->words[end].low);
         return true;
+    } else if (slip_word_is(s, i, "in") && i + 1 < s->len && strlen(s->words[i + 1].low) == 4 &&
+               (strncmp(s->words[i + 1].low, "19", 2) == 0 ||
+                strncmp(s->words[i + 1].low, "20", 2) == 0)) {
+        out->ended = true;
+        out->end++;
     } else if (i >= 2 && slip_word_is(s, i, "ago") && slip_word_in(s, i - 1, UNITS)) {
         out->first = i - 2;
         if (i >= 3 && slip_word_in(s, i - 3, " a "))
@@ -175,7 +181,7 @@ static void past_edits(const struct slip_sentence *s, const struct marker *marke
         size_t word = finites[i].word;
         if (i > 0 && !joined(s, finites[i - 1].word, word))
             return;
-        if (to_past(s, word, form, &count))
+        if (to_past(s, word, form, &count) && (!marker->ended || count == 2))
             slip_message(slip_add(out, s, word, count, form), SLIP_TENSE,
                          "With '%s' use the past: '%s', not '%s'.", marker->name, form,
                          s->words[word].low);

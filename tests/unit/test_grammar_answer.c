@@ -229,6 +229,14 @@ static void test_rewrites_are_filtered(void)
         if (result.corrected == NULL)
             fprintf(stderr, "  refused: %s\n", corrections[i][1]);
     }
+    /* Of what was told as edits more is believed. */
+    CHECK_EQ(read_of("She has many luggages.",
+                     "{\"corrected\":\"She has a lot of luggage.\",\"edits\":[{\"from\":\"many "
+                     "luggages\",\"to\":\"a lot of luggage\",\"kind\":\"number\",\"message\":"
+                     "\"x\"}]}"),
+             0);
+    CHECK_EQ(read_of("She has many luggages.", "{\"corrected\":\"She has a lot of luggage.\"}"),
+             STATUS_FILTERED);
     /* Short texts may change wholly. */
     CHECK_EQ(read_of("him like", "{\"corrected\":\"He likes\"}"), 0);
     CHECK_EQ(read_of("I HAS TWO CAT AND DOG", "{\"corrected\":\"I have two cats and dogs\"}"), 0);

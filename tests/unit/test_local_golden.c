@@ -21,10 +21,10 @@
 #define KINDS_MAX  16
 
 /* Percent; the figures that these bounds are for are printed above them. */
-#define RECALL_MIN         92
-#define RECALL_HELD_MIN    56
-#define PRECISION_MIN      94
-#define PRECISION_HELD_MIN 86
+#define RECALL_MIN         90
+#define RECALL_HELD_MIN    62
+#define PRECISION_MIN      95
+#define PRECISION_HELD_MIN 87
 #define KIND_MIN           90
 
 struct row {
@@ -71,8 +71,14 @@ static void answer(const char *said, const char *explain_in, struct grammar_resu
     struct local_grammar_question question = {
         .language = prompt.language, .explain_in = explain_in, .text = said};
     buf_init(&json, 1 << 20);
-    CHECK_EQ(local_grammar_check(corrector, &question, &json), 0);
-    CHECK_EQ(grammar_answer_read(&prompt, json.data, json.len, out), 0);
+    int status = local_grammar_check(corrector, &question, &json);
+    CHECK_EQ(status, 0);
+    status = grammar_answer_read(&prompt, json.data, json.len, out);
+    CHECK_EQ(status, 0);
+    if (status != 0) {
+        fprintf(stderr, "  refused: %s -> %s\n", said, json.data);
+        *out = (struct grammar_result){.corrected = mem_strdup("")};
+    }
     buf_deinit(&json);
 }
 
