@@ -327,7 +327,9 @@ static void count_tokens(const struct ask *ask, const struct chat_result *result
     if (in + out > 0) {
         upstream_settle(ask->server->upstream, class_of(ask), ask->cost, in + out);
     } else {
-        out = chat_tokens_estimate(result->text, result->len);
+        /* Where characters are billed, they are those that were sent. */
+        bool tokens = chat_api_follows(&side_of(ask)->api);
+        out = tokens ? chat_tokens_estimate(result->text, result->len) : 0;
         in = ask->cost > out ? ask->cost - out : 0;
     }
     answer->tokens_in = in;
@@ -365,8 +367,6 @@ static void post_done(struct ask *ask)
         answer->result = NULL;
     }
     answer->answer.status = status;
-    answer->answer.tokens_in = result.prompt_tokens;
-    answer->answer.tokens_out = result.completion_tokens;
     answer_post(ask, answer);
 }
 

@@ -83,6 +83,9 @@ class Compatible(Case):
         events = rig.session()
         self.check_shown(events)
         self.check_corrected(events, messages=True)
+        # A final that no partial has asked for already, in a language that the cache does not know.
+        events = rig.session(2.2, source="en-GB", partials=False, grammar=False)
+        self.assertEqual({e.get("failed") for e in kit.finals(events, "translation")}, {None})
         bodies = [r.json for r in api.asked()]
         self.assertEqual({r.path for r in api.asked()}, {api.completions()})
         self.assertEqual({r.path for r in api.asked("GET")}, {api.models()})
@@ -184,9 +187,11 @@ class DeepL(Case):
         for body in write:
             self.assertEqual(set(body), {"text", "target_lang"})
             self.assertEqual(body["target_lang"], "en-GB")
-        # Characters are what is used: those that were billed for what arrived in time.
-        self.assertGreater(events[-1]["usage"]["tokens_in"], 0)
-        self.assertLessEqual(events[-1]["usage"]["tokens_in"], sum(len(b["text"][0]) for b in translate))
+        # Characters are what is used: those sent, where an answer came in time.
+        used = events[-1]["usage"]
+        least = sum(len(e["committed"]) for e in said.values())
+        self.assertTrue(least <= used["tokens_in"] <= sum(len(r.json["text"][0]) for r in self.api.asked()), used)
+        self.assertEqual(used["tokens_out"], 0)
 
     def test_spent_quota_is_not_tried_again(self):
         rig = self.start("--grammar-provider", "none")
@@ -253,6 +258,8 @@ class LibreTranslate(Case):
         events = rig.session(targets=["pt-BR"], grammar=True)
         self.check_shown(events)
         self.assertFalse(events[0]["grammar"], "the client is told that nobody corrects")
+        self.assertGreater(events[-1]["usage"]["tokens_in"], 0)
+        self.assertEqual(events[-1]["usage"]["tokens_out"], 0)
         self.assertEqual({r.path for r in api.asked("GET")}, {"/languages"})
         for request in api.asked():
             self.assertEqual(request.path, "/translate")
