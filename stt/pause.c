@@ -59,11 +59,14 @@ uint64_t stt_pause_near(const struct stt_ring *ring, uint64_t position, uint32_t
         least = energies[i] < least ? energies[i] : least;
         most = energies[i] != NO_ENERGY && energies[i] > most ? energies[i] : most;
     }
-    if (least == NO_ENERGY || least > most / PAUSE_PART)
+    uint64_t half = WINDOW * step / 2;
+    /* In a pause already: an engine that hears the same samples again says the same again. */
+    if (least == NO_ENERGY || least > most / PAUSE_PART ||
+        energy(ring, position - half, position + half) <= 2 * least)
         return position;
     uint64_t best = position, nearest = reach + step;
     for (size_t i = 0; i + WINDOW <= STEPS; i++) {
-        uint64_t middle = position - reach + i * step + WINDOW * step / 2;
+        uint64_t middle = position - reach + i * step + half;
         if (energies[i] <= 2 * least && apart(middle, position) < nearest) {
             nearest = apart(middle, position);
             best = middle;

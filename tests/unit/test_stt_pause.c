@@ -56,6 +56,18 @@ static void check_near(unsigned position_ms, unsigned least_ms, unsigned most_ms
 
 static const struct span pause = {1000 + REACH - 30, 1000 + REACH - 8};
 
+/* An engine that hears the same samples again says the same words again. */
+static void test_a_place_in_a_pause_stays(void)
+{
+    rate = 16000;
+    ring = (struct stt_ring){0};
+    const struct span here = {1000, 1050};
+    fill(900, 1200, 100, &here, 1);
+    for (unsigned ms = 1008; ms <= 1042; ms++)
+        CHECK_EQ(stt_pause_near(&ring, at_ms(ms), rate), at_ms(ms));
+    stt_ring_deinit(&ring);
+}
+
 static void test_a_pause_within_reach(void)
 {
     for (size_t i = 0; i < RATES; i++) {
@@ -128,6 +140,7 @@ static void test_ends_of_the_ring(void)
 
 int main(void)
 {
+    RUN(test_a_place_in_a_pause_stays);
     RUN(test_a_pause_within_reach);
     RUN(test_the_nearer_of_two);
     RUN(test_none_in_loud_audio);
