@@ -37,10 +37,10 @@ static void streams_limit(struct sim_chat *chat, unsigned streams)
 /* One fault a request, the first of this list that strikes. */
 static struct sim_chat_strike strike_draw(struct sim_chat *chat)
 {
-    static const enum sim_fault order[] = {SIM_FAULT_GOAWAY, SIM_FAULT_TCP_RESET, SIM_FAULT_RST,
-                                           SIM_FAULT_ERROR,  SIM_FAULT_THROTTLE,  SIM_FAULT_STALL,
-                                           SIM_FAULT_DRIP,   SIM_FAULT_TRUNCATED, SIM_FAULT_GARBAGE,
-                                           SIM_FAULT_HTML,   SIM_FAULT_LENGTH};
+    static const enum sim_fault order[] = {
+        SIM_FAULT_GOAWAY,    SIM_FAULT_TCP_RESET, SIM_FAULT_FREEZE, SIM_FAULT_RST,
+        SIM_FAULT_ERROR,     SIM_FAULT_THROTTLE,  SIM_FAULT_STALL,  SIM_FAULT_DRIP,
+        SIM_FAULT_TRUNCATED, SIM_FAULT_GARBAGE,   SIM_FAULT_HTML,   SIM_FAULT_LENGTH};
     struct sim_chat_strike strike = {.fault = SIM_FAULTS};
     if (strikes(chat, SIM_FAULT_STREAMS, &strike.argument))
         streams_limit(chat, (unsigned)strike.argument);
@@ -156,6 +156,8 @@ static bool strike_at_once(struct sim_chat *chat, uint64_t id, const struct sim_
         h2_server_goaway(chat->server, id, true, NGHTTP2_NO_ERROR);
     } else if (strike->fault == SIM_FAULT_TCP_RESET) {
         h2_server_cut(chat->server, id, true);
+    } else if (strike->fault == SIM_FAULT_FREEZE) {
+        h2_server_freeze(chat->server, id);
     } else if (strike->fault == SIM_FAULT_RST &&
                sim_chat_rst_code(strike) == NGHTTP2_REFUSED_STREAM) {
         h2_server_reset(chat->server, id, NGHTTP2_REFUSED_STREAM);

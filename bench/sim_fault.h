@@ -30,6 +30,7 @@ struct rng;
     X(STREAMS, "streams", BOTH, "count", "SETTINGS_MAX_CONCURRENT_STREAMS")                        \
     X(TCP_RESET, "tcp-reset", BOTH, "", "the TCP connection is reset")                             \
     X(STALL, "stall", CHAT, "", "the answer stops half way")                                       \
+    X(FREEZE, "freeze", CHAT, "", "the connection stays open and says nothing any more")           \
     X(DRIP, "drip", CHAT, "", "one byte a DATA frame")                                             \
     X(TRUNCATED, "truncated", CHAT, "", "JSON that ends too early")                                \
     X(GARBAGE, "garbage", CHAT, "", "bytes that are not JSON")                                     \

@@ -91,7 +91,9 @@ void h2__conn_flush(struct h2_conn *conn)
         h2__conn_close(conn);
         return;
     }
-    if (!conn->ready)
+    if (conn->frozen && conn->poll.events != 0)
+        loop_poll_modify(&conn->poll, 0);
+    if (!conn->ready || conn->frozen)
         return;
     unsigned events = LOOP_IN;
     while (conn->out_at < conn->out.len || conn_fill(conn)) {
@@ -167,6 +169,12 @@ static void conn_on_ready(struct loop_poll *poll, unsigned events)
 {
     struct h2_conn *conn = (struct h2_conn *)poll;
     int status = 0;
+    if (conn->frozen) {
+        /* A broken socket would be reported again and again. */
+        if ((events & LOOP_ERR) != 0)
+            h2__conn_close(conn);
+        return;
+    }
     gather(conn->server);
     if (!conn->ready)
         status = conn_handshake(conn);

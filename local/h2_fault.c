@@ -34,6 +34,17 @@ int h2_server_cut(struct h2_server *server, uint64_t id, bool reset)
     return 0;
 }
 
+int h2_server_freeze(struct h2_server *server, uint64_t id)
+{
+    assert(loop_is_current(server->loop));
+    struct h2_stream *stream = h2__stream_find(server, id);
+    if (stream == NULL)
+        return STATUS_NOT_FOUND;
+    stream->conn->frozen = true;
+    h2__conn_touch(stream->conn);
+    return 0;
+}
+
 void h2_server_limit_streams(struct h2_server *server, unsigned conn_streams)
 {
     assert(loop_is_current(server->loop));

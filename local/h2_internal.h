@@ -55,6 +55,7 @@ struct h2_conn {
     bool ready;        /* handshake done */
     bool closing;      /* its streams are being told */
     enum h2_cut cut;   /* to be done by the deferred task */
+    bool frozen;       /* neither reads nor writes any more */
 };
 
 struct h2_server {

@@ -122,5 +122,8 @@ void h2_server_stats(const struct h2_server *server, struct h2_server_stats *out
 int h2_server_goaway(struct h2_server *server, uint64_t id, bool refuse, uint32_t error_code);
 /* Cuts the TCP connection, by a reset or without a word; soon, not within this call. */
 int h2_server_cut(struct h2_server *server, uint64_t id, bool reset);
+/* The connection stays open and says nothing any more, whatever comes: as one whose peer or path
+ * hangs. */
+int h2_server_freeze(struct h2_server *server, uint64_t id);
 /* Changes SETTINGS_MAX_CONCURRENT_STREAMS of open connections and of later ones. */
 void h2_server_limit_streams(struct h2_server *server, unsigned conn_streams);
