@@ -69,6 +69,8 @@ void pool__exchange_fail(struct pool__exchange *exchange, int status)
         POOL_COUNT(pool, expired, 1);
     if (status == STATUS_CANCELLED)
         POOL_COUNT(pool, cancelled, 1);
+    if (status == STATUS_BUDGET)
+        POOL_COUNT(pool, unsent_by_class[exchange->request.cls], 1);
     exchange->last->status = status;
     exchange_end(exchange, POOL_FAILED);
 }

@@ -9,18 +9,19 @@
 #define SSE_EVENT_MAX           (64 * 1024)   /* bytes of one event's data */
 #define SSE_NAME_MAX            32            /* bytes kept of an event's name */
 
-#define SCHEDULER_QUANTUM      256      /* tokens of an ordinary request, where only tokens count */
-#define SCHEDULER_WEIGHT_MAX   64       /* weights beyond count as this */
-#define SCHEDULER_SHARE_MAX    64000    /* thousandths of an ordinary request that one may cost */
-#define SCHEDULER_DEBT_KEEP_US 10000000 /* how long an idle session's overdraft is remembered */
-#define SCHEDULER_DEBTORS_MAX  1024     /* idle sessions remembered */
-#define SCHEDULER_SHED_US      500000   /* who waited less did not go unsent for want of budget */
+#define SCHEDULER_QUANTUM         256   /* tokens of an ordinary request, where only tokens count */
+#define SCHEDULER_WEIGHT_MAX      64    /* weights beyond count as this */
+#define SCHEDULER_SHARE_MAX       64000 /* thousandths of an ordinary request that one may cost */
+#define SCHEDULER_DEBT_KEEP_US    300000000 /* how long an idle session's overdraft is remembered */
+#define SCHEDULER_DEBTORS_MAX     1024      /* idle sessions remembered */
+#define SCHEDULER_PARTIAL_WAIT_US 1500000   /* a partial waits so long, then its lane asks anew */
+#define SCHEDULER_SHED_US         500000 /* who waited less did not go unsent for want of budget */
 
 /* Ordinary requests by which a session's work of a class may run ahead of its share before the
  * partial corrections of others go first. */
-#define SCHEDULER_LEAD_FINAL_TRANSLATION   12
-#define SCHEDULER_LEAD_FINAL_GRAMMAR       10
-#define SCHEDULER_LEAD_PARTIAL_TRANSLATION 4
+#define SCHEDULER_LEAD_FINAL_TRANSLATION   40
+#define SCHEDULER_LEAD_FINAL_GRAMMAR       36
+#define SCHEDULER_LEAD_PARTIAL_TRANSLATION 8
 
 #define BUDGET_BURST_REQUESTS                                                                      \
     6 /* a small budget's bucket holds this, at most a tenth of a minute's */

@@ -137,6 +137,8 @@ static void pump_gauges(struct pool *pool)
     stats->queued = queued;
     int64_t after_us = pool_hedge_after_us(&pool->hedge, false);
     stats->hedge_after_us = after_us == INT64_MAX ? 0 : (uint64_t)after_us;
+    stats->requests_limit = scheduler_requests_per_minute(pool->scheduler);
+    stats->tokens_limit = scheduler_tokens_per_minute(pool->scheduler);
     stats->waiting_stream = waiting + (room ? 0 : queued);
     pthread_mutex_unlock(&pool->stats_lock);
 }

@@ -137,6 +137,8 @@ struct pool_stats {
     uint64_t sent_by_class[POOL_CLASSES];
     uint64_t hedged, hedges_won; /* asked for a second time; answered by that */
     uint64_t hedge_after_us;     /* a whole answer that takes longer is hedged; 0: not known yet */
+    uint64_t unsent_by_class[POOL_CLASSES]; /* for want of budget */
+    uint64_t requests_limit, tokens_limit;  /* a minute, in force; 0: none */
     uint64_t queue_p99_us, upstream_p99_us;
 };
 /* A copy, any thread. */

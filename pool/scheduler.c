@@ -209,16 +209,22 @@ static bool is_partial(const struct scheduler_item *item)
     return item->cls == POOL_PARTIAL_TRANSLATION || item->cls == POOL_PARTIAL_GRAMMAR;
 }
 
-/* When to give it up. Never less than half of its time is left for waiting: what took long may not
- * do so again, and nobody would find out. */
-static int64_t late_us(const struct scheduler *scheduler, const struct scheduler_item *item,
-                       int64_t now_us)
+/*
+ * When to give it up. Never less than half of its time is left for waiting: what took long may not
+ * do so again, and nobody would find out. A partial's words are old sooner than that: its lane asks
+ * anew, and nothing of its session's turn is lost.
+ */
+static int64_t late_at_us(const struct scheduler *scheduler, const struct scheduler_item *item,
+                          int64_t now_us)
 {
     int64_t takes_us = is_partial(item) ? scheduler->partial_us : scheduler->final_us;
     int64_t half_us = (item->deadline_us - now_us) / 2;
     if (takes_us > half_us)
         takes_us = half_us > 0 ? half_us : 0;
-    return item->deadline_us - takes_us;
+    int64_t late_us = item->deadline_us - takes_us;
+    if (is_partial(item) && late_us > now_us + SCHEDULER_PARTIAL_WAIT_US)
+        late_us = now_us + SCHEDULER_PARTIAL_WAIT_US;
+    return late_us;
 }
 
 static bool reserve(struct scheduler *scheduler)
@@ -243,7 +249,7 @@ static int item_queue(struct scheduler *scheduler, struct scheduler_item *item, 
     item->status = STATUS_OK;
     class_push(&session->classes[item->cls], item, first);
     age_push(&scheduler->classes[item->cls], item);
-    heap_add(&scheduler->late, &item->late, late_us(scheduler, item, now_us));
+    heap_add(&scheduler->late, &item->late, late_at_us(scheduler, item, now_us));
     if (session->queued++ == 0)
         session_enter(scheduler, session);
     else

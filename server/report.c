@@ -109,6 +109,11 @@ static void write_classes(const struct pool_stats *pool, struct buf *out)
     for (int i = 0; i < POOL_CLASSES; i++)
         buf_printf(out, "sotto_pool_requests_total{class=\"%s\"} %llu\n", classes[i],
                    (unsigned long long)pool->sent_by_class[i]);
+    metrics_head(out, "sotto_pool_unsent_total", "counter",
+                 "requests not sent for want of budget, by class");
+    for (int i = 0; i < POOL_CLASSES; i++)
+        buf_printf(out, "sotto_pool_unsent_total{class=\"%s\"} %llu\n", classes[i],
+                   (unsigned long long)pool->unsent_by_class[i]);
 }
 
 static void write_pool(const struct pool_stats *pool, struct buf *out)
@@ -122,6 +127,10 @@ static void write_pool(const struct pool_stats *pool, struct buf *out)
             {"sotto_pool_in_flight", "requests sent, not answered", pool->in_flight},
             {"sotto_pool_queued", "requests waiting for budget", pool->queued},
             {"sotto_pool_waiting_stream", "requests waiting for a stream", pool->waiting_stream},
+            {"sotto_pool_requests_limit", "requests a minute that are allowed now; 0: no limit",
+             pool->requests_limit},
+            {"sotto_pool_tokens_limit", "tokens a minute that are allowed now; 0: no limit",
+             pool->tokens_limit},
         },
       counters[] = {
           {"sotto_pool_connects_total", "connections opened", pool->connects_total},

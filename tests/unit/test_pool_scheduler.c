@@ -127,14 +127,9 @@ static void test_newcomer_is_served_within_a_round(void)
             add(s, session, POOL_FINAL_TRANSLATION, 256);
     uint64_t shares[10] = {0};
     take_shares(s, 100, shares);
-    add(s, 9, POOL_FINAL_GRAMMAR, 256);
-    take_shares(s, 10, shares); /* the round under way and one more */
-    CHECK_EQ(shares[9], 0);     /* the others' are translations: they have a lead of 2 … */
-    take_shares(s, 5, shares);
-    CHECK_EQ(shares[9], 256);
-    add(s, 8, POOL_FINAL_TRANSLATION, 256);
+    add(s, 9, POOL_FINAL_TRANSLATION, 256);
     take_shares(s, 6, shares);
-    CHECK_EQ(shares[8], 256);
+    CHECK_EQ(shares[9], 256);
     end(s);
 }
 
@@ -142,7 +137,7 @@ static void test_newcomer_is_served_within_a_round(void)
 static void test_lead_of_finals_ends(void)
 {
     struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
-    for (unsigned i = 0; i < 100; i++)
+    for (unsigned i = 0; i < 200; i++)
         for (uint64_t session = 1; session <= 5; session++)
             add(s, session, POOL_FINAL_TRANSLATION, 256);
     uint64_t shares[10] = {0};
@@ -301,6 +296,28 @@ static void test_overdraft_is_remembered(void)
     end(s);
 }
 
+/* Running ahead, falling silent and running ahead again is no way to more than a share. */
+static void test_silence_pays_no_debt(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    struct scheduler_item *finals[100], *shed = NULL;
+    uint64_t shares[10] = {0};
+    for (unsigned i = 0; i < 100; i++)
+        for (uint64_t session = 2; session <= 5; session++)
+            add(s, session, POOL_PARTIAL_TRANSLATION, 256);
+    for (unsigned i = 0; i < 100; i++)
+        finals[i] = add(s, 1, POOL_FINAL_TRANSLATION, 256);
+    take_shares(s, 30, shares);
+    CHECK_EQ(shares[1], 30 * 256); /* within its lead over the partials */
+    for (unsigned i = 30; i < 100; i++)
+        scheduler_remove(s, finals[i], 0);
+    for (unsigned i = 30; i < 100; i++)
+        CHECK_EQ(scheduler_add(s, finals[i], MINUTE, &shed), 0);
+    take_shares(s, 50, shares);
+    CHECK(shares[1] < 45 * 256);
+    end(s);
+}
+
 static void test_sessions_are_forgotten(void)
 {
     struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
@@ -428,17 +445,20 @@ static int64_t given_up_at(struct scheduler *s, enum pool_class cls, int64_t dea
 static void test_what_would_be_stale_is_not_sent(void)
 {
     struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
-    CHECK_EQ(given_up_at(s, POOL_PARTIAL_TRANSLATION, 4 * SECOND), 4 * SECOND);
+    CHECK_EQ(given_up_at(s, POOL_FINAL_TRANSLATION, 4 * SECOND), 4 * SECOND);
+    CHECK_EQ(given_up_at(s, POOL_PARTIAL_TRANSLATION, SECOND), SECOND);
     for (unsigned i = 0; i < 4000; i++) {
         int64_t took_us = (int64_t)(i * 7 % 11) * 100000; /* 0 … 1 s */
         scheduler_learn(s, POOL_PARTIAL_GRAMMAR, took_us);
         scheduler_learn(s, POOL_FINAL_TRANSLATION, took_us);
     }
-    int64_t partial_us = 4 * SECOND - given_up_at(s, POOL_PARTIAL_TRANSLATION, 4 * SECOND);
+    int64_t partial_us = SECOND * 3 / 2 - given_up_at(s, POOL_PARTIAL_TRANSLATION, SECOND * 3 / 2);
     int64_t final_us = 4 * SECOND - given_up_at(s, POOL_FINAL_GRAMMAR, 4 * SECOND);
     CHECK(partial_us > 400000 && partial_us < 600000);
     CHECK(final_us > 20000 && final_us < 220000);
     CHECK_EQ(given_up_at(s, POOL_PARTIAL_TRANSLATION, SECOND / 10), SECOND / 20);
+    /* The words of a partial are old before its deadline. */
+    CHECK_EQ(given_up_at(s, POOL_PARTIAL_TRANSLATION, 10 * SECOND), SCHEDULER_PARTIAL_WAIT_US);
     end(s);
 }
 
@@ -549,6 +569,7 @@ int main(void)
     RUN(test_shares_by_the_scarcer_limit);
     RUN(test_idle_share_flows_on);
     RUN(test_overdraft_is_remembered);
+    RUN(test_silence_pays_no_debt);
     RUN(test_sessions_are_forgotten);
     RUN(test_requests_a_minute);
     RUN(test_tokens_a_minute);
