@@ -39,6 +39,10 @@ FIGURES = [
     ("bytes_out", "B/s", "sent to a session"),
     ("descriptors", "", "of the server, peak"),
     ("jain", "", "fairness of finals over sessions, 1 is even"),
+    ("gap_p50", "ms", "translation shown to the next one of its segment, median"),
+    ("gap_p99", "ms", "translation shown to the next one of its segment, 99 %"),
+    ("word_p50", "ms", "audio of a word sent to its translation shown for good, median"),
+    ("word_p90", "ms", "audio of a word sent to its translation shown for good, 90 %"),
     ("erasure", "", "words of partial translations taken back, a word of the final"),
 ]
 NAMES = [name for name, _, _ in FIGURES]
@@ -128,6 +132,10 @@ def figures(result):
         "bytes_out": None if None in (received, bytes_in) else received * bytes_in,
         "descriptors": at(probe, "server", "descriptors_peak"),
         "jain": at(result, "jain"),
+        "gap_p50": total("translation_gap", "p50"),
+        "gap_p99": total("translation_gap", "p99"),
+        "word_p50": total("translated_word", "p50"),
+        "word_p90": total("translated_word", "p90"),
         "erasure": at(result, "erasure", "translation"),
     }
 

@@ -210,8 +210,35 @@ static bool final_in_order(struct judge_session *session, uint32_t *newest, uint
     return true;
 }
 
+/* Words are spoken at an even pace, so a word's place tells when its audio ended. */
+static void measure_words(struct judge_session *session, const struct judge_view *view,
+                          const struct judge_event *event)
+{
+    struct hist *hist = &session->judge->sum.latency[JUDGE_TRANSLATED_WORD].total;
+    int64_t due_us;
+    for (int64_t i = 0; i < view->len && event->start_ms >= 0; i++) {
+        int64_t end_ms = event->start_ms + (event->end_ms - event->start_ms) * (i + 1) / view->len;
+        if (due_in_window(session, position_of(session, end_ms), &due_us))
+            hist_add(hist, view->since_us[i] > due_us ? view->since_us[i] - due_us : 0);
+    }
+}
+
+/* From one translation that changed what is seen to the next; the first one's begins when the first
+ * words of the transcript were seen. */
+static void measure_gap(struct judge_session *session, unsigned lane, int64_t before_us,
+                        const struct judge_view *view)
+{
+    struct judge *judge = session->judge;
+    const struct judge_view *said = &session->lanes[0].views[view->segment % JUDGE_VIEWS];
+    if (before_us == 0 && said->segment == view->segment)
+        before_us = said->begun_us;
+    if (lane > 0 && before_us != 0 && view->shown_us > before_us && in_window(judge, before_us))
+        hist_add(&judge->sum.latency[JUDGE_TRANSLATION_GAP].total, view->shown_us - before_us);
+}
+
 /* What the reader of a lane sees now. */
-static void show(struct judge_session *session, unsigned lane, const struct judge_event *event)
+static void show(struct judge_session *session, unsigned lane, const struct judge_event *event,
+                 int64_t now_us)
 {
     struct judge *judge = session->judge;
     struct judge_view *view = &session->lanes[lane].views[event->segment % JUDGE_VIEWS];
@@ -219,12 +246,16 @@ static void show(struct judge_session *session, unsigned lane, const struct judg
     if (session->excused || event->failed || event->segment == 0)
         return;
     if (view->segment != event->segment)
-        judge_view_begin(view, event->segment);
+        judge_view_begin(view, event->segment, now_us);
+    int64_t before_us = view->shown_us;
     judge_shown_read(&judge->shown, event->committed, event->tentative);
-    if (judge_view_show(view, &judge->shown, &broken) != STATUS_OK) {
+    if (judge_view_show(view, &judge->shown, now_us, &broken) != STATUS_OK) {
         judge->incomplete = true;
         return;
     }
+    measure_gap(session, lane, before_us, view);
+    if (event->final && lane > 0)
+        measure_words(session, view, event);
     judge->sum.committed_broken += broken;
     if (event->final && lane == 0) {
         judge->erased_transcript += view->erased;
@@ -284,7 +315,7 @@ static void on_transcript(struct judge_session *session, const struct judge_even
 {
     if (event->final && !final_in_order(session, &session->lanes[0].final_segment, event->segment))
         return;
-    show(session, 0, event);
+    show(session, 0, event, now_us);
     if (event->final) {
         keep_transcript(session, event);
         session->finals++;
@@ -335,7 +366,7 @@ static void on_translation(struct judge_session *session, const struct judge_eve
         count_failed(session, event->end_ms);
         return;
     }
-    show(session, lane, event);
+    show(session, lane, event, now_us);
     if (event->final)
         judge_translation(session, (unsigned)target, event);
     measure_audio(session, event->final ? JUDGE_TRANSLATION_FINAL : JUDGE_TRANSLATION_PARTIAL,

@@ -24,7 +24,9 @@ struct judge_session;
     X(TRANSLATION_PARTIAL, "translation_partial", "audio sent to partial translation")             \
     X(TRANSLATION_FINAL, "translation_final", "audio sent to final translation")                   \
     X(GRAMMAR_FINAL, "grammar_final", "audio sent to final grammar")                               \
-    X(ACK, "ack", "audio sent to audio.ack")
+    X(ACK, "ack", "audio sent to audio.ack")                                                       \
+    X(TRANSLATION_GAP, "translation_gap", "translation shown to the next one of its segment")      \
+    X(TRANSLATED_WORD, "translated_word", "audio of a word sent to its translation shown for good")
 
 enum judge_kind {
 #define X(name, text, help) JUDGE_##name,

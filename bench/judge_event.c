@@ -298,6 +298,8 @@ static void store(struct judge_event *out, struct judge_text key, const struct v
         if (judge_text_is(key, "segment"))
             out->segment =
                 value->number > 0 && value->number < 0x1p32 ? (uint32_t)value->number : 0;
+        else if (judge_text_is(key, "start_ms"))
+            out->start_ms = to_position(value->number);
         else if (judge_text_is(key, "end_ms"))
             out->end_ms = to_position(value->number);
         else if (judge_text_is(key, "audio_samples"))
@@ -334,6 +336,7 @@ int judge_event_parse(const char *text, size_t len, char *scratch, struct judge_
                                 .lang = none,
                                 .code = none,
                                 .message = none,
+                                .start_ms = -1,
                                 .end_ms = -1,
                                 .audio_samples = -1};
     if (!take(&scan, '{'))

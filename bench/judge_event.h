@@ -40,7 +40,7 @@ struct judge_event {
     uint32_t segment;
     bool final, failed, fatal;
     struct judge_text committed, tentative, corrected, lang, code, message;
-    int64_t end_ms, audio_samples; /* -1: none */
+    int64_t start_ms, end_ms, audio_samples; /* -1: none */
     bool has_lat;
     int64_t audio_us, upstream_us, queue_us, hold_us, server_us; /* of `lat` */
 };

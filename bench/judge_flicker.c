@@ -63,14 +63,17 @@ void judge_shown_read(struct judge_shown *shown, struct judge_text committed,
 void judge_view_deinit(struct judge_view *view)
 {
     mem_free(view->words);
+    mem_free(view->since_us);
     *view = (struct judge_view){0};
 }
 
-void judge_view_begin(struct judge_view *view, uint32_t segment)
+void judge_view_begin(struct judge_view *view, uint32_t segment, int64_t now_us)
 {
     view->segment = segment;
     view->len = view->committed = 0;
     view->erased = 0;
+    view->begun_us = now_us;
+    view->shown_us = 0;
 }
 
 /* The word at `place` of the committed ones, by itself. */
@@ -90,21 +93,37 @@ static bool extends(const struct judge_view *view, const struct judge_shown *sho
     return true;
 }
 
-int judge_view_show(struct judge_view *view, const struct judge_shown *shown, bool *broken)
+static int grow(struct judge_view *view, size_t len)
+{
+    if (len <= view->cap)
+        return STATUS_OK;
+    size_t cap = len + len / 2;
+    uint32_t *words = mem_realloc(view->words, cap * sizeof *words);
+    if (words == NULL)
+        return STATUS_NOMEM;
+    view->words = words;
+    int64_t *since_us = mem_realloc(view->since_us, cap * sizeof *since_us);
+    if (since_us == NULL)
+        return STATUS_NOMEM;
+    view->since_us = since_us;
+    view->cap = (uint16_t)cap;
+    return STATUS_OK;
+}
+
+int judge_view_show(struct judge_view *view, const struct judge_shown *shown, int64_t now_us,
+                    bool *broken)
 {
     assert(shown->len <= JUDGE_SHOWN_MAX && shown->committed <= shown->len);
-    if (shown->len > view->cap) {
-        size_t cap = shown->len + shown->len / 2;
-        uint32_t *words = mem_realloc(view->words, cap * sizeof *words);
-        if (words == NULL)
-            return STATUS_NOMEM;
-        view->words = words;
-        view->cap = (uint16_t)cap;
-    }
+    if (grow(view, shown->len) != STATUS_OK)
+        return STATUS_NOMEM;
     size_t common = 0;
     while (common < view->len && common < shown->len && view->words[common] == shown->words[common])
         common++;
     view->erased += (uint32_t)(view->len - common);
+    if (common < shown->len || common < view->len)
+        view->shown_us = now_us;
+    for (size_t i = common; i < shown->len; i++)
+        view->since_us[i] = now_us;
     *broken = !extends(view, shown);
     memcpy(view->words + common, shown->words + common,
            (shown->len - common) * sizeof *view->words);

@@ -29,12 +29,16 @@ struct judge_view {
     uint32_t committed_last;
     uint32_t erased; /* words taken back so far */
     uint32_t *words;
+    int64_t *since_us; /* since when each word stands where it is */
+    int64_t begun_us;  /* when the segment was first heard of */
+    int64_t shown_us;  /* when something new was shown last; 0: nothing yet */
 };
 
 void judge_view_deinit(struct judge_view *view);
 /* Forgets what was seen, keeps the memory. */
-void judge_view_begin(struct judge_view *view, uint32_t segment);
+void judge_view_begin(struct judge_view *view, uint32_t segment, int64_t now_us);
 /* The next revision: words erased are those behind the common beginning of old and new (normalised
  * erasure: Arivazhagan et al. 2020, divided by the words of the final). *broken: committed words
  * are not at their place any more. STATUS_NOMEM: the view is as it was. */
-int judge_view_show(struct judge_view *view, const struct judge_shown *shown, bool *broken);
+int judge_view_show(struct judge_view *view, const struct judge_shown *shown, int64_t now_us,
+                    bool *broken);

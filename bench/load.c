@@ -96,6 +96,8 @@ static int write_start(const struct load_config *config, unsigned times, struct 
                               config->source, "targets", target_list(config, times), "rate",
                               (int)config->voice.rate, "grammar", config->grammar, "partials",
                               config->partials);
+    if (config->stability != NULL)
+        json_object_set_new(start, "stability", json_string(config->stability));
     if (config->token != NULL)
         json_object_set_new(start, "token", json_string(config->token));
     char *text = json_dumps(start, JSON_COMPACT);

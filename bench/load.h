@@ -28,6 +28,7 @@ struct load_config {
     const char *source;
     const char *const *targets; /* NULL-terminated */
     bool grammar, partials;
+    const char *stability; /* low, medium or high; NULL: the server's own */
     unsigned ramp_s;       /* sessions start evenly over it */
     unsigned warmup_s;     /* from the ramp's end to the window */
     unsigned seconds;      /* the window */

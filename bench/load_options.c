@@ -20,6 +20,7 @@ enum option_id {
     OPT_TARGETS,
     OPT_NO_GRAMMAR,
     OPT_NO_PARTIALS,
+    OPT_STABILITY,
     OPT_SPEAKING,
     OPT_SEED,
     OPT_STORM,
@@ -70,6 +71,7 @@ static const struct option others[] = {
     {"targets", required_argument, NULL, OPT_TARGETS},
     {"no-grammar", no_argument, NULL, OPT_NO_GRAMMAR},
     {"no-partials", no_argument, NULL, OPT_NO_PARTIALS},
+    {"stability", required_argument, NULL, OPT_STABILITY},
     {"speaking", required_argument, NULL, OPT_SPEAKING},
     {"seed", required_argument, NULL, OPT_SEED},
     {"storm", required_argument, NULL, OPT_STORM},
@@ -99,6 +101,7 @@ static const char help_text[] =
     "  --targets LIST      translate into these, separated by commas; \"none\" (es)\n"
     "  --no-grammar        no corrections\n"
     "  --no-partials       finished sentences only\n"
+    "  --stability S       low, medium or high, of partial text (medium)\n"
     "speech\n"
     "  --speaking X        share of the sessions that speak at a time, 0 to 1 (0.6)\n"
     "  --rate N            samples a second (24000)\n"
@@ -259,6 +262,11 @@ static int take_other(struct load_options *out, int id, const char *text, char e
     case OPT_TARGETS: return take_targets(out, text, error);
     case OPT_NO_GRAMMAR: config->grammar = false; break;
     case OPT_NO_PARTIALS: config->partials = false; break;
+    case OPT_STABILITY:
+        if (strcmp(text, "low") != 0 && strcmp(text, "medium") != 0 && strcmp(text, "high") != 0)
+            return fail(error, "--stability takes low, medium or high, not \"%.40s\"", text);
+        config->stability = text;
+        break;
     case OPT_SPEAKING: return take_speaking(out, text, error);
     case OPT_SEED:
         if (!whole_number(text, &config->voice.seed))

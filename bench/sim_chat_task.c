@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "bench/sim_chat.h"
 #include "bench/sim_latency.h"
+#include "bench/sim_waver.h"
 #include <assert.h>
 #include <nghttp2/nghttp2.h>
 #include <stddef.h>
@@ -218,6 +219,8 @@ void sim_chat_task_create(struct sim_chat *chat, uint64_t id, struct local_chat_
     if (task != NULL)
         status = sim_answer_init(&task->answer, question, ++chat->number,
                                  clock_wall_us() / SIM_CHAT_SECOND_US);
+    if (status == 0)
+        (void)sim_answer_waver(&task->answer, chat->config->chat_waver);
     local_chat_question_deinit(question);
     if (status != 0) {
         mem_free(task);

@@ -39,6 +39,8 @@ struct sim_latency;
     X("chat", "first-token", chat_first_token, TEXT, "150", "request read to first token, ms")     \
     X("chat", "tokens-s", chat_tokens_s, NUMBER, "100",                                            \
       "tokens a second after the first; 0: all at once")                                           \
+    X("chat", "waver", chat_waver, REAL, "0",                                                      \
+      "share of a translation's last words that are others until more is said")                    \
     X("chat", "streams-max", chat_streams_max, NUMBER, "100", "of a connection")                   \
     X("chat", "requests-minute", requests_minute, NUMBER, "0", "quota, answered by 429; 0: none")  \
     X("chat", "tokens-minute", tokens_minute, NUMBER, "0", "quota, answered by 429; 0: none")      \

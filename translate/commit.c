@@ -144,8 +144,8 @@ static int parse_both(const char *committed, const char *answer, size_t answer_l
     return status;
 }
 
-int translate__commit_partial(const char *committed, const struct translate__agree *agree,
-                              const char *answer, struct translate__view *out)
+int translate__commit_partial(const char *committed, const char *previous, const char *answer,
+                              struct translate__view *out)
 {
     struct translate__words base, words;
     size_t met = 0, agreed = 0;
@@ -153,11 +153,8 @@ int translate__commit_partial(const char *committed, const struct translate__agr
     if (status != 0)
         return status;
     status = translate__words_align(&base, &words, &met);
-    for (size_t i = 0; status == 0 && i < agree->previous_len; i++) {
-        size_t with = 0;
-        status = agreed_words(&base, &words, met, agree->previous[i], &with);
-        agreed = i == 0 || with < agreed ? with : agreed;
-    }
+    if (status == 0 && previous != NULL)
+        status = agreed_words(&base, &words, met, previous, &agreed);
     if (status == 0) {
         struct joint joint = {committed, strlen(committed), answer, words_end(&words, met),
                               words_end(&words, met + agreed)};

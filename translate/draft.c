@@ -5,22 +5,12 @@
 #include <assert.h>
 #include <string.h>
 
-/* What each stability asks for: answers that agree, and last words that are not shown. */
-static const struct policy {
-    size_t agree, masked;
-} policies[] = {
-    [TRANSLATE_STABILITY_LOW] = {2, 0},
-    [TRANSLATE_STABILITY_MEDIUM] = {2, TRANSLATE_MASK_WORDS},
-    [TRANSLATE_STABILITY_HIGH] = {TRANSLATE_AGREE_MAX, SIZE_MAX},
+/* How many last tentative words each stability leaves out. */
+static const size_t masked[] = {
+    [TRANSLATE_STABILITY_LOW] = 0,
+    [TRANSLATE_STABILITY_MEDIUM] = TRANSLATE_MASK_WORDS,
+    [TRANSLATE_STABILITY_HIGH] = SIZE_MAX,
 };
-
-static const struct policy *policy_of(enum translate_stability stability)
-{
-    if (stability == 0)
-        stability = TRANSLATE_STABILITY_MEDIUM;
-    assert(stability <= TRANSLATE_STABILITY_HIGH);
-    return &policies[stability];
-}
 
 static void heard_free(struct translate__heard *heard)
 {
@@ -31,8 +21,7 @@ static void heard_free(struct translate__heard *heard)
 
 void translate__draft_deinit(struct translate__draft *draft)
 {
-    for (size_t i = 0; i < draft->heard_len; i++)
-        heard_free(&draft->heard[i]);
+    heard_free(&draft->heard);
     heard_free(&draft->anchor);
     mem_free(draft->lead);
     *draft = (struct translate__draft){0};
@@ -108,20 +97,15 @@ static int begins_common(const struct translate__words *asked, const char *text,
     return 0;
 }
 
-/* True when the source words that all these answers rest on are committed. */
-static int rests_on_settled(const struct translate__draft *draft, size_t answers,
-                            const struct translate__partial *partial, bool *out)
+/* True when the source words that this answer shares with the one before are committed. */
+static int rests_on_settled(const char *before, const struct translate__partial *partial, bool *out)
 {
     struct translate__words asked;
-    size_t shared = SIZE_MAX, settled = 0, common = 0;
+    size_t shared = 0, settled = 0;
     int status = translate__words_parse(partial->asked, strlen(partial->asked), &asked);
     if (status != 0)
         return status;
-    for (size_t i = 0; status == 0 && i < answers; i++) {
-        const char *source = draft->heard[i].source;
-        status = begins_common(&asked, source, strlen(source), &common);
-        shared = common < shared ? common : shared;
-    }
+    status = begins_common(&asked, before, strlen(before), &shared);
     if (status == 0)
         status = begins_common(&asked, partial->newest, partial->settled, &settled);
     translate__words_free(&asked);
@@ -129,19 +113,13 @@ static int rests_on_settled(const struct translate__draft *draft, size_t answers
     return status;
 }
 
-/* Newest first; the oldest goes when there is no room. Takes `answer`. */
-static void heard_push(struct translate__draft *draft, size_t keep, const char *asked, char *answer)
+/* Takes `answer`. */
+static void heard_set(struct translate__heard *heard, const char *asked, char *answer)
 {
-    struct translate__heard heard = {mem_strdup(asked), answer};
-    if (heard.source == NULL) {
-        heard_free(&heard);
-        return;
-    }
-    while (draft->heard_len >= keep)
-        heard_free(&draft->heard[--draft->heard_len]);
-    memmove(draft->heard + 1, draft->heard, draft->heard_len * sizeof heard);
-    draft->heard[0] = heard;
-    draft->heard_len++;
+    heard_free(heard);
+    *heard = (struct translate__heard){mem_strdup(asked), answer};
+    if (heard->source == NULL)
+        heard_free(heard);
 }
 
 /* --- what need not be asked again --- */
@@ -201,14 +179,12 @@ static void anchor_try(struct translate__draft *draft, const struct translate__h
     draft->anchor = anchor;
 }
 
-static int draft_commit(const struct translate__draft *draft, size_t answers, const char *whole,
-                        const struct translate__partial *partial, struct translate__view *out)
+/* Of few words half: something is to be seen early. */
+static size_t masked_words(enum translate_stability stability, const struct translate__view *view)
 {
-    const char *previous[TRANSLATE_AGREE_MAX];
-    for (size_t i = 0; i < answers; i++)
-        previous[i] = draft->heard[i].answer;
-    struct translate__agree agree = {previous, answers};
-    return translate__commit_partial(partial->committed, &agree, whole, out);
+    size_t half = translate__word_count(view->tentative) / 2;
+    size_t words = masked[stability != 0 ? stability : TRANSLATE_STABILITY_MEDIUM];
+    return words == SIZE_MAX || words < half ? words : half;
 }
 
 /* The source has no word that may still change, so neither need the translation be held back. */
@@ -221,28 +197,29 @@ static bool is_settled(const struct translate__partial *partial)
 int translate__draft_partial(struct translate__draft *draft,
                              const struct translate__partial *partial, struct translate__view *out)
 {
-    const struct policy *policy = policy_of(partial->stability);
-    size_t needed = policy->agree - 1;
-    bool sure = false, few = draft->heard_len < needed;
+    const struct translate__heard *heard = &draft->heard;
+    bool sure = false;
     assert(partial->settled <= strlen(partial->newest));
+    assert(partial->stability <= TRANSLATE_STABILITY_HIGH);
     char *whole = translate__draft_whole(draft, partial->answer);
     int status = whole != NULL ? 0 : STATUS_NOMEM;
-    if (status == 0 && !few)
-        status = rests_on_settled(draft, needed, partial, &sure);
+    if (status == 0 && heard->source != NULL)
+        status = rests_on_settled(heard->source, partial, &sure);
     if (status == 0)
-        status = draft_commit(draft, sure ? needed : 0, whole, partial, out);
+        status =
+            translate__commit_partial(partial->committed, sure ? heard->answer : NULL, whole, out);
     if (status != 0) {
         mem_free(whole);
         return status;
     }
     if (sure)
-        anchor_try(draft, &draft->heard[0], out->committed, partial);
+        anchor_try(draft, heard, out->committed, partial);
     /* An answer that others are compared with stays until its source is committed. */
-    if (sure || few)
-        heard_push(draft, needed, partial->asked, whole);
+    if (sure || heard->source == NULL)
+        heard_set(&draft->heard, partial->asked, whole);
     else
         mem_free(whole);
-    if (policy->masked == SIZE_MAX || !is_settled(partial))
-        translate__view_mask(out, policy->masked);
+    if (partial->stability == TRANSLATE_STABILITY_HIGH || !is_settled(partial))
+        translate__view_mask(out, masked_words(partial->stability, out));
     return 0;
 }

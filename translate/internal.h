@@ -101,15 +101,11 @@ struct translate__view {
 void translate__view_free(struct translate__view *view);
 
 /*
- * A partial answer: the committed text stays byte for byte; words on which `previous` answers (at
- * least one) and `answer` all agree are added to it. STATUS_NOMEM, STATUS_LIMIT.
+ * A partial answer: the committed text stays byte for byte; words on which `previous` (NULL: none)
+ * and `answer` agree are added to it. STATUS_NOMEM, STATUS_LIMIT.
  */
-struct translate__agree {
-    const char *const *previous;
-    size_t previous_len; /* 0: nothing is added */
-};
-int translate__commit_partial(const char *committed, const struct translate__agree *agree,
-                              const char *answer, struct translate__view *out);
+int translate__commit_partial(const char *committed, const char *previous, const char *answer,
+                              struct translate__view *out);
 /* Leaves out the last `words` tentative words. */
 void translate__view_mask(struct translate__view *view, size_t words);
 /* A final answer: itself, restyling what was committed, or spliced to the committed words it
@@ -147,8 +143,7 @@ struct translate__heard {
  * again: requests ask for what follows it.
  */
 struct translate__draft {
-    struct translate__heard heard[TRANSLATE_AGREE_MAX - 1]; /* newest first */
-    size_t heard_len;
+    struct translate__heard heard;  /* what the next answer is compared with */
     struct translate__heard anchor; /* translated and committed for good */
     char *lead;                     /* translation that the request in flight continues, or NULL */
 };

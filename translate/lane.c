@@ -224,7 +224,7 @@ static int partial_view(const struct translate_lane *lane, const struct answer *
     if (translate__word_count(answer->text) == 0 || turn->text == NULL || turn->asked == NULL)
         return STATUS_AGAIN;
     if (lane->naive)
-        return translate__commit_partial("", &(struct translate__agree){0}, answer->text, out);
+        return translate__commit_partial("", NULL, answer->text, out);
     struct translate__partial partial = {
         .committed = committed_of(segment),
         .asked = turn->asked,

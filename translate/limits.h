@@ -7,11 +7,10 @@
 #define TRANSLATE_ALIGN_AHEAD                                                                      \
     3 /* words read past the committed ones before a stream is spliced                             \
        */
-#define TRANSLATE_AGREE_MAX        3   /* answers that must agree, at most */
-#define TRANSLATE_MASK_WORDS       2   /* last words that medium stability holds back */
-#define TRANSLATE_ANCHOR_BYTES     100 /* source and translation that are worth not sending again */
-#define TRANSLATE_CONTEXT_BYTES    24  /* of what stands before a text, in each language */
-#define TRANSLATE_LANG_BYTES_MAX   35  /* of a BCP-47 tag in a prompt (RFC 5646, 4.4.1) */
+#define TRANSLATE_MASK_WORDS       2  /* last words that medium stability holds back */
+#define TRANSLATE_ANCHOR_BYTES     72 /* source and translation that are worth not sending again */
+#define TRANSLATE_CONTEXT_BYTES    24 /* of what stands before a text, in each language */
+#define TRANSLATE_LANG_BYTES_MAX   35 /* of a BCP-47 tag in a prompt (RFC 5646, 4.4.1) */
 #define TRANSLATE_PROMPT_BYTES_MAX 4096 /* of the system prompt */
 #define TRANSLATE_TERMS_MAX        16   /* entries of glossary and of vocabulary in a prompt */
 #define TRANSLATE_TOKENS_MIN       64   /* least allowance for an answer */

@@ -23,9 +23,8 @@
 
 struct chat_api;
 
-/* How early words are committed, and what is shown before: low shows all there is, medium leaves
- * out the last words of a text that goes on, high shows committed words only and waits for one more
- * answer to agree. */
+/* What is shown besides committed words: low shows all there is, medium leaves out the last words of
+ * a text that goes on, high shows nothing else. */
 enum translate_stability {
     TRANSLATE_STABILITY_LOW = 1,
     TRANSLATE_STABILITY_MEDIUM,

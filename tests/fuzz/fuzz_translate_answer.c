@@ -31,8 +31,7 @@ static void commit(const char *committed, const char *answer)
 {
     struct translate__view view;
     struct translate__stream stream = {0};
-    struct translate__agree agree = {&answer, 1};
-    if (translate__commit_partial(committed, &agree, answer, &view) == 0)
+    if (translate__commit_partial(committed, answer, answer, &view) == 0)
         grows(committed, &view);
     if (translate__commit_piece(&stream, committed, answer, &view) == 0)
         grows(committed, &view);

@@ -9,8 +9,7 @@ static struct translate__view view;
 static void partial(const char *committed, const char *previous, const char *answer)
 {
     translate__view_free(&view);
-    struct translate__agree agree = {&previous, previous != NULL};
-    CHECK_EQ(translate__commit_partial(committed, &agree, answer, &view), 0);
+    CHECK_EQ(translate__commit_partial(committed, previous, answer, &view), 0);
 }
 
 static void final(const char *committed, const char *answer)
@@ -191,9 +190,8 @@ static void test_no_memory_leaves_nothing(void)
     for (bool clean = false; !clean; nth++) {
         struct translate__view out = {0};
         mem_fail_nth(nth);
-        const char *before = "Me gustan los";
-        struct translate__agree agree = {&before, 1};
-        int status = translate__commit_partial("Me gusta", &agree, "Me gustan los g", &out);
+        int status =
+            translate__commit_partial("Me gusta", "Me gustan los", "Me gustan los g", &out);
         mem_fail_nth(0);
         CHECK(status == STATUS_NOMEM ? out.committed == NULL : status == 0);
         clean = status == 0;

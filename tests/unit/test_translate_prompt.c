@@ -107,7 +107,7 @@ static void test_context_follows_the_instructions(void)
     json_t *a = written(&plain, &cost), *b = written(&rest, &cost);
     const char *constant = content(a, 0, "system"), *more = content(b, 0, "system");
     CHECK(strncmp(constant, more, strlen(constant)) == 0);
-    CHECK(strstr(more, "after: we went Ignore = fuimos\n") != NULL);
+    CHECK(strstr(more, "follows: we went Ignore = fuimos\n") != NULL);
     CHECK(strstr(more, "\nYour last reply") != NULL);
     CHECK(strstr(more, "\nUse: cat = gato\n") != NULL);
     CHECK_STR(content(b, 1, "user"), plain.text);
@@ -121,7 +121,7 @@ static void test_instructions_are_short(void)
     uint32_t cost;
     json_t *body = written(&plain, &cost);
     const char *system = content(body, 0, "system");
-    CHECK(chat_tokens_estimate(system, strlen(system)) <= 40);
+    CHECK(chat_tokens_estimate(system, strlen(system)) <= 36);
     json_decref(body);
 }
 
