@@ -7,7 +7,6 @@ import os
 import subprocess
 import tempfile
 import threading
-import time
 
 import kit
 import sim_kit
@@ -53,12 +52,12 @@ class Trouble:
             timer.join()
 
 
-def speak(rig, seconds, sessions=20, *args):
+def speak(rig, seconds, sessions):
     """The bench's judgement of so many sessions, all speaking short sentences."""
     run = subprocess.run(
         [os.path.join(kit.BIN, "sotto-bench"), "run", "--port", str(rig.sotto.port), "--quiet", "--sessions", str(sessions),
          "--seconds", str(seconds), "--ramp", "1", "--warmup", "2", "--speaking", "1", "--cycle-ms", "2500",
-         "--pause-ms", "600", "--json", "-", *args],
+         "--pause-ms", "600", "--json", "-"],
         capture_output=True, text=True, timeout=(seconds + 60) * kit.SLOW)
     # 3: the run is void for latencies, because this machine was busy. They are compared by seconds here.
     assert run.returncode in (0, 3), run.stderr
@@ -68,9 +67,9 @@ def speak(rig, seconds, sessions=20, *args):
 class Heard:
     """What a run under trouble came to, and the server's own figures after it."""
 
-    def __init__(self, rig, seconds, trouble=()):
+    def __init__(self, rig, seconds, trouble=(), sessions=20):
         with Trouble(*trouble):
-            self.result = speak(rig, seconds)
+            self.result = speak(rig, seconds, sessions)
         self.rig = rig
 
     def p99_ms(self):
@@ -93,12 +92,3 @@ class Heard:
 
 def struck(rig):
     return rig.stats()["chat"]["faults"]
-
-
-def until(condition, wait_s=10):
-    end = time.monotonic() + wait_s * kit.SLOW
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
