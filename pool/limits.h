@@ -19,9 +19,9 @@
 
 /* Ordinary requests by which a session's work of a class may run ahead of its share before the
  * partial corrections of others go first. */
-#define SCHEDULER_LEAD_FINAL_TRANSLATION   40
-#define SCHEDULER_LEAD_FINAL_GRAMMAR       36
-#define SCHEDULER_LEAD_PARTIAL_TRANSLATION 8
+#define SCHEDULER_LEAD_FINAL_TRANSLATION   80
+#define SCHEDULER_LEAD_FINAL_GRAMMAR       72
+#define SCHEDULER_LEAD_PARTIAL_TRANSLATION 16
 
 #define BUDGET_BURST_REQUESTS                                                                      \
     6 /* a small budget's bucket holds this, at most a tenth of a minute's */

@@ -307,14 +307,14 @@ static void test_silence_pays_no_debt(void)
             add(s, session, POOL_PARTIAL_TRANSLATION, 256);
     for (unsigned i = 0; i < 100; i++)
         finals[i] = add(s, 1, POOL_FINAL_TRANSLATION, 256);
-    take_shares(s, 30, shares);
-    CHECK_EQ(shares[1], 30 * 256); /* within its lead over the partials */
-    for (unsigned i = 30; i < 100; i++)
+    take_shares(s, 60, shares);
+    CHECK_EQ(shares[1], 60 * 256); /* within its lead over the partials */
+    for (unsigned i = 60; i < 100; i++)
         scheduler_remove(s, finals[i], 0);
-    for (unsigned i = 30; i < 100; i++)
+    for (unsigned i = 60; i < 100; i++)
         CHECK_EQ(scheduler_add(s, finals[i], MINUTE, &shed), 0);
     take_shares(s, 50, shares);
-    CHECK(shares[1] < 45 * 256);
+    CHECK(shares[1] < 80 * 256);
     end(s);
 }
 
