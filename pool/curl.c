@@ -106,6 +106,8 @@ static void set_connection(struct pool__slot *slot)
     if (slot->upstream->config.ca_file != NULL)
         curl_easy_setopt(easy, CURLOPT_CAINFO, slot->upstream->config.ca_file);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)config->connect_timeout_ms);
+    /* A new connection resolves anew in any case; this is for one that is opened again. */
+    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)POOL_DNS_KEEP_S);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, config->on_demand ? 1L : 0L);

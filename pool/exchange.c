@@ -515,6 +515,8 @@ static void exchange_stalled(struct pool__exchange *exchange)
     LOG_WARN(LOG_POOL, exchange->request.msg.session, "answer stalled", "conn=%llu received=%zu",
              (unsigned long long)slot->conn->serial, slot->received);
     pool__upstream_learn(slot->upstream, &failure);
+    /* It may take its GET long to find out that the connection hangs: another is made meanwhile. */
+    pool__conn_replace(slot->conn);
     pool__conn_suspect(slot->conn);
     if (exchange->hedge != NULL)
         exchange_half_failed(exchange, slot);

@@ -210,6 +210,8 @@ void pool__conn_settle(struct pool__conn *conn, bool opened);
 void pool__conn_leave(struct pool__conn *conn);
 /* Frees retired connections without requests; not within a call into libcurl. */
 void pool__conns_sweep(struct pool *pool);
+/* What it may carry at once: as configured, or fewer as its peer allows. */
+unsigned pool__conn_streams(const struct pool__conn *conn);
 bool pool__conn_has_room(const struct pool__conn *conn);
 
 /* upstream.c: where requests can go, and what is known of it. */
@@ -243,6 +245,7 @@ int64_t pool__upstreams_due(const struct pool *pool, int64_t now_us);
 int pool__refusal(const struct pool *pool);
 
 /* peek.c: what HTTP/2 says to a connection and libcurl does not tell. */
+void pool__peek_check(void);
 void pool__peek_begin(struct pool__conn *conn);
 void pool__peek_end(void);
 

@@ -42,6 +42,7 @@
          */
 #define POOL_REWARM_MAX_MS    30000 /* … up to this, */
 #define POOL_REWARM_WANTED_MS 1000  /* or this while requests wait */
+#define POOL_DNS_KEEP_S       10    /* an address is believed so long */
 #define POOL_IDLE_READ_MS     1000  /* bytes on an idle connection are read within this */
 #define POOL_RESET_WAIT_MS    20    /* a cancelled request's RST_STREAM waits so long for company */
 #define POOL_STREAM_WAIT_MS                                                                        \

@@ -6,6 +6,7 @@
  *
  * Threads: the caller's, one a session.
  */
+#include "base/log.h"
 #include "pool/internal.h"
 #include <assert.h>
 #include <dlfcn.h>
@@ -33,6 +34,13 @@ ssize_t nghttp2_session_mem_recv(nghttp2_session *session, const uint8_t *bytes,
         running->going_away = nghttp2_session_check_request_allowed(session) == 0;
     }
     return taken;
+}
+
+void pool__peek_check(void)
+{
+    if (dlsym(RTLD_DEFAULT, "nghttp2_session_mem_recv") != (void *)nghttp2_session_mem_recv)
+        LOG_WARN(LOG_POOL, 0, "libcurl hides what HTTP/2 says", "reason=%s",
+                 LOG_Q("the symbol is not exported"));
 }
 
 void pool__peek_begin(struct pool__conn *conn)

@@ -118,12 +118,16 @@ static void pump_arm(struct pool *pool, int64_t now_us)
 
 static void pump_gauges(struct pool *pool)
 {
-    uint64_t in_flight[POOL_UPSTREAMS_MAX] = {0}, warm[POOL_UPSTREAMS_MAX] = {0}, waiting = 0;
+    uint64_t in_flight[POOL_UPSTREAMS_MAX] = {0}, warm[POOL_UPSTREAMS_MAX] = {0};
+    uint64_t waiting = 0, retiring = 0, streams = 0;
     bool room = pool__conn_choose(pool, (struct pool__avoid){0}) != NULL;
     for (const struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next) {
         in_flight[conn->upstream->index] += conn->in_flight;
         warm[conn->upstream->index] += conn->state == CONN_WARM;
         waiting += conn->waiting;
+        retiring += conn->state == CONN_RETIRING;
+        if (conn->state == CONN_WARM)
+            streams += pool__conn_streams(conn);
     }
     uint32_t queued = scheduler_len(pool->scheduler);
     pthread_mutex_lock(&pool->stats_lock);
@@ -135,6 +139,8 @@ static void pump_gauges(struct pool *pool)
         stats->upstreams[i].breaker = pool->upstreams[i].breaker.state;
     }
     stats->queued = queued;
+    stats->retiring = retiring;
+    stats->streams = streams;
     int64_t after_us = pool_hedge_after_us(&pool->hedge, false);
     stats->hedge_after_us = after_us == INT64_MAX ? 0 : (uint64_t)after_us;
     stats->requests_limit = scheduler_requests_per_minute(pool->scheduler);
@@ -209,6 +215,7 @@ static void curl_start(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     pool__resets_check();
+    pool__peek_check();
 }
 
 static int pool_init(struct pool *pool, const struct pool_config *config)

@@ -130,6 +130,8 @@ struct pool_stats {
     uint64_t upstreams_len;
     uint64_t connections, connects_total,
         handshakes_late; /* late: on the request path after warm-up */
+    uint64_t retiring;   /* connections that only finish what they have */
+    uint64_t streams;    /* requests that warm connections may carry, as their peers allow */
     uint64_t in_flight, queued, waiting_stream;
     uint64_t replaced, goaways; /* connections; GOAWAY of the peer */
     uint64_t moved;             /* sent on because their connection went away, unanswered */

@@ -25,7 +25,8 @@ void pool__conns_close(struct pool *pool)
 
 void pool__conn_replace(struct pool__conn *conn)
 {
-    if (conn->replaced || conn->pool->closing)
+    if (conn->replaced || conn->pool->closing || conn->state == CONN_RETIRING ||
+        conn->pool->config.on_demand)
         return;
     struct pool__conn *next = pool__conn_create(conn->upstream, conn->place);
     if (next == NULL)
@@ -93,9 +94,14 @@ void pool__conns_sweep(struct pool *pool)
     }
 }
 
+unsigned pool__conn_streams(const struct pool__conn *conn)
+{
+    return conn->streams_max < conn->streams_allowed ? conn->streams_max : conn->streams_allowed;
+}
+
 /* Its own GET has a stream too. */
 bool pool__conn_has_room(const struct pool__conn *conn)
 {
     unsigned taken = conn->in_flight + (conn->getting ? 1 : 0);
-    return conn->state == CONN_WARM && taken < conn->streams_max && taken < conn->streams_allowed;
+    return conn->state == CONN_WARM && taken < pool__conn_streams(conn);
 }

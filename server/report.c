@@ -124,6 +124,10 @@ static void write_pool(const struct pool_stats *pool, struct buf *out)
     } gauges[] =
         {
             {"sotto_pool_connections", "warm connections", pool->connections},
+            {"sotto_pool_connections_retiring", "connections that only finish what they have",
+             pool->retiring},
+            {"sotto_pool_streams", "requests that the warm connections can carry at once",
+             pool->streams},
             {"sotto_pool_in_flight", "requests sent, not answered", pool->in_flight},
             {"sotto_pool_queued", "requests waiting for budget", pool->queued},
             {"sotto_pool_waiting_stream", "requests waiting for a stream", pool->waiting_stream},
@@ -154,6 +158,11 @@ static void write_pool(const struct pool_stats *pool, struct buf *out)
       };
     for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++)
         metrics_gauge(out, gauges[i].name, gauges[i].help, (double)gauges[i].value);
+    metrics_gauge(out, "sotto_pool_queue_p99_seconds",
+                  "how long requests waited to be sent, since the start",
+                  (double)pool->queue_p99_us / 1e6);
+    metrics_gauge(out, "sotto_pool_upstream_p99_seconds", "how long answers took, since the start",
+                  (double)pool->upstream_p99_us / 1e6);
     metrics_gauge(out, "sotto_pool_hedge_after_seconds",
                   "a final that takes longer is asked for a second time; 0: not known yet",
                   (double)pool->hedge_after_us / 1e6);

@@ -23,6 +23,9 @@ static void test_stall_is_tried_elsewhere(void)
     kit_expect_failed(2, STATUS_UNAVAILABLE);
     CHECK(kit_wait(server_saw_resets, &(unsigned){2}, 2000));
     CHECK_EQ(kit_server_stats().resets, 2);
+    /* Both connections were seen to hang, and have successors. */
+    CHECK_EQ(kit_stats().replaced, 2);
+    CHECK(kit_wait(both_warm, NULL, 2000));
     kit_close();
     kit_server_stop();
 }

@@ -132,6 +132,7 @@ static void test_server_allows_fewer_streams(void)
     CHECK(kit_wait(is_waiting, &waiting, 1000));
     CHECK_EQ(kit_stats().in_flight, 2);
     CHECK_EQ(kit_stats().queued, 4);
+    CHECK_EQ(kit_stats().streams, 2);
     CHECK(kit_wait_finals(6));
     for (unsigned id = 1; id <= 6; id++)
         kit_expect_hello(id, false);
