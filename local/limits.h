@@ -95,3 +95,4 @@
 #define LOCAL_GRAMMAR_PARSES_MAX     500  /* of a sentence */
 #define LOCAL_GRAMMAR_BUDGET_MS      300  /* of a text; what is left is taken as right */
 #define LOCAL_GRAMMAR_MESSAGE_BYTES  160
+#define SLIP_TOKENS_MAX              16 /* words of a pattern of slips */

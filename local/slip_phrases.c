@@ -1,6 +1,7 @@
 /* Slips that are known by their words: a table of patterns and what they should read. */
 #include "local/english.h"
 #include "local/slip.h"
+#include "local/slip_pattern.h"
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -9,21 +10,8 @@
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
-#define TOKENS_MAX  16
-#define TOKEN_BYTES 640
-
-/*
- * A pattern is tokens between blanks, each for one word of the sentence:
- *   do|does     one of these words; @class as below, alone or among them
- *   ?very|so    the same, or nothing
- *   !not|@ing   no word: the next is none of these
- *   ^ ^^ $      no word: a clause or the sentence begins, a clause ends here
- *   ,           no word: here is a mark; nowhere else may one be within
- *   ?? !?       no word: the sentence has a question mark, has none
- *   < >         no word: what is between is what the right words replace; else all is
- * What it should read is words, or n for the pattern's nth token as it stands, n:form for another
- * form of it; @a is a or an.
- */
+/* What a pattern (local/slip_pattern.h) should read: words, or n for its nth token as it stands,
+ * n:form for another form of it; @a is a or an. */
 struct phrase {
     const char *pattern, *right;
     enum slip_kind kind;
@@ -115,160 +103,18 @@ static const char *const spellings[][2] = {
 
 typedef const struct slip_sentence *sentence_t;
 
-/* Where the tokens of a pattern were found; SIZE_MAX: an optional one that was not. */
-struct match {
-    size_t at[TOKENS_MAX + 1]; /* by number, from 1 */
-    size_t first, end;         /* words to replace */
-};
-
 static bool ends_with(const char *word, const char *ending)
 {
     size_t len = strlen(word), n = strlen(ending);
     return len > n + 1 && strcmp(word + len - n, ending) == 0;
 }
 
-static bool is_third(const char *low)
-{
-    char base[LOCAL_GRAMMAR_WORD_BYTES];
-    return english_class(low) == 0 && ends_with(low, "s") && english_verb_base(low, base) &&
-           strcmp(base, low) != 0 && english_is_verb(base);
-}
-
-static bool is_year(const char *low)
-{
-    return strlen(low) == 4 && strspn(low, "0123456789") == 4 && (low[0] == '1' || low[0] == '2');
-}
-
-static bool is_class(const char *low, const char *class)
-{
-    static const struct {
-        const char *name;
-        unsigned bits;
-    } bits[] = {{"det", WORD_DETERMINER}, {"pron", WORD_PRONOUN},
-                {"obj", WORD_OBJECT},     {"be", WORD_BE},
-                {"do", WORD_DO},          {"have", WORD_HAVE},
-                {"modal", WORD_MODAL},    {"prep", WORD_PREPOSITION},
-                {"num", WORD_NUMBER},     {"join", WORD_JOINING},
-                {"ask", WORD_ASKING}};
-    for (size_t i = 0; i < LEN(bits); i++) {
-        if (strcmp(bits[i].name, class) == 0)
-            return (english_class(low) & bits[i].bits) != 0;
-    }
-    bool open = english_class(low) == 0 && strchr(low, '\'') == NULL;
-    if (strcmp(class, "open") == 0)
-        return open;
-    if (strcmp(class, "ing") == 0)
-        return open && ends_with(low, "ing");
-    if (strcmp(class, "verb") == 0)
-        return english_is_verb(low);
-    if (strcmp(class, "third") == 0)
-        return is_third(low);
-    if (strcmp(class, "past") == 0)
-        return english_verb_is_past(low);
-    if (strcmp(class, "adj") == 0)
-        return english_is_adjective(low);
-    if (strcmp(class, "counted") == 0)
-        return english_is_counted(low);
-    if (strcmp(class, "plural") == 0)
-        return open && english_is_plural(low);
-    assert(strcmp(class, "year") == 0);
-    return is_year(low);
-}
-
-/* `token`: alternatives between bars. */
-static bool is_one_of(const char *low, const char *token)
-{
-    char part[LOCAL_GRAMMAR_WORD_BYTES];
-    while (*token != '\0') {
-        size_t len = strcspn(token, "|");
-        assert(len < sizeof part);
-        memcpy(part, token, len);
-        part[len] = '\0';
-        if (part[0] == '@' ? is_class(low, part + 1) : strcmp(part, low) == 0)
-            return true;
-        token += len + (token[len] == '|');
-    }
-    return false;
-}
-
-static bool begins_clause(sentence_t s, size_t word)
-{
-    if (word == 1 && slip_word_in(s, 0, " today tomorrow yesterday now sometimes usually then "))
-        return true;
-    return word == 0 || s->words[word - 1].mark != 0 ||
-           slip_word_in(s, word - 1, " and but or because so that if when while although then ");
-}
-
-static bool ends_clause(sentence_t s, size_t word)
-{
-    return word == s->len || (word > 0 && s->words[word - 1].mark != 0) ||
-           slip_word_in(s, word, " and but or because so when while although please too ");
-}
-
-/* The token's word, if it is one for words; moves on. `inside`: there is a word for it. */
-static bool token_match(sentence_t s, const char *token, bool inside, size_t *word, size_t *found)
-{
-    *found = SIZE_MAX;
-    if (token[0] == '!')
-        return !inside || !is_one_of(s->words[*word].low, token + 1);
-    bool optional = token[0] == '?';
-    if (inside && is_one_of(s->words[*word].low, token + optional)) {
-        *found = (*word)++;
-        return true;
-    }
-    return optional;
-}
-
-static bool is_place(const char *token)
-{
-    return strchr("^$,", token[0]) != NULL || strcmp(token, "??") == 0 || strcmp(token, "!?") == 0;
-}
-
-static bool place_match(sentence_t s, const char *token, size_t word)
-{
-    if (token[0] == '?' || token[0] == '!')
-        return (s->end == '?') == (token[0] == '?');
-    if (token[0] == '$')
-        return ends_clause(s, word);
-    if (token[0] == ',')
-        return word > 0 && s->words[word - 1].mark != 0;
-    return token[1] == '^' ? word == 0 : begins_clause(s, word);
-}
-
-static bool pattern_match(sentence_t s, const char *pattern, size_t word, struct match *out)
-{
-    char token[TOKEN_BYTES];
-    size_t number = 0, begin = word;
-    bool over = false; /* a mark was asked for */
-    out->first = word;
-    out->end = SIZE_MAX;
-    while (*pattern != '\0') {
-        size_t len = strcspn(pattern, " ");
-        assert(len < sizeof token && number < TOKENS_MAX);
-        memcpy(token, pattern, len);
-        token[len] = '\0';
-        pattern += len + (pattern[len] == ' ');
-        bool apart = word > begin && s->words[word - 1].mark != 0 && !over;
-        if (strcmp(token, "<") == 0)
-            out->first = word;
-        else if (strcmp(token, ">") == 0)
-            out->end = word;
-        else if (is_place(token)
-                     ? !place_match(s, token, word)
-                     : !token_match(s, token, word < s->len && !apart, &word, &out->at[++number]))
-            return false;
-        over = token[0] == ',' || (over && token[0] == '<');
-    }
-    out->end = out->end == SIZE_MAX ? word : out->end;
-    return true;
-}
-
 /* The form of an auxiliary that goes with a subject. */
 static const char *with_subject(const char *subject, const char *form)
 {
     bool i = strcmp(subject, "i") == 0;
-    bool many =
-        i || english_is_plural(subject) || is_one_of(subject, "you|we|they|these|those|people");
+    bool many = i || english_is_plural(subject) ||
+                slip_pattern_word(subject, "you|we|they|these|those|people");
     if (strcmp(form, "be") == 0)
         return i ? "am" : many ? "are" : "is";
     if (strcmp(form, "was") == 0)
@@ -335,7 +181,7 @@ static bool pair_form(const char *low, const char *form, char *out)
 static bool word_form(const char *low, const char *form, char *out)
 {
     char base[LOCAL_GRAMMAR_WORD_BYTES];
-    if (is_one_of(form, "one|many|own|self|poss"))
+    if (slip_pattern_word(form, "one|many|own|self|poss"))
         return pair_form(low, form, out);
     const char *aux = with_subject(low, form);
     if (aux != NULL) {
@@ -366,7 +212,7 @@ static bool word_form(const char *low, const char *form, char *out)
 }
 
 /* One word of the right side; false: the form cannot be made. `out` is "" for nothing. */
-static bool right_word(sentence_t s, const struct match *match, const char *token, char *out)
+static bool right_word(sentence_t s, const struct slip_match *match, const char *token, char *out)
 {
     char *form;
     out[0] = '\0';
@@ -375,7 +221,7 @@ static bool right_word(sentence_t s, const struct match *match, const char *toke
         return true;
     }
     size_t number = strtoul(token, &form, 10);
-    assert(number > 0 && number <= TOKENS_MAX);
+    assert(number > 0 && number <= SLIP_TOKENS_MAX);
     size_t at = match->at[number];
     if (at == SIZE_MAX)
         return true;
@@ -390,7 +236,7 @@ static bool right_word(sentence_t s, const struct match *match, const char *toke
 }
 
 /* The right words as a text; @a is decided by what follows. */
-static bool right_text(sentence_t s, const struct match *match, const char *right,
+static bool right_text(sentence_t s, const struct slip_match *match, const char *right,
                        char out[LOCAL_GRAMMAR_EDIT_BYTES])
 {
     char token[LOCAL_GRAMMAR_WORD_BYTES], word[LOCAL_GRAMMAR_WORD_BYTES];
@@ -421,7 +267,8 @@ static bool right_text(sentence_t s, const struct match *match, const char *righ
     return used > 0;
 }
 
-static void wrong_text(sentence_t s, const struct match *match, char out[LOCAL_GRAMMAR_EDIT_BYTES])
+static void wrong_text(sentence_t s, const struct slip_match *match,
+                       char out[LOCAL_GRAMMAR_EDIT_BYTES])
 {
     size_t start = s->words[match->first].start, end = s->words[match->end - 1].end;
     size_t len =
@@ -432,12 +279,13 @@ static void wrong_text(sentence_t s, const struct match *match, char out[LOCAL_G
         out[0] = (char)tolower((unsigned char)out[0]);
 }
 
-static void phrase_try(sentence_t s, const struct phrase *phrase, size_t word,
+static void phrase_try(const struct slip_look *look, const struct phrase *phrase, size_t word,
                        struct slip_list *out)
 {
-    struct match match;
+    struct slip_match match;
     char right[LOCAL_GRAMMAR_EDIT_BYTES], wrong[LOCAL_GRAMMAR_EDIT_BYTES];
-    if (!pattern_match(s, phrase->pattern, word, &match) || match.first >= match.end ||
+    sentence_t s = look->sentence;
+    if (!slip_pattern_match(look, phrase->pattern, word, &match) || match.first >= match.end ||
         !right_text(s, &match, phrase->right, right))
         return;
     wrong_text(s, &match, wrong);
@@ -458,10 +306,12 @@ static void spelling_try(sentence_t s, size_t word, struct slip_list *out)
 
 void slip_phrases(const struct slip_sentence *sentence, struct slip_list *out)
 {
+    struct slip_look look;
+    slip_look(&look, sentence);
     for (size_t i = 0; i < sentence->len; i++)
         spelling_try(sentence, i, out);
     for (size_t k = 0; k < LEN(phrases); k++) {
         for (size_t i = 0; i < sentence->len; i++)
-            phrase_try(sentence, &phrases[k], i, out);
+            phrase_try(&look, &phrases[k], i, out);
     }
 }

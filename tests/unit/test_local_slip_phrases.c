@@ -4,57 +4,23 @@
 #include "tests/check.h"
 
 /* The next token of a pattern or a right side. */
-static bool next(const char **at, char out[TOKEN_BYTES])
+static bool next(const char **at, char out[LOCAL_GRAMMAR_WORD_BYTES])
 {
     size_t len = strcspn(*at, " ");
     if (len == 0)
         return false;
-    CHECK(len < TOKEN_BYTES);
+    CHECK(len < LOCAL_GRAMMAR_WORD_BYTES);
     memcpy(out, *at, len);
     out[len] = '\0';
     *at += len + ((*at)[len] == ' ');
     return true;
 }
 
-static bool alternatives_known(const char *token)
-{
-    static const char known[] = " @det @pron @obj @be @do @have @modal @prep @num @join @ask @open "
-                                "@ing @verb @third @past @adj @plural @counted @year ";
-    char part[TOKEN_BYTES], spaced[TOKEN_BYTES + 2];
-    for (token += strspn(token, "?!"); *token != '\0';) {
-        size_t len = strcspn(token, "|");
-        snprintf(part, sizeof part, "%.*s", (int)len, token);
-        snprintf(spaced, sizeof spaced, " %s ", part);
-        if (len == 0 || (part[0] == '@' && strstr(known, spaced) == NULL) ||
-            strpbrk(part, "$^<>") != NULL)
-            return false;
-        token += len + (token[len] == '|');
-    }
-    return true;
-}
-
-/* Words a pattern has tokens for; 0: it cannot be read. */
-static size_t pattern_words(const char *pattern)
-{
-    char token[TOKEN_BYTES];
-    size_t words = 0, opens = 0, closes = 0;
-    while (next(&pattern, token)) {
-        opens += strcmp(token, "<") == 0;
-        closes += strcmp(token, ">") == 0;
-        if (strcmp(token, "<") == 0 || strcmp(token, ">") == 0 || is_place(token))
-            continue;
-        if (!alternatives_known(token))
-            return 0;
-        words++;
-    }
-    return opens == closes && opens <= 1 && words <= TOKENS_MAX ? words : 0;
-}
-
 static bool right_known(const char *right, size_t words)
 {
     static const char forms[] = " be was not have do adverb superlative toggle ing past part third "
                                 "base one many own self poss ";
-    char token[TOKEN_BYTES], spaced[TOKEN_BYTES + 2], *form;
+    char token[LOCAL_GRAMMAR_WORD_BYTES], spaced[LOCAL_GRAMMAR_WORD_BYTES + 2], *form;
     while (next(&right, token)) {
         if (!isdigit((unsigned char)token[0]))
             continue;
@@ -71,7 +37,7 @@ static void test_table(void)
 {
     const struct slip_language *spanish = slip_language_find("es");
     for (size_t i = 0; i < LEN(phrases); i++) {
-        size_t words = pattern_words(phrases[i].pattern);
+        size_t words = slip_pattern_tokens(phrases[i].pattern);
         bool sound = words > 0 && right_known(phrases[i].right, words) &&
                      slip_told(spanish, phrases[i].message) != phrases[i].message;
         CHECK(sound);
@@ -88,9 +54,12 @@ static void test_table(void)
 static bool matches(const char *pattern, const char *text, size_t word)
 {
     struct slip_sentence s;
-    struct match match;
+    struct slip_look look;
+    struct slip_match match;
     CHECK(slip_sentence_read(&s, text, strlen(text)));
-    return pattern_match(&s, pattern, word, &match);
+    CHECK(slip_pattern_tokens(pattern) > 0);
+    slip_look(&look, &s);
+    return slip_pattern_match(&look, pattern, word, &match);
 }
 
 static void test_patterns(void)
@@ -110,6 +79,15 @@ static void test_patterns(void)
     CHECK(matches("?? go", "go?", 0) && !matches("?? go", "go", 0) && matches("!? go", "go", 0));
     CHECK(matches("@det @adj @counted @year", "the big house 1998", 0));
     CHECK(matches("@pron @third", "she works", 0) && !matches("@pron @third", "she was", 0));
+}
+
+static void test_unsound_patterns(void)
+{
+    static const char *const bad[] = {"",     "@nothing", "a||b",
+                                      "a  b", "< a",      "a > <b",
+                                      "a|$",  "a|?b",     "a b c d e f g h i j k l m n o p q"};
+    for (size_t i = 0; i < LEN(bad); i++)
+        CHECK_EQ(slip_pattern_tokens(bad[i]), 0);
 }
 
 static const char *mended(const char *text)
@@ -146,6 +124,7 @@ int main(void)
 {
     RUN(test_table);
     RUN(test_patterns);
+    RUN(test_unsound_patterns);
     RUN(test_right_sides);
     return check_done();
 }
