@@ -381,8 +381,8 @@ static void reply_drop(struct pool_reply *reply)
     ask_unref(ask);
 }
 
-/* A field of the request that the API does not want is left out from now on: then asking again
- * helps. */
+/* What a refused request means to its lane. A field that the API does not want is left out from now
+ * on: then asking again helps. Azure's filter refuses the request where others' cut the answer. */
 static int refusal_of(const struct ask *ask, const struct pool_reply *reply)
 {
     const struct chat_api *api = &side_of(ask)->api;
@@ -391,6 +391,8 @@ static int refusal_of(const struct ask *ask, const struct pool_reply *reply)
     if (reply->status != STATUS_REFUSED)
         return reply->status;
     chat_provider_error(api->provider, reply->http_status, reply->data, reply->len, &error);
+    if (strcmp(error.code, "content_filter") == 0)
+        return STATUS_FILTERED;
     if (!chat_api_learn(api, reply->http_status, &error, &news))
         return reply->status;
     if (news)

@@ -129,6 +129,16 @@ class Compatible(Case):
                                  fields={"temperature", "max_completion_tokens"})
         self.assertEqual({b["model"] for b in bodies}, {api.deployment})
 
+    def test_azure_filters_requests(self):
+        api = provider_kit.AzureV1()
+        rig = self.rig("--chat-provider", "azure", "--chat-url", api.url, "--chat-ca", api.ca, "--translate-model", "m",
+                       "--grammar-model", "m", env={"SOTTO_CHAT_KEY": api.key}, apis=[api])
+        api.fault = lambda request: provider_kit.Answer({"error": {
+            "message": "The response was filtered.", "type": None, "param": "prompt", "code": "content_filter",
+            "status": 400, "innererror": {"code": "ResponsibleAIPolicyViolation"}}}, 400)
+        events = rig.session(2.5, partials=False, grammar=False)
+        self.assertEqual({e.get("failed") for e in kit.finals(events, "translation")}, {"filtered"})
+
     def test_azure_v1(self):
         self.run_api(provider_kit.AzureV1(), "--chat-provider", "azure", "--translate-model", "mine", "--grammar-model",
                      "mine", path="", fields={"temperature", "max_completion_tokens"})
