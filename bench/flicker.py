@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures how much partial translations flicker and how late their words stand, for each stability and for naive
-re-translation; `bench/flicker.py --docs` draws docs/benchmark/flicker.svg. docs/stability.md tells how to read it.
+re-translation; `bench/flicker.py --docs` draws docs/benchmark/flicker.svg. docs/translation.md tells how to read it.
 """
 import argparse
 import json

@@ -159,7 +159,7 @@
     X("translate", "model", translate_model, TEXT, "", 0, 0,                                       \
       "model asked for translations; empty: the provider's (openai: gpt-4o-mini, deepl: "          \
       "latency_optimized)")                                                                        \
-    X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "1800", 0, 60000,           \
+    X("translate", "partial_gap_ms", translate_partial_gap_ms, NUMBER, "1600", 0, 60000,           \
       "least time between two partial requests of a session and language")                         \
     X("translate", "partial_words", translate_partial_words, NUMBER, "2", 1, 100,                  \
       "changed words that are worth a new partial request")                                        \

@@ -590,6 +590,36 @@ static void test_no_memory(void)
     }
 }
 
+/* Pieces of the rest go on behind what was committed; what fails is asked for whole. */
+static void test_streamed_final_of_the_rest(void)
+{
+    static const char said[] = "when we were young we always went to the old town there by train";
+    static const char told[] = "cuando éramos jóvenes siempre íbamos al casco antiguo en tren";
+    char text[128], expected[256];
+    begin(true);
+    source(1, 1, false, said);
+    answer(last_ask(), told, true);
+    wait_ms(600);
+    snprintf(text, sizeof text, "%s and bus", said);
+    source(1, 2, false, text);
+    snprintf(expected, sizeof expected, "%s y bus", told);
+    answer(last_ask(), expected, true);
+    snprintf(text, sizeof text, "%s and bus or car.", said);
+    source(1, 3, true, text);
+    CHECK_STR(last_ask()->text, "and bus or car.");
+    answer(last_ask(), "y bus ", false);
+    snprintf(expected, sizeof expected, "%s y bus| ", told);
+    CHECK_STR(last_show()->text, expected);
+    fail(last_ask(), STATUS_FILTERED);
+    CHECK_STR(last_ask()->text, text);
+    CHECK_STR(last_ask()->before, "");
+    snprintf(expected, sizeof expected, "%s y bus o coche.", told);
+    answer(last_ask(), expected, true);
+    snprintf(expected, sizeof expected, "%s y bus o coche.|", told);
+    CHECK_STR(last_show()->text, expected);
+    CHECK(last_show()->final && !last_show()->spliced);
+}
+
 /* For an API that translates texts and nothing else: never the rest of one. */
 static void test_whole_texts(void)
 {
@@ -648,6 +678,7 @@ int main(void)
     RUN(test_segment_that_never_ends_owes_nothing);
     RUN(test_earlier_segments_are_not_taken);
     RUN(test_destroy_cancels);
+    RUN(test_streamed_final_of_the_rest);
     RUN(test_whole_texts);
     RUN(test_no_memory);
     translate_lane_destroy(rig.lane);
