@@ -277,8 +277,51 @@ static void test_pool_full_is_out_of_budget(void)
     end();
 }
 
+static void ask_correction(const char *explain_in)
+{
+    struct ask_from from = {.server = &server, .session = 7, .key = 7, .serial = 1};
+    struct grammar_ask question = {.ask = 3,
+                                   .segment = 1,
+                                   .final = true,
+                                   .language = "en-US",
+                                   .explain_in = explain_in,
+                                   .text = "she have"};
+    CHECK_EQ(ask_grammar(&outbox, &from, 5, &question), STATUS_OK);
+}
+
+/* What is explained in one language is asked for in it, and no answer for a reader of another. */
+static void test_correction_is_explained(void)
+{
+    static const char correction[] =
+        "{\"choices\":[{\"message\":{\"role\":\"assistant\",\"content\":"
+        "\"{\\\"corrected\\\":\\\"she has\\\",\\\"edits\\\":[]}\"},"
+        "\"finish_reason\":\"stop\"}]}";
+    begin();
+    ask_correction("es");
+    wait_submitted();
+    CHECK_EQ(submitted->cls, POOL_FINAL_GRAMMAR);
+    CHECK(memmem(submitted->body, submitted->body_len, " explain=es]", 12) != NULL);
+    ask_on_reply(&outbox, reply_make(POOL_DONE, correction));
+    wait_answers(1);
+    CHECK_STR(answers[0]->result->corrected, "she has");
+    submitted->msg.free_fn(&submitted->msg);
+    submitted = NULL;
+    ask_correction("es");
+    wait_answers(2);
+    CHECK(answers[1]->answer.cached);
+    CHECK(submitted == NULL);
+    ask_correction("en-US");
+    wait_submitted();
+    CHECK(memmem(submitted->body, submitted->body_len, " explain=", 9) == NULL);
+    ask_on_reply(&outbox, reply_make(POOL_DONE, correction));
+    wait_answers(3);
+    CHECK(!answers[2]->answer.cached);
+    end();
+}
+
 int main(void)
 {
+    RUN(test_correction_is_explained);
     RUN(test_answer);
     RUN(test_long_final_is_streamed);
     RUN(test_short_final_is_whole);
