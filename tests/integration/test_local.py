@@ -76,6 +76,12 @@ class Local(unittest.TestCase):
             for edit in event["edits"]:
                 self.assertEqual("".join(list(text)[edit["start"]:edit["end"]]), edit["from"])
 
+    def test_explained_in_spanish(self):
+        events, code = kit.run_session(self.sotto.port, kit.flite("There is many people here.", "rms"), explain_in="es-ES")
+        self.assertEqual(code, 1000)
+        messages = [edit["message"] for e in kit.finals(events, "grammar") for edit in e["edits"]]
+        self.assertEqual(messages, ["Con 'there' se usa 'are', no 'is'."], events[-6:])
+
     def test_a_name_no_dictionary_has(self):
         """Vocabulary reaches the engine: the name is heard and spelled as given."""
         pcm = kit.flite("My name is Peter and my friend is Tambolo.", "slt")
