@@ -160,7 +160,8 @@ static uint64_t preroll_start(const struct stt_stream *stream)
     from = from > stream->slept ? from : stream->slept;
     from = from > stream->flushed ? from : stream->flushed;
     const struct stt_ring_entry *entry = stt_ring_find(&stream->ring, from);
-    return entry != NULL ? entry->block->first_sample : from;
+    uint64_t first = entry != NULL ? entry->block->first_sample : from;
+    return first > stream->slept ? first : from;
 }
 
 /* No words are open, and the recogniser has had time to hear words where the gate hears nobody,
@@ -180,13 +181,18 @@ static bool stream_owes_nothing(const struct stt_stream *stream, int64_t now_us)
     return late || silence->quiet_hint;
 }
 
+/* A word may have begun that is not heard as one yet: what woke it is looked for a little before.
+ */
 static void stream_sleep(struct stt_stream *stream)
 {
-    uint64_t end = audio_end(stream);
-    if (stream->legs_len > 0 && stream->legs[0].end == STT_OPEN_END)
+    uint64_t end = audio_end(stream), off = stt__samples(stream, STT_BROKEN_OFF_MS);
+    uint64_t from = end > stream->settled + off ? end - off : stream->settled;
+    if (stream->legs_len > 0 && stream->legs[0].end == STT_OPEN_END) {
         stt__legs_cut(stream, end);
+        stream->legs[0].resume = from;
+    }
     stt_silence_sleep(&stream->silence, stream->end);
-    stream->slept = end;
+    stream->slept = from;
     stream->wanted = STT_OPEN_END;
 }
 
