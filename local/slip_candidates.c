@@ -353,9 +353,6 @@ static void candidate_articles(sentence_t s, size_t i, struct slip_list *out)
         snprintf(next, sizeof next, "%.*s", (int)(word->end - word->start), s->text + word->start);
         slip_message(add(out, s, i, 2, next, low[0] == 'a' ? 1.6F : 1.9F), SLIP_ARTICLE,
                      "No article before '%s' here.", word->low);
-        if (low[0] == 'a')
-            slip_message(add(out, s, i, 1, "some", 2.2F), SLIP_ARTICLE, "Use 'some' before '%s'.",
-                         word->low);
     }
 }
 
@@ -382,12 +379,10 @@ static void candidate_missing(sentence_t s, size_t i, struct slip_list *out)
 {
     char text[16];
     bool pronoun = slip_word_in(s, i, " i you he she it we they ");
-    bool noun = i > 0 && open_at(s, i) && (class_at(s, i - 1) & WORD_DETERMINER) != 0 &&
-                s->len < 8 && open_at(s, i + 1);
     bool begins = i == 0 || s->words[i - 1].mark != 0 || (class_at(s, i - 1) & WORD_JOINING) != 0;
-    if ((noun || (pronoun && begins)) && i + 1 < s->len && !english_aux(s->words[i + 1].low)) {
+    if (pronoun && begins && i + 1 < s->len && !english_aux(s->words[i + 1].low)) {
         snprintf(text, sizeof text, " %s", be_for(s, i));
-        slip_message(add_around(out, s, i, "", text, pronoun ? 1.8F : 2.3F), SLIP_OTHER,
+        slip_message(add_around(out, s, i, "", text, 1.8F), SLIP_OTHER,
                      "The verb is missing: '%s%s'.",
                      slip_word_is(s, i, "i") ? "I" : s->words[i].low, text);
     }
@@ -409,38 +404,13 @@ static void candidate_order(sentence_t s, size_t i, struct slip_list *out)
     const struct slip_word *a = &s->words[i], *b = &s->words[i + 1];
     bool asks = s->end == '?' || (class_at(s, 0) & WORD_ASKING) != 0;
     bool question = asks && (class_at(s, i) & WORD_PRONOUN) != 0 && english_aux(b->low);
-    bool content = open_at(s, i) && open_at(s, i + 1);
-    if (!question && !content)
+    if (!question)
         return;
     snprintf(text, sizeof text, "%.*s %.*s", (int)(b->end - b->start), s->text + b->start,
              (int)(a->end - a->start),
              i == 0 && strcmp(a->low, "i") != 0 ? a->low : s->text + a->start);
-    if (question)
-        slip_message(add(out, s, i, 2, text, 1.4F), SLIP_WORD_ORDER,
-                     "In a question '%s' comes before '%s'.", b->low, a->low);
-    else
-        slip_message(add(out, s, i, 2, text, 2.3F), SLIP_WORD_ORDER, "The order is '%s %s'.",
-                     b->low, a->low);
-}
-
-static void candidate_preposition(sentence_t s, size_t i, struct slip_list *out)
-{
-    static const char *const usual[] = {"in", "on",   "at",   "to",   "for",
-                                        "of", "with", "from", "about"};
-    if (slip_word_in(s, i, " in on at to for of with from about ") && i + 1 < s->len) {
-        for (size_t k = 0; k < LEN(usual); k++) {
-            if (!slip_word_is(s, i, usual[k]))
-                slip_message(add(out, s, i, 1, usual[k], 2.2F + 0.03F * (float)k), SLIP_PREPOSITION,
-                             "Use '%1$s' here, not '%2$s'.", usual[k], s->words[i].low);
-        }
-    }
-    bool object = (class_at(s, i) & (WORD_DETERMINER | WORD_OBJECT)) != 0;
-    for (size_t k = 0; i > 0 && object && open_at(s, i - 1) && k < 5; k++) {
-        static const char *const missing[] = {"to ", "for ", "at ", "of ", "with "};
-        slip_message(add_around(out, s, i, missing[k], "", 2.3F + 0.03F * (float)k),
-                     SLIP_PREPOSITION, "A preposition is missing: '%s %s%s'.", s->words[i - 1].low,
-                     missing[k], s->words[i].low);
-    }
+    slip_message(add(out, s, i, 2, text, 1.4F), SLIP_WORD_ORDER,
+                 "In a question '%s' comes before '%s'.", b->low, a->low);
 }
 
 static int by_cost(const void *a, const void *b)
@@ -455,9 +425,9 @@ void slip_candidates(const struct slip_sentence *sentence, struct slip_list *out
 {
     typedef void candidate_fn(sentence_t s, size_t i, struct slip_list * out);
     /* The likeliest first: when the list is full the rest is left out. */
-    static candidate_fn *const kinds[] = {candidate_swaps, candidate_s,          candidate_forms,
-                                          candidate_to,    candidate_articles,   candidate_missing,
-                                          candidate_order, candidate_preposition};
+    static candidate_fn *const kinds[] = {candidate_swaps, candidate_s,        candidate_forms,
+                                          candidate_to,    candidate_articles, candidate_missing,
+                                          candidate_order};
     for (size_t k = 0; k < LEN(kinds); k++) {
         for (size_t i = 0; i < sentence->len; i++)
             kinds[k](sentence, i, out);
