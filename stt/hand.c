@@ -132,7 +132,8 @@ bool stt__hand_run(struct stt_stream *stream, int64_t now_us)
     if (ready)
         stt__hand_take(stream, now_us);
     int64_t until = stream->hand_us + STT_HAND_MAX_MS * 1000;
-    if (!ready && now_us >= until) {
+    /* While two calls hear the audio none of it is let go. */
+    if (!ready && (now_us >= until || stt__ring_full(stream))) {
         stt__hand_drop(stream);
         stream->hand_us = now_us + STT_HAND_RETRY_MS * 1000;
     } else if (!ready) {

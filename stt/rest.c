@@ -51,13 +51,6 @@ bool stt__rest_settle(struct stt_stream *stream, const struct stt_leg *leg, int6
     return silent;
 }
 
-/* So much is kept that none may come because of that. */
-static bool ring_full(const struct stt_stream *stream)
-{
-    uint64_t full = stt__samples(stream, stream->config.ring_ms) * STT_RING_FULL_PERCENT / 100;
-    return stream->received - stream->settled >= full;
-}
-
 /* There was a sound so shortly before the audio stopped. */
 static bool breaks_off(const struct stt_stream *stream, const struct stt_leg *leg)
 {
@@ -67,7 +60,8 @@ static bool breaks_off(const struct stt_stream *stream, const struct stt_leg *le
 bool stt__rest_hold(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     bool open = breaks_off(stream, leg) || stt_segment_silent(&stream->segment);
-    if (!open || ring_full(stream))
+    /* With a full ring none may come because of that. */
+    if (!open || stt__ring_full(stream))
         return false;
     leg->broken = leg->next;
     stt__leg_rewind(stream, leg);

@@ -155,6 +155,13 @@ static inline int64_t stt__ms(const struct stt_stream *stream, uint64_t samples)
     return (int64_t)(samples * 1000 / stream->config.rate);
 }
 
+/* So much audio is kept that soon no more is taken. */
+static inline bool stt__ring_full(const struct stt_stream *stream)
+{
+    uint64_t ring = stt__samples(stream, stream->config.ring_ms);
+    return stream->received - stream->settled >= ring * STT_RING_FULL_PERCENT / 100;
+}
+
 /* stream.c */
 /* The first request of a call: gives `len` bytes, mem_free; NULL: out of memory. */
 char *stt__config_write(const struct stt_stream *stream, const struct stt_provider *provider,

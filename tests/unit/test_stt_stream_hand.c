@@ -4,11 +4,13 @@
 
 #define MS (KIT_RATE / 1000)
 
+static uint32_t ring_ms = 45000;
+
 static struct kit *begin_hand(uint32_t limit_ms)
 {
     struct stt_stream_config config = kit_config();
     config.stream_soft_ms = config.stream_hard_ms = limit_ms;
-    config.ring_ms = 45000;
+    config.ring_ms = ring_ms;
     return kit_create(&config);
 }
 
@@ -223,6 +225,24 @@ static void test_next_call_that_does_not_catch_up(void)
     kit_destroy(kit);
 }
 
+/* While two calls hear the audio none of it is let go: the next call gives way before the ring is
+ * full, and no audio is refused. */
+static void test_next_call_gives_way_to_the_ring(void)
+{
+    ring_ms = 30000;
+    struct kit *kit = begin_beside();
+    ring_ms = 45000;
+    unsigned ms = 0;
+    for (; ms < STT_HAND_MAX_MS && !kit->calls[2].cancelled; ms += 100) {
+        kit_wait(kit, 100);
+        CHECK_EQ(kit_audio(kit, 100), STATUS_OK);
+        kit_sent_one(kit, 1);
+    }
+    CHECK(kit->calls[2].cancelled && ms < STT_HAND_MAX_MS - 5000);
+    CHECK_EQ(kit->health_len, 0);
+    kit_destroy(kit);
+}
+
 int main(void)
 {
     RUN(test_rotation_within_a_segment);
@@ -233,5 +253,6 @@ int main(void)
     RUN(test_final_while_the_next_call_catches_up);
     RUN(test_flush_ends_a_hand_over);
     RUN(test_next_call_that_does_not_catch_up);
+    RUN(test_next_call_gives_way_to_the_ring);
     return check_done();
 }
