@@ -18,7 +18,7 @@ class Quota:
     sessions, quota = 40, 440
     ramp_s, seconds, relief_s = 4, 16, 24
     speaking = 0.5
-    cycle_ms, gap_ms = 6200, 4300
+    cycle_ms, gap_ms = 6200, 3700
     told_least, uneven_max = 0.5, 2  # few have spoken often in so short a time
     ample = 100000
 

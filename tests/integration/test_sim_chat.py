@@ -106,14 +106,19 @@ class Faults(unittest.TestCase):
 
 class Quota(unittest.TestCase):
     def test_requests_a_minute(self):
-        """A quota the cloud counts and the server does not know: 429 is waited out or told, never lost."""
+        """A quota the cloud counts and the configuration does not know: it is learnt from the answers, and who cannot be
+        served is told."""
         rig = sim_kit.Rig(sim=["--chat-requests-minute", 12])
         heard = rig.sessions(4, utterances=2, grammar=False)
         for each in heard:
             self.assertEqual((each.code, each.errors, each.words), (1000, [], each.said))
             self.assertEqual(len(each.translations), 2)
+            self.assertLessEqual(set(each.failed), {None, "budget", "deadline"})
+        self.assertIn("session.degraded", [kind for each in heard for kind in each.kinds()])
+        self.assertIn("sotto_pool_requests_limit 12\n", rig.sotto.get("/metrics")[1])
         report = rig.stop()
-        self.assertGreater(report["stats"]["chat"]["throttled"], 0)
+        self.assertLess(report["stats"]["chat"]["throttled"], 3)
+        self.assertLess(report["stats"]["chat"]["requests"], 16)
         self.assertEqual(report["stats"]["chat"]["bad_requests"], 0)
 
 
