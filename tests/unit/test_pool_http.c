@@ -79,7 +79,7 @@ static void test_ledger(void)
 static void test_multiplexes_on_one_connection(void)
 {
     struct pool_config config;
-    kit_server_start((struct chat_server_config){.latency_ms = 50});
+    kit_server_start((struct chat_server_config){.latency_ms = 300});
     config = kit_defaults();
     config.upstreams[0].connections = 1;
     kit_open_warm(config);
