@@ -133,7 +133,7 @@ bool stt__hand_run(struct stt_stream *stream, int64_t now_us)
         stt__hand_take(stream, now_us);
     int64_t until = stream->hand_us + STT_HAND_MAX_MS * 1000;
     /* While two calls hear the audio none of it is let go. */
-    if (!ready && (now_us >= until || stt__ring_full(stream))) {
+    if (!ready && (now_us >= until || stt__ring_holds(stream, STT_HAND_RING_PERCENT))) {
         stt__hand_drop(stream);
         stream->hand_us = now_us + STT_HAND_RETRY_MS * 1000;
     } else if (!ready) {

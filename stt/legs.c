@@ -6,7 +6,6 @@
 #include "stt/client.h"
 #include "stt/failure.h"
 #include "stt/limits.h"
-#include "stt/pause.h"
 #include "stt/wire.h"
 #include <assert.h>
 #include <limits.h>
@@ -231,14 +230,6 @@ void stt__leg_on_closed(struct stt_stream *stream, struct stt_leg *leg,
     leg_failed(stream, leg, &failure, now_us);
 }
 
-/* The end of a final is not told exactly. */
-static void leg_place(const struct stt_stream *stream, struct stt_leg *leg)
-{
-    uint64_t place = stt_pause_near(&stream->ring, leg->base, stream->config.rate);
-    if (place < leg->end && place < stt_ring_end(&stream->ring, leg->base))
-        leg->base = leg->next = leg->sent = place;
-}
-
 static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now_us)
 {
     assert(leg->call == 0 && leg->next == leg->base && leg->unsent == 0);
@@ -246,8 +237,6 @@ static void leg_open(struct stt_stream *stream, struct stt_leg *leg, int64_t now
     leg->provider = stream->provider = (unsigned)next_provider(stream, now_us);
     char *config = stt__config_write(stream, &stream->config.provider[leg->provider], &len);
     leg_set_state(leg, STT_LEG_OPEN);
-    if (leg->base == stream->final_end)
-        leg_place(stream, leg);
     leg->answered = leg->at_final = false;
     leg->opened_us = leg->event_us = leg->passed_us = leg->moved_us = leg->pace_us = now_us;
     leg->first_sent_us = 0;

@@ -61,7 +61,7 @@ bool stt__rest_hold(struct stt_stream *stream, struct stt_leg *leg, int64_t now_
 {
     bool open = breaks_off(stream, leg) || stt_segment_silent(&stream->segment);
     /* With a full ring none may come because of that. */
-    if (!open || stt__ring_full(stream))
+    if (!open || stt__ring_holds(stream, STT_RING_FULL_PERCENT))
         return false;
     leg->broken = leg->next;
     stt__leg_rewind(stream, leg);

@@ -6,7 +6,6 @@
 #include "stt/client.h"
 #include "stt/codec.h"
 #include "stt/failure.h"
-#include "stt/pause.h"
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
@@ -24,8 +23,7 @@ void stt__settle(struct stt_stream *stream, uint64_t position)
         return;
     uint64_t keep = stt__samples(stream, STT_MARKS_KEEP_MS);
     stream->settled = position;
-    uint64_t reach = stt__samples(stream, STT_PAUSE_REACH_MS);
-    stt_ring_trim(&stream->ring, position > reach ? position - reach : 0);
+    stt_ring_trim(&stream->ring, position);
     if (position > keep)
         stt_marks_trim(&stream->marks, position - keep);
     stream->ops.settled(stream->ctx, position);

@@ -155,11 +155,11 @@ static inline int64_t stt__ms(const struct stt_stream *stream, uint64_t samples)
     return (int64_t)(samples * 1000 / stream->config.rate);
 }
 
-/* So much audio is kept that soon no more is taken. */
-static inline bool stt__ring_full(const struct stt_stream *stream)
+/* So much of the audio that may be kept is. */
+static inline bool stt__ring_holds(const struct stt_stream *stream, unsigned percent)
 {
     uint64_t ring = stt__samples(stream, stream->config.ring_ms);
-    return stream->received - stream->settled >= ring * STT_RING_FULL_PERCENT / 100;
+    return stream->received - stream->settled >= ring * percent / 100;
 }
 
 /* stream.c */

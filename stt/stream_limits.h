@@ -105,10 +105,12 @@
 #define STT_HAND_SHORT_MS     1000
 #define STT_HAND_HARD_PERCENT 75
 /* An attempt to open the next call beside one that works is repeated after; a call that has the
- * audio is waited for until it says something; one that has not caught up is given up. */
-#define STT_HAND_RETRY_MS 2000
-#define STT_HAND_MS       3000
-#define STT_HAND_MAX_MS   30000
+ * audio is waited for until it says something; one that has not caught up is given up, also when so
+ * much of the ring is full, in percent. */
+#define STT_HAND_RETRY_MS     2000
+#define STT_HAND_MS           3000
+#define STT_HAND_MAX_MS       30000
+#define STT_HAND_RING_PERCENT 95
 /* Words of the past that are compared with what is heard again. */
 #define STT_SEAM_WORDS 512
 /* A call that says a long utterance again may change the number of its words by so many. */

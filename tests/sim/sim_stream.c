@@ -8,7 +8,6 @@
  * SEED, SESSIONS, VIRTUAL_MINUTES (environment or arguments in that order); SESSION runs one of
  * them; SOTTO_SIM_SCALE multiplies the number of sessions.
  */
-#include "stt/pause.h"
 #include "stt/stream_limits.h"
 #include "tests/sim/stream_wire.h"
 #include <ctype.h>
@@ -20,8 +19,6 @@ struct totals {
     uint64_t settle_calls;
 };
 
-/* A call may begin so long before the place up to which audio is settled: stt/pause.h. */
-#define REACH (STT_PAUSE_REACH_MS * SIM_MS)
 struct session {
     uint64_t seed;
     unsigned index;
@@ -91,7 +88,7 @@ static int op_send(void *ctx, uint32_t id, struct stt_block *block)
 {
     struct session *s = ctx;
     uint64_t first = block->first_sample;
-    HOLD(s, first + block->bytes / 2 + REACH > s->settled);
+    HOLD(s, first >= s->settled || first + block->bytes / 2 > s->settled);
     int status = wire_send(&s->provider, id, block);
     const struct sim_call *call = sim_find(&s->provider, id);
     uint64_t pace =

@@ -187,31 +187,6 @@ static void test_failed_drain_is_replayed_to_its_end(void)
     kit_destroy(kit);
 }
 
-/* So little is left after the last final that the quietest place nearby is not part of it. */
-static void test_pause_behind_the_end_is_not_taken(void)
-{
-    struct kit *kit = begin();
-    kit->hush = 1000 * MS;
-    kit_speak(kit, 1000);
-    kit_final(kit, 1, "One.", 990);
-    stt_stream_flush(kit->stream, kit->now_us);
-    CHECK(kit->calls[1].finished);
-    kit_audio(kit, 100);
-    kit_closed(kit, 1, 14);
-    kit_wait(kit, 500);
-    CHECK_EQ(kit->calls_len, 4);
-    CHECK(kit->calls[3].base < 1000 * MS);
-    CHECK_EQ(kit->calls[3].next, 1000 * MS);
-    CHECK(kit->calls[3].finished);
-    kit_closed(kit, 3, 14);
-    kit_wait(kit, 500);
-    CHECK_EQ(kit->calls_len, 5);
-    kit_sent(kit, 4);
-    kit_closed(kit, 4, 0);
-    CHECK(kit->settled >= 1000 * MS);
-    kit_destroy(kit);
-}
-
 static void test_close_that_fails_after_everything_is_final(void)
 {
     struct kit *kit = begin();
@@ -423,7 +398,6 @@ int main(void)
     RUN(test_silent_drain_is_given_up);
     RUN(test_talkative_drain_is_given_up_too);
     RUN(test_failed_drain_is_replayed_to_its_end);
-    RUN(test_pause_behind_the_end_is_not_taken);
     RUN(test_close_that_fails_after_everything_is_final);
     RUN(test_soft_limit_rotates_at_a_final);
     RUN(test_rotations_are_spread);
