@@ -157,11 +157,11 @@ static uint64_t preroll_start(const struct stt_stream *stream)
     uint64_t end = audio_end(stream);
     uint64_t preroll = stt__samples(stream, STT_PREROLL_MS);
     uint64_t from = end > preroll ? end - preroll : 0;
-    from = from > stream->slept ? from : stream->slept;
+    from = from > stream->slept_from ? from : stream->slept_from;
     from = from > stream->flushed ? from : stream->flushed;
     const struct stt_ring_entry *entry = stt_ring_find(&stream->ring, from);
     uint64_t first = entry != NULL ? entry->block->first_sample : from;
-    return first > stream->slept ? first : from;
+    return first > stream->slept_from ? first : from;
 }
 
 /* No words are open, and the recogniser has had time to hear words where the gate hears nobody,
@@ -192,7 +192,8 @@ static void stream_sleep(struct stt_stream *stream)
         stream->legs[0].resume = from;
     }
     stt_silence_sleep(&stream->silence, stream->end);
-    stream->slept = from;
+    stream->slept = end;
+    stream->slept_from = from;
     stream->wanted = STT_OPEN_END;
 }
 
@@ -200,8 +201,8 @@ static void stream_sleep(struct stt_stream *stream)
 static void stream_wake(struct stt_stream *stream)
 {
     uint64_t from = preroll_start(stream);
-    assert(!stream->silence.asleep && from >= stream->slept);
-    stream->skipped += from - stream->slept;
+    assert(!stream->silence.asleep && from >= stream->slept_from);
+    stream->skipped += from > stream->slept ? from - stream->slept : 0;
     stream->wanted = from;
     if (stream->legs_len == 0)
         stt__settle(stream, from);
@@ -449,7 +450,7 @@ bool stt_stream_asleep(const struct stt_stream *stream)
 uint64_t stt_stream_skipped_ms(const struct stt_stream *stream)
 {
     uint64_t skipped = stream->skipped;
-    if (stream->silence.asleep)
+    if (stream->silence.asleep && preroll_start(stream) > stream->slept)
         skipped += preroll_start(stream) - stream->slept;
     return skipped * 1000 / stream->config.rate;
 }

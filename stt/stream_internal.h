@@ -104,6 +104,7 @@ struct stt_stream {
     uint64_t wanted; /* audio before it gets no leg any more; STT_OPEN_END: nor later audio */
     struct stt_silence silence;
     uint64_t slept;            /* position at which it fell asleep */
+    uint64_t slept_from;       /* a little before: no pre-roll begins earlier */
     uint64_t flushed;          /* position of a flush while asleep: no pre-roll begins before */
     uint64_t rested;           /* audio before it was heard: alone it is worth no call */
     uint64_t skipped;          /* samples of silence that got no leg, before the newest sleep */
