@@ -47,7 +47,7 @@
 #define POOL_RESET_WAIT_MS    20    /* a cancelled request's RST_STREAM waits so long for company */
 #define POOL_STREAM_WAIT_MS                                                                        \
     250 /* a request without a stream for so long moves to another connection */
-#define POOL_MOVES_MAX             4 /* times a request leaves a connection that went away, at once */
+#define POOL_MOVES_MAX             4 /* times a request leaves a connection that went, at once */
 #define POOL_BREAKER_WINDOW_MS     10000 /* troubles and answers are counted for so long */
 #define POOL_BREAKER_TROUBLES      5     /* so many, and more than answers: the breaker opens */
 #define POOL_BREAKER_PROBE_MS      1000 /* half open: a request that often, until one is answered */

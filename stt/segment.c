@@ -49,12 +49,6 @@ bool stt_segment_silent(const struct stt_segment *segment)
     return stt_segment_empty(segment) && segment->heard.len == 0;
 }
 
-size_t stt_segment_words(const struct stt_segment *segment)
-{
-    size_t heard = segment->heard.len - segment->repeats, committed = segment->committed.len;
-    return heard > committed ? heard : committed;
-}
-
 static int votes_reserve(struct stt_segment *segment, size_t len)
 {
     if (len <= segment->votes_cap)

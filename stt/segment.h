@@ -101,5 +101,3 @@ const char *stt_segment_tentative(const struct stt_segment *segment);
 bool stt_segment_empty(const struct stt_segment *segment);
 /* Empty, and the newest hypothesis is too: not even past words were heard. */
 bool stt_segment_silent(const struct stt_segment *segment);
-/* Words shown. */
-size_t stt_segment_words(const struct stt_segment *segment);

@@ -23,8 +23,8 @@
 
 struct chat_api;
 
-/* What is shown besides committed words: low shows all there is, medium leaves out the last words of
- * a text that goes on, high shows nothing else. */
+/* What is shown besides committed words: low shows all there is, medium leaves out the last words
+ * of a text that goes on, high shows nothing else. */
 enum translate_stability {
     TRANSLATE_STABILITY_LOW = 1,
     TRANSLATE_STABILITY_MEDIUM,
