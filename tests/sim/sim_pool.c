@@ -297,7 +297,7 @@ static void round_greedy(uint64_t seed)
         NEED(sim.asked_by[session] >= 59);
         /* The last ones still wait. Partials wait while the greedy one uses up its lead. */
         NEED(sim.finals_by[session] + 2 >= sim.finals_asked[session] * 95 / 100);
-        NEED(sim.by_session[session] >= sim.asked_by[session] * 60 / 100);
+        NEED(sim.by_session[session] >= sim.asked_by[session] * 70 / 100);
     }
     NEED(others == 20 && sim.by_session[GREEDY] > 0);
     round_end();
