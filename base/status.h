@@ -29,7 +29,8 @@
     X(TRUNCATED, -16, "data ended early")                                                          \
     X(FILTERED, -17, "answer was filtered or refused by the model")                                \
     X(BUDGET, -18, "out of budget")                                                                \
-    X(INTERNAL, -19, "internal error")
+    X(INTERNAL, -19, "internal error")                                                             \
+    X(FENCED, -20, "another process has taken over")
 
 enum status {
 #define X(name, number, text) STATUS_##name = number,

@@ -132,6 +132,11 @@ static void on_msg(struct loop_inbox *inbox, struct msg *msg)
         conn_on_answer(conn, &((struct ask_answer *)msg)->answer);
         msg->free_fn(msg);
         break;
+    case FRONT_STORED:
+    case FRONT_REPLAY:
+    case FRONT_CLAIMED:
+    case FRONT_STORE_PAGE:
+    case FRONT_HTTP: msg->free_fn(msg); break;
     case FRONT_STOP: break;
     }
 }

@@ -28,11 +28,16 @@ struct worker_pool;
 
 /* Kinds of message a front receives; all name a connection or a session in msg.session. */
 enum front_msg {
-    FRONT_PARSED, /* server/conn.h: a client's message, parsed */
-    FRONT_BODY,   /* server/conn.h: an event, serialised */
-    FRONT_STT,    /* stt/client.h: struct stt_event */
-    FRONT_ANSWER, /* server/ask.h: a translation or correction */
-    FRONT_STOP,   /* go away, then end the loop */
+    FRONT_PARSED,     /* server/conn.h: a client's message, parsed */
+    FRONT_BODY,       /* server/conn.h: an event, serialised */
+    FRONT_STT,        /* stt/client.h: struct stt_event */
+    FRONT_ANSWER,     /* server/ask.h: a translation or correction */
+    FRONT_STORED,     /* server/store.h: struct store_done */
+    FRONT_REPLAY,     /* server/store.h: struct store_replay */
+    FRONT_CLAIMED,    /* server/store.h: struct store_claim */
+    FRONT_STORE_PAGE, /* server/store_query.h: struct store_page */
+    FRONT_HTTP,       /* an HTTP answer that was made on a worker */
+    FRONT_STOP,       /* go away, then end the loop */
 };
 
 struct server {
