@@ -3,8 +3,9 @@
  * Without configured keys everybody may do everything (and the server is on loopback only,
  * server/start.h).
  *
- * Threads: auth_create(), auth_reload(), auth_destroy() on main; the rest on workers: they verify
- * signatures. Memory: claims are given (token_claims_free).
+ * Threads: auth_load() reads files and belongs on main, as auth_create() and auth_destroy() do;
+ * auth_open() any; the rest on workers, for signatures cost time. Memory: claims are given
+ * (token_claims_free).
  */
 #pragma once
 
@@ -17,13 +18,16 @@
 struct auth;
 struct config;
 
-/* Reads the keys; the reason of a failure is logged. */
-int auth_create(struct auth **out, const struct config *config);
+/* Reads the configured keys (gives); NULL when none are. The reason of a failure is logged. */
+int auth_load(const struct config *config, struct token_keys **out);
+/* Takes `keys` (NULL: everybody may do everything) and puts them in force. NULL: out of memory, and
+ * the keys are the caller's. */
+struct auth *auth_create(struct token_keys *keys);
 void auth_destroy(struct auth *auth);
-/* Reads the keys again and puts them in force. On a failure, which is logged, the old ones stay. */
-int auth_reload(struct auth *auth, const struct config *config);
+/* Takes new keys and puts them in force at once, for sessions that begin from now on. */
+void auth_put(struct auth *auth, struct token_keys *keys);
 /* No keys: everybody is an admin without a name. */
-bool auth_open(const struct auth *auth);
+bool auth_open(struct auth *auth);
 
 /*
  * Who the bearer of `credential` is: a token or a ticket, which is used up. With auth_open() any

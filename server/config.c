@@ -8,6 +8,8 @@
 #include "server/chats.h"
 #include "server/config_table.h"
 #include "server/provider.h"
+#include "server/secret.h"
+#include "server/token.h"
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
@@ -19,7 +21,7 @@
 enum kind { TEXT, SECRET, BOOL, NUMBER };
 
 struct option {
-    const char *section, *key;
+    const char *section, *key, *name; /* name: "[section] key" */
     size_t offset;
     enum kind kind;
     const char *value;
@@ -29,7 +31,8 @@ struct option {
 
 static const struct option options[] = {
 #define X(section, key, field, kind, value, lowest, highest, help)                                 \
-    {section, key, offsetof(struct config, field), kind, value, lowest, highest, help},
+    {section, key, "[" section "] " key, offsetof(struct config, field), kind, value, lowest,      \
+     highest, help},
     CONFIG_TABLE(X)
 #undef X
 };
@@ -38,15 +41,24 @@ static const struct option options[] = {
 #define CONFIG_BYTES_MAX 262144
 #define NAME_MAX_BYTES   80
 
+/* A secret that begins so is read from the file that follows. */
+static const char secret_file[] = "file:";
+
+enum source { DEFAULTS, CONFIG_FILE, ENVIRONMENT, FLAGS };
+
 struct config_set {
     struct config config;
     enum config_action action;
     struct arena *arena;
-    const char *file; /* --config, or NULL */
+    const char *file; /* what was read, or NULL */
+    bool file_given;  /* by --config */
     struct {
-        const char *text;
+        const char *text; /* as it was written; of a secret that is no file: `secret` */
         const char *from; /* "default", "FILE:12", "SOTTO_LISTEN", "--listen" */
+        char *secret;     /* of SECRET options, owned: zeroed at the end */
+        enum source source;
     } values[OPTIONS];
+    enum source source; /* being read */
     FILE *err;
     int line; /* of the file being read */
 };
@@ -91,13 +103,44 @@ static bool parse_number(const char *text, uint64_t lowest, uint64_t highest, ui
     return true;
 }
 
+/* Keeps a secret outside of the arena, so that it can be zeroed. */
+static int set_secret(struct config_set *set, size_t index, const char *text, const char *from)
+{
+    char why[SECRET_WHY_BYTES], *secret = NULL, *path = NULL;
+    size_t len;
+    if (strncmp(text, secret_file, sizeof secret_file - 1) != 0) {
+        secret = mem_strdup(text);
+    } else {
+        path = arena_strdup(set->arena, text);
+        int status = secret_read(text + sizeof secret_file - 1, true, &secret, &len, why);
+        if (status != STATUS_OK) {
+            fprintf(set->err, "sotto: %s: %s: %s\n", from, options[index].key, why);
+            return status;
+        }
+    }
+    if (secret == NULL)
+        return STATUS_NOMEM;
+    secret_free(set->values[index].secret);
+    set->values[index].secret = secret;
+    set->values[index].text = path != NULL ? path : secret;
+    memcpy((char *)&set->config + options[index].offset, &secret, sizeof secret);
+    return STATUS_OK;
+}
+
 /* Checks a value and keeps it; `from` is what an error names. */
 static int set_value(struct config_set *set, size_t index, const char *text, const char *from)
 {
     const struct option *option = &options[index];
     void *field = (char *)&set->config + option->offset;
-    char *copy = arena_strdup(set->arena, text), *place = arena_strdup(set->arena, from);
-    if (copy == NULL || place == NULL)
+    char *place = arena_strdup(set->arena, from);
+    if (place == NULL)
+        return STATUS_NOMEM;
+    set->values[index].from = place;
+    set->values[index].source = set->source;
+    if (option->kind == SECRET)
+        return set_secret(set, index, text, from);
+    char *copy = arena_strdup(set->arena, text);
+    if (copy == NULL)
         return STATUS_NOMEM;
     if (option->kind == BOOL && !parse_bool(text, field)) {
         fprintf(set->err, "sotto: %s: %s must be true or false, not \"%s\"\n", from, option->key,
@@ -110,15 +153,15 @@ static int set_value(struct config_set *set, size_t index, const char *text, con
                 (unsigned long long)option->highest, text);
         return STATUS_INVALID;
     }
-    if (option->kind == TEXT || option->kind == SECRET)
+    if (option->kind == TEXT)
         memcpy(field, &copy, sizeof copy);
     set->values[index].text = copy;
-    set->values[index].from = place;
     return STATUS_OK;
 }
 
 static int set_defaults(struct config_set *set)
 {
+    set->source = DEFAULTS;
     for (size_t i = 0; i < OPTIONS; i++) {
         int status = set_value(set, i, options[i].value, "default");
         if (status != STATUS_OK)
@@ -163,6 +206,7 @@ static int read_file(struct config_set *set, bool required)
         return STATUS_INVALID;
     }
     set->line = 0;
+    set->source = CONFIG_FILE;
     int line = ini_parse_stream(read_line, &reader, on_ini, set);
     fclose(reader.file);
     if (line == 0)
@@ -187,6 +231,7 @@ static void warn_unknown(struct config_set *set, const char *entry)
 
 static int read_environment(struct config_set *set, char **environment)
 {
+    set->source = ENVIRONMENT;
     for (char **entry = environment; entry != NULL && *entry != NULL; entry++)
         if (strncmp(*entry, "SOTTO_", 6) == 0)
             warn_unknown(set, *entry);
@@ -273,6 +318,7 @@ static int read_flag(struct config_set *set, int argc, char **argv, int *i)
 
 static int read_flags(struct config_set *set, int argc, char **argv)
 {
+    set->source = FLAGS;
     for (int i = 1; i < argc; i++) {
         int status = read_flag(set, argc, argv, &i);
         if (status != STATUS_OK)
@@ -281,16 +327,24 @@ static int read_flags(struct config_set *set, int argc, char **argv)
     return STATUS_OK;
 }
 
-static int find_file(struct config_set *set, int argc, char **argv)
+/* The file of --config, NULL without. */
+static const char *given_file(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--config=", 9) == 0)
-            set->file = argv[i] + 9;
-        else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
-            set->file = argv[i + 1];
-        else
-            continue;
-        return read_file(set, true);
+            return argv[i] + 9;
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+            return argv[i + 1];
+    }
+    return NULL;
+}
+
+static int find_file(struct config_set *set, const char *given)
+{
+    if (given != NULL) {
+        set->file = arena_strdup(set->arena, given);
+        set->file_given = true;
+        return set->file != NULL ? read_file(set, true) : STATUS_NOMEM;
     }
     static const char *const places[] = {"sotto.ini", "/etc/sotto/sotto.ini"};
     for (size_t i = 0; i < 2; i++)
@@ -352,6 +406,10 @@ static int check(struct config_set *set)
         fprintf(set->err, "sotto: listen must be ADDRESS:PORT, not \"%s\"\n", config->listen);
         return STATUS_INVALID;
     }
+    if (strlen(config->auth_audience) > TOKEN_NAME_MAX) {
+        fprintf(set->err, "sotto: [auth] audience has %d bytes at most\n", TOKEN_NAME_MAX);
+        return STATUS_INVALID;
+    }
     if (config->stt_soft_ms >= config->stt_hard_ms) {
         fprintf(set->err, "sotto: [stt] soft_ms must be below hard_ms\n");
         return STATUS_INVALID;
@@ -364,21 +422,20 @@ static int check(struct config_set *set)
     return status == STATUS_OK ? read_off(set) : status;
 }
 
-int config_load(struct config_set **out, int argc, char **argv, char **environment, FILE *err)
+static struct config_set *set_create(FILE *err)
 {
     struct config_set *set = mem_calloc(1, sizeof *set);
     if (set == NULL || (set->arena = arena_create(CONFIG_BYTES_MAX)) == NULL) {
         mem_free(set);
-        return STATUS_NOMEM;
+        return NULL;
     }
     set->err = err;
-    int status = set_defaults(set);
-    if (status == STATUS_OK)
-        status = find_file(set, argc, argv);
-    if (status == STATUS_OK)
-        status = read_environment(set, environment);
-    if (status == STATUS_OK)
-        status = read_flags(set, argc, argv);
+    return set;
+}
+
+/* Gives `set` when all went well so far and what was read makes sense. */
+static int finish(struct config_set **out, struct config_set *set, int status)
+{
     if (status == STATUS_OK)
         status = check(set);
     if (status != STATUS_OK) {
@@ -389,10 +446,86 @@ int config_load(struct config_set **out, int argc, char **argv, char **environme
     return STATUS_OK;
 }
 
+int config_load(struct config_set **out, int argc, char **argv, char **environment, FILE *err)
+{
+    struct config_set *set = set_create(err);
+    if (set == NULL)
+        return STATUS_NOMEM;
+    int status = set_defaults(set);
+    if (status == STATUS_OK)
+        status = find_file(set, given_file(argc, argv));
+    if (status == STATUS_OK)
+        status = read_environment(set, environment);
+    if (status == STATUS_OK)
+        status = read_flags(set, argc, argv);
+    return finish(out, set, status);
+}
+
+int config_reload(struct config_set **out, const struct config_set *old, FILE *err)
+{
+    struct config_set *set = set_create(err);
+    if (set == NULL)
+        return STATUS_NOMEM;
+    int status = set_defaults(set);
+    if (status == STATUS_OK)
+        status = find_file(set, old->file_given ? old->file : NULL);
+    for (size_t i = 0; i < OPTIONS && status == STATUS_OK; i++) {
+        set->source = old->values[i].source;
+        if (set->source == ENVIRONMENT || set->source == FLAGS)
+            status = set_value(set, i, old->values[i].text, old->values[i].from);
+    }
+    return finish(out, set, status);
+}
+
+const char *config_changed(const struct config_set *old, const struct config_set *set, size_t *at)
+{
+    while (*at < OPTIONS) {
+        size_t i = (*at)++;
+        const char *before = old->values[i].secret, *after = set->values[i].secret;
+        if (options[i].kind != SECRET) {
+            before = old->values[i].text;
+            after = set->values[i].text;
+        }
+        if (strcmp(before, after) != 0)
+            return options[i].name;
+    }
+    return NULL;
+}
+
+/* Where the value of a flag stands in `argv`; NULL: it is no flag of this option. */
+static char *flag_text(const struct option *option, char **argv)
+{
+    char name[NAME_MAX_BYTES];
+    option_name(option, true, name);
+    size_t len = strlen(name);
+    if (strncmp(argv[0], name, len) != 0)
+        return NULL;
+    return argv[0][len] == '=' ? argv[0] + len + 1 : argv[0][len] == '\0' ? argv[1] : NULL;
+}
+
+void config_hide(char **argv, char **environment)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        char name[NAME_MAX_BYTES], *text;
+        if (options[i].kind != SECRET)
+            continue;
+        option_name(&options[i], false, name);
+        size_t len = strlen(name);
+        for (char **entry = environment; *entry != NULL; entry++)
+            if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=')
+                explicit_bzero(*entry + len + 1, strlen(*entry + len + 1));
+        for (char **flag = argv; *flag != NULL; flag++)
+            if ((text = flag_text(&options[i], flag)) != NULL)
+                explicit_bzero(text, strlen(text));
+    }
+}
+
 void config_free(struct config_set *set)
 {
     if (set == NULL)
         return;
+    for (size_t i = 0; i < OPTIONS; i++)
+        secret_free(set->values[i].secret);
     arena_destroy(set->arena);
     mem_free(set);
 }
@@ -450,7 +583,8 @@ void config_help(FILE *out)
           "Speech comes in at GET /v1/stream (WebSocket, subprotocol sotto.v1); captions,\n"
           "translations and grammar suggestions go out. Every option can stand in\n"
           "sotto.ini (./sotto.ini or /etc/sotto/sotto.ini), in the environment\n"
-          "(SOTTO_LISTEN, SOTTO_STT_TARGET ...) or here, in rising priority.\n\n"
+          "(SOTTO_LISTEN, SOTTO_STT_TARGET ...) or here, in rising priority.\n"
+          "A key may be file:PATH, then it is what the file holds.\n\n"
           "  --config FILE         read this file instead\n"
           "  --print-config        show every value and where it came from, then exit\n"
           "  --config-reference    print the table of docs/configuration.md, then exit\n"
@@ -465,6 +599,7 @@ void config_help(FILE *out)
         help_option(out, option);
     }
     fputs("\nsignals: SIGTERM and SIGINT stop cleanly: what is owed is delivered, within 5 s.\n"
+          "SIGHUP reads configuration, token keys and certificate again.\n"
           "exit status: 0 stopped cleanly, 1 could not start, 2 wrong configuration.\n",
           out);
 }
@@ -477,7 +612,7 @@ void config_print(const struct config_set *set, FILE *out)
             fprintf(out, "%s[%s]\n", section[0] != '\0' ? "\n" : "", options[i].section);
         section = options[i].section;
         const char *text = set->values[i].text;
-        if (options[i].kind == SECRET && text[0] != '\0')
+        if (text == set->values[i].secret && text[0] != '\0')
             text = "(set)";
         /* A comment only when it begins after a space. */
         fprintf(out, "%s =%s%s ; %s\n", options[i].key, text[0] != '\0' ? " " : "", text,

@@ -3,12 +3,13 @@
  * priority.
  *
  * One table names every option; flags, variables, --help, --print-config and docs/configuration.md
- * all come from it. Threads: read before the other threads start, unchanged afterwards. Memory:
- * strings live as long as the config.
+ * all come from it. A secret may be written file:PATH. Threads: read before the other threads
+ * start, unchanged afterwards. Memory: strings live as long as the config.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -50,8 +51,13 @@ struct config {
     const char *loop;
     const char *log;
     const char *origins;
+    bool insecure;
     uint64_t connections_max, sessions_max;
     uint64_t idle_ms, session_ms, flush_ms, drain_ms, ping_s;
+
+    const char *auth_keys, *auth_audience;
+    uint64_t auth_token_age_s;
+    const char *tls_cert, *tls_key;
 
     struct config_provider stt[CONFIG_PROVIDERS]; /* those without api are not there */
     bool stt_punctuation;
@@ -104,6 +110,17 @@ enum config_action { CONFIG_SERVE, CONFIG_HELP, CONFIG_VERSION, CONFIG_PRINT, CO
  * do.
  */
 int config_load(struct config_set **out, int argc, char **argv, char **environment, FILE *err);
+/*
+ * Reads again what can have changed since: the file and the files of secrets; environment and flags
+ * stay as they were. STATUS_INVALID with the reason in `err`: `old` remains all there is.
+ */
+int config_reload(struct config_set **out, const struct config_set *old, FILE *err);
+/* The next option, from `*at` (0 at first), whose value differs: "[server] log". NULL: no more. */
+const char *config_changed(const struct config_set *old, const struct config_set *set, size_t *at);
+/* Zeroes secrets where the process was given them, so that ps and /proc do not show them. After
+ * config_load(), which has copied them. */
+void config_hide(char **argv, char **environment);
+/* Zeroes secrets. */
 void config_free(struct config_set *set);
 const struct config *config_get(const struct config_set *set);
 enum config_action config_action(const struct config_set *set);

@@ -42,7 +42,10 @@
 
 #define CONFIG_TABLE(X)                                                                            \
     X("server", "listen", listen, TEXT, "127.0.0.1:8080", 0, 0,                                    \
-      "address and port; only loopback is allowed while no token keys are configured")             \
+      "address and port; beyond loopback [auth] keys and [tls] cert are needed")                   \
+    X("server", "insecure", insecure, BOOL, "false", 0, 0,                                         \
+      "listen beyond loopback without keys or without TLS: anybody may speak, everybody may "      \
+      "listen in")                                                                                 \
     X("server", "fronts", fronts, NUMBER, "1", 1, 64,                                              \
       "front threads, each with a loop of its own")                                                \
     X("server", "workers", workers, NUMBER, "2", 1, 64, "worker threads (JSON)")                   \
@@ -64,6 +67,17 @@
     X("server", "flush_ms", flush_ms, NUMBER, "10000", 100, 60000, "limit of an audio.flush")      \
     X("server", "drain_ms", drain_ms, NUMBER, "10000", 100, 60000,                                 \
       "after session.end: limit for delivering what is owed")                                      \
+    X("auth", "keys", auth_keys, TEXT, "", 0, 0,                                                   \
+      "folder of the keys that tokens are signed with (docs/tokens.md); empty: everybody may "     \
+      "speak")                                                                                     \
+    X("auth", "token_age_s", auth_token_age_s, NUMBER, "86400", 0, 315360000,                      \
+      "a token is good for so long after its iat, whatever its exp; 0: any time")                  \
+    X("auth", "audience", auth_audience, TEXT, "sotto", 0, 0,                                      \
+      "a token that has aud must name it; empty: any")                                             \
+    X("tls", "cert", tls_cert, TEXT, "", 0, 0,                                                     \
+      "PEM file of the certificate and its chain; empty: no TLS")                                  \
+    X("tls", "key", tls_key, TEXT, "", 0, 0,                                                       \
+      "PEM file of its key; empty: it is in the file of the certificate")                          \
     X("stt", "api", stt[0].api, TEXT, "google_v1", 0, 0,                                           \
       "how the speech API is spoken to: google_v1, google_v2 or riva")                             \
     X("stt", "target", stt[0].target, TEXT, "127.0.0.1:50051", 0, 0,                               \

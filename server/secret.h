@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define SECRET_BYTES_MAX 16384 /* a file with a secret: a key in PEM at most */
@@ -15,7 +16,7 @@
  * STATUS_INVALID (empty, too long, or others of the machine may read it when `only_ours`),
  * STATUS_NOMEM: `why` names the file and says what to do.
  */
-int secret_read(const char *path, int only_ours, char **out, size_t *len,
+int secret_read(const char *path, bool only_ours, char **out, size_t *len,
                 char why[SECRET_WHY_BYTES]);
 /* Zeroes a terminated string and frees it. NULL is nothing. */
 void secret_free(char *text);

@@ -5,27 +5,31 @@
  * handshake asks for the one in force (SSL_CTX_set_cert_cb), so a new one takes effect at once, for
  * all fronts, while connections that are open keep theirs.
  *
- * Threads: tls_create(), tls_reload(), tls_destroy() on main; tls_setup() and the handshakes on the
- * fronts.
+ * Threads: main, but for tls_setup() and the handshakes: the fronts.
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct config;
 struct ssl_ctx_st;
 struct tls;
+/* A certificate with its chain, and its key. */
+struct tls_pair;
 
-/* Reads certificate and key. `*out` is NULL without [tls] cert. STATUS_INVALID, STATUS_IO, logged:
- * one is not readable, they do not belong together, or the certificate has expired. */
-int tls_create(struct tls **out, const struct config *config);
+/* Reads [tls] cert and key (gives, tls_pair_free); NULL when there are none. STATUS_INVALID, logged
+ * with what to do: one is not readable, they do not belong together, or the certificate's time is
+ * over. */
+int tls_load(const struct config *config, struct tls_pair **out);
+void tls_pair_free(struct tls_pair *pair);
+
+/* Takes `pair`. NULL: out of memory, and it is the caller's. */
+struct tls *tls_create(struct tls_pair *pair);
 /* After the fronts have ended. NULL is nothing. */
 void tls_destroy(struct tls *tls);
-/* Shows the certificate that is now in the files. On a failure, which is logged, the old one
- * stays. */
-int tls_reload(struct tls *tls, const struct config *config);
+/* Takes `pair`, which handshakes show from now on. */
+void tls_put(struct tls *tls, struct tls_pair *pair);
 /* Prepares a front's context. STATUS_INTERNAL. */
 int tls_setup(struct tls *tls, struct ssl_ctx_st *ctx);
-/* When the certificate in force ends, seconds since 1970; 0 for NULL. Any thread. */
+/* When the certificate in force ends, seconds since 1970. Any thread. */
 int64_t tls_expires_s(struct tls *tls);
