@@ -6,8 +6,10 @@
 #include "loop/loop_uv.h"
 #include <assert.h>
 #include <libwebsockets.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -20,6 +22,7 @@ struct client {
     struct lws_context *context;
     struct lws *wsi;
     struct loop_uv *uv;
+    const struct say_url *url;
     struct client_handler handler;
     void *ctx;
     struct client_end end;
@@ -88,16 +91,25 @@ static void on_peer_close(struct client *client, const uint8_t *in, size_t len)
     set_text(client, (const char *)in + 2, len - 2);
 }
 
+/* Data that nobody acknowledges is sent again for a quarter of an hour otherwise: a socket whose
+ * network is gone is to be known as dead while the session is still held. */
+static void limit_silence(struct lws *wsi)
+{
+    unsigned silent_ms = SAY_SILENT_MS;
+    setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_ms, sizeof silent_ms);
+}
+
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                   size_t len)
 {
     struct lws_context *context = lws_get_context(wsi);
     struct client *client = context != NULL ? lws_context_user(context) : NULL;
-    if (client == NULL || client->ended)
+    if (client == NULL || client->ended || (client->wsi != NULL && client->wsi != wsi))
         return 0;
     switch ((int)reason) {
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
         client->end.opened = true;
+        limit_silence(wsi);
         client->handler.on_open(client->ctx);
         break;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
@@ -191,14 +203,32 @@ int client_open(struct client **out, struct loop_uv *uv, const struct options *o
     client->ctx = ctx;
     buf_init(&client->message, SAY_EVENT_BYTES);
     *out = client;
+    client->url = &options->url;
     int status = create_context(client, options);
     if (status == STATUS_OK)
-        status = connect_start(client, &options->url);
+        status = connect_start(client, client->url);
     if (status != STATUS_OK) {
         client_destroy(client);
         *out = NULL;
     }
     return status;
+}
+
+int client_reopen(struct client *client)
+{
+    assert(client->ended && client->wsi == NULL);
+    client->end = (struct client_end){0};
+    client->ended = client->finishing = false;
+    buf_reset(&client->message);
+    return connect_start(client, client->url);
+}
+
+void client_abort(struct client *client)
+{
+    if (client->wsi != NULL)
+        lws_set_timeout(client->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_SYNC);
+    end_once(client);
+    loop_uv_kick(client->uv);
 }
 
 void client_want_write(struct client *client)

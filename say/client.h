@@ -36,6 +36,11 @@ struct client_handler {
 int client_open(struct client **out, struct loop_uv *uv, const struct options *options,
                 const struct client_handler *handler, void *ctx);
 void client_want_write(struct client *client);
+/* Connects again after on_end; as client_open(). Not from inside a callback of the connection. */
+int client_reopen(struct client *client);
+/* Drops the socket; on_end comes before this returns. Not from inside a callback of the connection.
+ */
+void client_abort(struct client *client);
 /* Closes with 1000; on_end follows. */
 void client_finish(struct client *client);
 /* At once; no callback any more. Not from inside a callback of the connection. */

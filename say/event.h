@@ -18,6 +18,8 @@ enum event_type {
     EVENT_TRANSCRIPT,
     EVENT_TRANSLATION,
     EVENT_GRAMMAR,
+    EVENT_ACK,
+    EVENT_FLUSHED,
     EVENT_NOTE,
     EVENT_DEGRADED,
     EVENT_RESTORED,
@@ -30,15 +32,17 @@ enum event_type {
 struct event {
     struct json_t *root;
     enum event_type type;
-    uint64_t segment;
+    uint64_t segment, open_segment;
+    uint64_t seq; /* of durable messages */
+    uint32_t epoch;
     bool final, fatal;
     const char *committed, *tentative;
     const char *lang;   /* translation: target; transcript: the language spoken */
     const char *failed; /* why there is no text */
     const char *note, *by;
     const char *code, *message, *reason;
-    const char *session;
-    int64_t start_ms, end_ms, retry_after_ms, drain_ms, within_ms;
+    const char *session, *resume_token;
+    int64_t start_ms, end_ms, retry_after_ms, drain_ms, within_ms, resume_ms;
     uint64_t audio_samples;
     size_t edits_count;
 };

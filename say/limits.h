@@ -17,3 +17,12 @@
 #define SAY_CUE_COLUMNS    42     /* width of a subtitle line */
 #define SAY_SPEED_MAX      1000   /* times real time; 0 is unpaced */
 #define SAY_DRAIN_MAX_MS   600000 /* whatever the server names */
+#define SAY_KEEP_S         180    /* audio kept until the server acknowledges it */
+#define SAY_KEEP_MAX_S     3600
+#define SAY_REPLAY_SPEED   2      /* times real time for what piled up without a socket */
+#define SAY_HOLD_MS        120000 /* a server that names no resume_ms */
+#define SAY_RETRY_MS       250    /* before the first try to reconnect; doubled each time */
+#define SAY_RETRY_MAX_MS   8000
+#define SAY_SILENT_MS      10000 /* sent and not acknowledged by TCP for so long: the socket is dead */
+#define SAY_FLUSH_MS       3000 /* for audio.flushed before we leave a server that goes away */
+#define SAY_TOKEN_BYTES    4096

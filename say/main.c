@@ -1,9 +1,12 @@
 /* sotto-say: speaks to a sotto server from the command line. */
 #include "base/mem.h"
 #include "base/status.h"
+#include "say/limits.h"
 #include "say/options.h"
 #include "say/run.h"
+#include <errno.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +26,25 @@ static char *take_token(struct options *options, int argc, char **argv)
     return copy;
 }
 
+/* The first line of a file. */
+static char *read_token(const char *path)
+{
+    char line[SAY_TOKEN_BYTES];
+    FILE *file = fopen(path, "re");
+    char *got = file != NULL ? fgets(line, sizeof line, file) : NULL;
+    if (got == NULL || strcspn(line, "\r\n") == 0)
+        fprintf(stderr, "sotto-say: --token-file %s: %s\n", path,
+                file == NULL ? strerror(errno) : "there is no token in its first line");
+    if (file != NULL)
+        fclose(file);
+    if (got == NULL || strcspn(line, "\r\n") == 0)
+        return NULL;
+    line[strcspn(line, "\r\n")] = '\0';
+    char *token = mem_strdup(line);
+    explicit_bzero(line, sizeof line);
+    return token;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -40,8 +62,15 @@ int main(int argc, char **argv)
         puts("sotto-say " SOTTO_VERSION);
         return SAY_EXIT_OK;
     }
-    char *token = take_token(&options, argc, argv);
+    char *token = options.token_file != NULL ? read_token(options.token_file)
+                                             : take_token(&options, argc, argv);
+    if (options.token_file != NULL && token == NULL)
+        return SAY_EXIT_USAGE;
+    if (token != NULL)
+        options.token = token;
     int exit_code = run(&options);
+    if (token != NULL)
+        explicit_bzero(token, strlen(token));
     mem_free(token);
     return exit_code;
 }

@@ -24,6 +24,9 @@ enum option_id {
     OPT_NO_GRAMMAR,
     OPT_NO_PARTIALS,
     OPT_TOKEN,
+    OPT_TOKEN_FILE,
+    OPT_NO_RESUME,
+    OPT_KEEP,
     OPT_NAME,
     OPT_CLASS,
     OPT_STABILITY,
@@ -48,6 +51,9 @@ static const struct option long_options[] = {
     {"no-grammar", no_argument, NULL, OPT_NO_GRAMMAR},
     {"no-partials", no_argument, NULL, OPT_NO_PARTIALS},
     {"token", required_argument, NULL, OPT_TOKEN},
+    {"token-file", required_argument, NULL, OPT_TOKEN_FILE},
+    {"no-resume", no_argument, NULL, OPT_NO_RESUME},
+    {"keep", required_argument, NULL, OPT_KEEP},
     {"name", required_argument, NULL, OPT_NAME},
     {"class", required_argument, NULL, OPT_CLASS},
     {"stability", required_argument, NULL, OPT_STABILITY},
@@ -74,7 +80,10 @@ static const char help_text[] =
     "server\n"
     "  --url URL           ws:// or wss:// (ws://127.0.0.1:8080/v1/stream)\n"
     "  --ca FILE           trust this certificate authority (PEM) for wss://\n"
-    "  --token T           access token; better in the environment: SOTTO_TOKEN\n"
+    "  --token T           access token; better in a file or the environment\n"
+    "  --token-file FILE   reads it from there\n"
+    "  --no-resume         a lost connection ends the session\n"
+    "  --keep SECONDS      audio kept until the server acknowledges it (180)\n"
     "  --name NAME         the learner's name, for the teacher's page\n"
     "  --class CLASS       the class the session belongs to\n"
     "languages\n"
@@ -102,7 +111,16 @@ static const char help_text[] =
     "  2  cannot connect\n"
     "  3  the server refused (over capacity, unauthorised, ...)\n"
     "  4  the connection was lost\n"
-    "  5  the session ended without captions or without a translation asked for\n";
+    "  5  the session ended without captions or without a translation asked for\n"
+    "  6  the server left out, or repeated, something final: a bug of the server\n"
+    "\n"
+    "A connection that is lost is made again, and the session goes on where it was:\n"
+    "what is said meanwhile is kept and sent then, at twice the pace. When the server\n"
+    "has not come back before it gives the session up, the exit code is 4.\n"
+    "\n"
+    "environment\n"
+    "  SOTTO_TOKEN         the access token, when neither option names one\n"
+    "  NO_COLOR            as --no-color\n";
 
 void options_help(FILE *out)
 {
@@ -232,6 +250,17 @@ static int parse_speed(struct options *options, const char *text, char error[256
     return STATUS_OK;
 }
 
+static int parse_keep(struct options *options, const char *text, char error[256])
+{
+    char *end;
+    errno = 0;
+    long seconds = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || seconds < 1 || seconds > SAY_KEEP_MAX_S)
+        return fail(error, "--keep %s is not a number from 1 to %d", text, SAY_KEEP_MAX_S);
+    options->keep_s = (unsigned)seconds;
+    return STATUS_OK;
+}
+
 static int parse_stability(struct options *options, const char *text, char error[256])
 {
     if (strcmp(text, "low") != 0 && strcmp(text, "medium") != 0 && strcmp(text, "high") != 0)
@@ -261,6 +290,9 @@ static int apply(struct options *options, int id, const char *value, char error[
     case OPT_SRT: options->srt_file = value; break;
     case OPT_SRT_LANG: options->srt_lang = value; break;
     case OPT_TOKEN: options->token = value; break;
+    case OPT_TOKEN_FILE: options->token_file = value; break;
+    case OPT_NO_RESUME: options->resume = false; break;
+    case OPT_KEEP: return parse_keep(options, value, error);
     case OPT_NAME: options->name = value; break;
     case OPT_CLASS: options->class_name = value; break;
     case OPT_NO_GRAMMAR: options->grammar = false; break;
@@ -308,10 +340,13 @@ static int check_srt(const struct options *options, char error[256])
                 options->srt_lang);
 }
 
-static int check(struct options *options, int rest, char **files, char error[256])
+static int check(struct options *options, int rest, char **files, const char *token_env,
+                 char error[256])
 {
     if (options->stamp && !options->json)
         return fail(error, "--stamp needs --json");
+    if (options->token_file != NULL && options->token != token_env)
+        return fail(error, "give --token or --token-file, not both");
     int status = check_input(options, rest, files, error);
     return status != STATUS_OK ? status : check_srt(options, error);
 }
@@ -326,7 +361,9 @@ int options_parse(struct options *options, int argc, char **argv, const char *to
                                 .token = token_env,
                                 .stability = "medium",
                                 .grammar = true,
-                                .partials = true};
+                                .partials = true,
+                                .resume = true,
+                                .keep_s = SAY_KEEP_S};
     int id, status = options_parse_url(&options->url, "ws://127.0.0.1:8080/v1/stream");
     assert(status == STATUS_OK);
     bool targets_given = false;
@@ -345,5 +382,5 @@ int options_parse(struct options *options, int argc, char **argv, const char *to
         return STATUS_OK;
     if (!targets_given)
         add_targets(options, "es", error);
-    return check(options, argc - optind, argv + optind, error);
+    return check(options, argc - optind, argv + optind, token_env, error);
 }

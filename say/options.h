@@ -20,7 +20,8 @@ enum say_exit {
     SAY_EXIT_CONNECT = 2,
     SAY_EXIT_REFUSED = 3,
     SAY_EXIT_LOST = 4,
-    SAY_EXIT_EMPTY = 5
+    SAY_EXIT_EMPTY = 5,
+    SAY_EXIT_BROKEN = 6
 };
 
 struct say_url {
@@ -41,9 +42,12 @@ struct options {
     unsigned rate; /* of raw input */
     double speed;  /* 0: unpaced */
     const char *token;
+    const char *token_file; /* the token is in there; NULL: it is not */
     const char *name, *class_name, *stability;
     const char *srt_file, *srt_lang; /* srt_lang NULL: the language spoken */
     bool grammar, partials;
+    bool resume;
+    unsigned keep_s; /* of audio, for the server to ask for again */
     bool json, stamp, quiet, no_color;
     bool help, version;
 };

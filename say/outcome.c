@@ -31,6 +31,8 @@ void outcome_event(struct outcome *outcome, const struct options *options,
         outcome->retry_after_ms = event->retry_after_ms;
         snprintf(outcome->refusal, sizeof outcome->refusal, "%s", event->code);
         break;
+    case EVENT_ACK:
+    case EVENT_FLUSHED:
     case EVENT_NOTE:
     case EVENT_DEGRADED:
     case EVENT_RESTORED:
@@ -47,6 +49,8 @@ enum say_exit outcome_exit(const struct outcome *outcome, const struct options *
         return SAY_EXIT_CONNECT;
     if (!outcome->ended)
         return SAY_EXIT_LOST;
+    if (outcome->broken)
+        return SAY_EXIT_BROKEN;
     if (outcome->captions == 0)
         return SAY_EXIT_EMPTY;
     for (unsigned i = 0; i < options->targets_count; i++) {

@@ -15,6 +15,7 @@ struct outcome {
     uint64_t edits;
     bool started, ended;
     bool refused; /* a fatal error came */
+    bool broken;  /* something final is missing or came twice */
     char refusal[64];
     int64_t retry_after_ms;
 };

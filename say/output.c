@@ -124,6 +124,24 @@ void output_sent(struct output *output, uint64_t audio_samples, int64_t now_us)
     flush(output);
 }
 
+void output_status(struct output *output, const char *text)
+{
+    if (output->options->quiet)
+        return;
+    if (output->options->json) {
+        fprintf(stderr, "sotto-say: %s\n", text);
+        return;
+    }
+    view_status(&output->view, text, &output->buf);
+    flush(output);
+}
+
+void output_void(struct output *output, uint64_t segment)
+{
+    view_void(&output->view, segment, &output->buf);
+    flush(output);
+}
+
 void output_error(struct output *output, const char *format, ...)
 {
     struct buf line;

@@ -33,6 +33,10 @@ void output_event(struct output *output, const struct event *event, const char *
 /* With --stamp: audio up to this position has been given to the socket. */
 void output_sent(struct output *output, uint64_t audio_samples, int64_t now_us);
 void output_resize(struct output *output);
+/* What is going on with the connection: beside the captions, or on standard error with --json. */
+void output_status(struct output *output, const char *text);
+/* Text that is not final, of segments from this one on, is void. */
+void output_void(struct output *output, uint64_t segment);
 /* A message for the person, on standard error, never hidden. */
 void output_error(struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,11 +1,13 @@
 /*
- * The session: connecting → starting → streaming → ending → over. Signals, timers, the source and
- * the connection all end in one of the on_… functions here.
+ * The session: connecting → starting → streaming → ending → over, and back to connecting by way of
+ * waiting when the connection is lost. Signals, timers, the source and the connection all end in
+ * one of the on_… functions here.
  */
 #include "say/run.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rng.h"
 #include "base/status.h"
 #include "loop/loop.h"
 #include "loop/loop_uv.h"
@@ -13,9 +15,11 @@
 #include "say/event.h"
 #include "say/outcome.h"
 #include "say/output.h"
-#include "say/pace.h"
+#include "say/resume.h"
 #include "say/source.h"
+#include "say/speech.h"
 #include "say/start.h"
+#include "say/tell.h"
 #include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -29,6 +33,8 @@ enum state {
     STATE_STARTING,   /* session.start is owed or sent; session.started is awaited */
     STATE_STREAMING,  /* audio */
     STATE_ENDING,     /* session.end is owed or sent; session.ended is awaited */
+    STATE_LEAVING,    /* audio.flush is owed or sent: the server goes away, its answer is awaited */
+    STATE_WAITING,    /* no connection; until the next try */
     STATE_OVER        /* nothing is awaited but the end of the connection */
 };
 
@@ -40,26 +46,32 @@ struct run {
     struct source *source;
     struct output output;
     struct outcome outcome;
-    struct pace pace;
+    struct speech speech;
+    struct resume resume;
+    struct rng rng;
     enum state state;
-    bool control_sent; /* the message this state owes */
-    bool starved;      /* a live source has nothing yet */
-    uint64_t samples;  /* sent */
+    bool control_sent;      /* the message this state owes */
+    bool left;              /* we closed the connection ourselves, to go on with the next */
+    bool gave_up;           /* it was said that audio is being given up */
+    int64_t retry_after_ms; /* of this connection's refusal; -1: none */
     int64_t drain_ms;
     int exit_code; /* -1: follows from the outcome */
     int signal_fd;
     struct loop_poll signals;
-    struct loop_timer deadline, pace_timer;
+    struct loop_timer deadline, pace_timer, retry_timer, leave_timer;
     unsigned closing; /* parts whose on_closed is awaited */
 };
 
 static void set_state(struct run *run, enum state state)
 {
     static const uint8_t allowed[] = {
-        [STATE_CONNECTING] = 1 << STATE_STARTING | 1 << STATE_OVER,
-        [STATE_STARTING] = 1 << STATE_STREAMING | 1 << STATE_OVER,
-        [STATE_STREAMING] = 1 << STATE_ENDING | 1 << STATE_OVER,
-        [STATE_ENDING] = 1 << STATE_OVER,
+        [STATE_CONNECTING] = 1 << STATE_STARTING | 1 << STATE_WAITING | 1 << STATE_OVER,
+        [STATE_STARTING] = 1 << STATE_STREAMING | 1 << STATE_WAITING | 1 << STATE_OVER,
+        [STATE_STREAMING] =
+            1 << STATE_ENDING | 1 << STATE_LEAVING | 1 << STATE_WAITING | 1 << STATE_OVER,
+        [STATE_ENDING] = 1 << STATE_WAITING | 1 << STATE_OVER,
+        [STATE_LEAVING] = 1 << STATE_WAITING | 1 << STATE_OVER,
+        [STATE_WAITING] = 1 << STATE_CONNECTING | 1 << STATE_OVER,
         [STATE_OVER] = 0,
     };
     assert(allowed[run->state] & 1 << state);
@@ -76,12 +88,22 @@ static void leave(struct run *run, int exit_code)
     loop_stop(run->loop);
 }
 
+static bool is_resuming(const struct run *run)
+{
+    return run->resume.lost_us > 0;
+}
+
 static void on_deadline(struct loop_timer *timer)
 {
     struct run *run = (struct run *)((char *)timer - offsetof(struct run, deadline));
     bool ending = run->state == STATE_ENDING;
     if (run->state == STATE_OVER) {
         leave(run, -1);
+        return;
+    }
+    if (run->state == STATE_LEAVING || is_resuming(run)) {
+        run->left = run->state == STATE_LEAVING;
+        client_abort(run->client);
         return;
     }
     output_error(&run->output,
@@ -107,34 +129,60 @@ static void end_audio(struct run *run)
     client_want_write(run->client);
 }
 
+static void plan(struct run *run);
+
 static void on_pace(struct loop_timer *timer)
 {
-    struct run *run = (struct run *)((char *)timer - offsetof(struct run, pace_timer));
-    client_want_write(run->client);
+    plan((struct run *)((char *)timer - offsetof(struct run, pace_timer)));
 }
 
-static size_t frame_samples(const struct run *run)
+static void plan_at(struct run *run, int64_t due_us)
 {
-    return source_rate(run->source) * SAY_FRAME_MS / 1000;
-}
-
-/* Asks to write the next frame, now or when it is due. */
-static void plan_frame(struct run *run)
-{
-    if (run->state != STATE_STREAMING || run->starved)
-        return;
-    int64_t due_us = pace_due_us(&run->pace, run->samples + frame_samples(run));
-    if (due_us <= loop_now_us(run->loop))
-        client_want_write(run->client);
-    else if (loop_timer_start(run->loop, &run->pace_timer, due_us, on_pace) != STATUS_OK)
+    if (loop_timer_start(run->loop, &run->pace_timer, due_us, on_pace) != STATUS_OK)
         leave(run, SAY_EXIT_LOST);
+}
+
+static void tell_given_up(struct run *run)
+{
+    if (run->gave_up || !speech_full(&run->speech))
+        return;
+    run->gave_up = true;
+    output_error(&run->output,
+                 "%u s of audio are kept and that is the bound (--keep): the oldest is given up",
+                 run->options->keep_s);
+}
+
+/* Takes what is spoken, and asks to write the next frame, now or when it is due. */
+static void plan(struct run *run)
+{
+    int64_t now_us = loop_now_us(run->loop), due_us = now_us;
+    bool streaming = run->state == STATE_STREAMING;
+    if (run->state == STATE_OVER)
+        return;
+    speech_listen(&run->speech, streaming, now_us);
+    if (!streaming) {
+        tell_given_up(run);
+        if (speech_due(&run->speech, &due_us))
+            plan_at(run, due_us);
+        return;
+    }
+    switch (speech_next(&run->speech, now_us, &due_us)) {
+    case SPEECH_FRAME: client_want_write(run->client); break;
+    case SPEECH_LATER: plan_at(run, due_us); break;
+    case SPEECH_STARVED: break;
+    case SPEECH_OVER:
+        if (run->speech.status != STATUS_OK)
+            output_error(&run->output, "the input broke off: %s", status_text(run->speech.status));
+        end_audio(run);
+        break;
+    }
 }
 
 static void on_more(void *ctx)
 {
     struct run *run = ctx;
-    run->starved = false;
-    plan_frame(run);
+    speech_more(&run->speech);
+    plan(run);
 }
 
 static enum client_frame write_control(struct run *run, uint8_t *out, size_t cap, size_t *len)
@@ -143,10 +191,12 @@ static enum client_frame write_control(struct run *run, uint8_t *out, size_t cap
         return CLIENT_NOTHING;
     run->control_sent = true;
     if (run->state == STATE_STARTING) {
-        *len = start_message(run->options, source_rate(run->source), (char *)out, cap);
+        *len =
+            start_message(run->options, source_rate(run->source), &run->resume, (char *)out, cap);
         assert(*len > 0); /* options were checked by building it once */
     } else {
-        *len = (size_t)snprintf((char *)out, cap, "{\"type\":\"session.end\"}");
+        *len = (size_t)snprintf((char *)out, cap, "{\"type\":\"%s\"}",
+                                run->state == STATE_LEAVING ? "audio.flush" : "session.end");
     }
     return CLIENT_TEXT;
 }
@@ -154,29 +204,20 @@ static enum client_frame write_control(struct run *run, uint8_t *out, size_t cap
 static enum client_frame write_audio(struct run *run, uint8_t *out, size_t *len)
 {
     int16_t samples[SAY_FRAME_SAMPLES];
-    if (pace_due_us(&run->pace, run->samples + frame_samples(run)) > loop_now_us(run->loop)) {
-        plan_frame(run);
+    int64_t now_us = loop_now_us(run->loop), due_us;
+    speech_listen(&run->speech, true, now_us);
+    if (speech_next(&run->speech, now_us, &due_us) != SPEECH_FRAME) {
+        plan(run);
         return CLIENT_NOTHING;
     }
-    int got = source_read(run->source, samples, frame_samples(run));
-    if (got == STATUS_AGAIN) {
-        run->starved = true;
-        return CLIENT_NOTHING;
-    }
-    if (got <= 0) {
-        if (got < 0)
-            output_error(&run->output, "the input broke off: %s", status_text(got));
-        end_audio(run);
-        return CLIENT_NOTHING;
-    }
-    for (int i = 0; i < got; i++) {
+    size_t got = speech_take(&run->speech, samples);
+    for (size_t i = 0; i < got; i++) {
         out[2 * i] = (uint8_t)(samples[i] & 0xff);
         out[2 * i + 1] = (uint8_t)((uint16_t)samples[i] >> 8);
     }
-    *len = (size_t)got * 2;
-    run->samples += (uint64_t)got;
-    output_sent(&run->output, run->samples, clock_mono_us());
-    plan_frame(run);
+    *len = got * 2;
+    output_sent(&run->output, run->speech.sent, clock_mono_us());
+    plan(run);
     return CLIENT_BINARY;
 }
 
@@ -185,9 +226,11 @@ static enum client_frame on_writable(void *ctx, uint8_t *out, size_t cap, size_t
     struct run *run = ctx;
     switch (run->state) {
     case STATE_STARTING:
-    case STATE_ENDING: return write_control(run, out, cap, len);
+    case STATE_ENDING:
+    case STATE_LEAVING: return write_control(run, out, cap, len);
     case STATE_STREAMING: return write_audio(run, out, len);
     case STATE_CONNECTING:
+    case STATE_WAITING:
     case STATE_OVER: break;
     }
     return CLIENT_NOTHING;
@@ -202,6 +245,20 @@ static void on_open(void *ctx)
     client_want_write(run->client);
 }
 
+/* The session goes on: where from, and what was lost. */
+static void on_resumed(struct run *run, uint64_t missing)
+{
+    char text[96];
+    snprintf(text, sizeof text, "connected again after %.1f s",
+             (double)(loop_now_us(run->loop) - run->resume.lost_us) / 1e6);
+    output_status(&run->output, text);
+    if (missing > 0)
+        output_error(
+            &run->output,
+            "%.1f s of audio were not kept any more: silence is sent for them; --keep more",
+            (double)missing / source_rate(run->source));
+}
+
 static void on_started(struct run *run, const struct event *event)
 {
     if (run->state != STATE_STARTING)
@@ -209,22 +266,73 @@ static void on_started(struct run *run, const struct event *event)
     set_state(run, STATE_STREAMING);
     loop_timer_stop(&run->deadline);
     run->drain_ms = event->drain_ms < SAY_DRAIN_MAX_MS ? event->drain_ms : SAY_DRAIN_MAX_MS;
-    run->samples = event->audio_samples;
-    pace_start(&run->pace, loop_now_us(run->loop), run->samples, source_rate(run->source),
-               run->options->speed);
-    plan_frame(run);
+    uint64_t missing = speech_begin(&run->speech, event->audio_samples, run->options->speed,
+                                    loop_now_us(run->loop));
+    if (is_resuming(run))
+        on_resumed(run, missing);
+    run->left = run->gave_up = false;
+    if (resume_started(&run->resume, event))
+        output_void(&run->output, event->open_segment);
+    plan(run);
 }
 
-static void on_error(struct run *run, const struct event *event)
+/* -- a server that goes away -- */
+
+static void on_leave(struct loop_timer *timer)
 {
-    char retry[64] = "";
-    if (event->retry_after_ms >= 0)
-        snprintf(retry, sizeof retry, "; try again in %" PRId64 " s",
-                 (event->retry_after_ms + 999) / 1000);
-    output_error(&run->output, "the server %s: %s: %s%s", event->fatal ? "refuses" : "says",
-                 event->code, event->message, retry);
-    if (event->fatal && strcmp(event->code, "unauthorized") == 0)
-        output_error(&run->output, "give a valid token in SOTTO_TOKEN");
+    struct run *run = (struct run *)((char *)timer - offsetof(struct run, leave_timer));
+    if (run->state != STATE_STREAMING)
+        return;
+    set_state(run, STATE_LEAVING);
+    set_deadline(run, SAY_FLUSH_MS);
+    client_want_write(run->client);
+}
+
+static void on_goaway(struct run *run, const struct event *event)
+{
+    if (!run->options->resume || *run->resume.token == '\0')
+        return;
+    int64_t at_us = loop_now_us(run->loop) + resume_leave_ms(&run->rng, event->within_ms) * 1000;
+    if (loop_timer_start(run->loop, &run->leave_timer, at_us, on_leave) != STATUS_OK)
+        leave(run, SAY_EXIT_LOST);
+}
+
+static void on_flushed(struct run *run)
+{
+    if (run->state != STATE_LEAVING)
+        return;
+    run->left = true;
+    client_finish(run->client);
+}
+
+/* Refuses this connection, and another one may go on. */
+static bool is_passing(const struct run *run, const struct event *event)
+{
+    return event->type == EVENT_ERROR && event->fatal && run->options->resume &&
+           *run->resume.token != '\0' && resume_passing(event);
+}
+
+static void on_event(struct run *run, const struct event *event)
+{
+    switch (event->type) {
+    case EVENT_STARTED: on_started(run, event); break;
+    case EVENT_ACK: keep_forget(&run->speech.keep, event->audio_samples); break;
+    case EVENT_FLUSHED: on_flushed(run); break;
+    case EVENT_GOAWAY: on_goaway(run, event); break;
+    case EVENT_ERROR:
+        if (event->fatal)
+            run->retry_after_ms = event->retry_after_ms;
+        tell_error(&run->output, event);
+        break;
+    case EVENT_ENDED:
+        if (run->state == STATE_OVER)
+            break;
+        set_state(run, STATE_OVER);
+        set_deadline(run, 2000); /* for the server's Close */
+        client_finish(run->client);
+        break;
+    default: break;
+    }
 }
 
 static void on_text(void *ctx, const char *text, size_t len)
@@ -236,16 +344,16 @@ static void on_text(void *ctx, const char *text, size_t len)
         output_error(&run->output, "the server sent something that is no sotto.v1 event");
         return;
     }
-    outcome_event(&run->outcome, run->options, &event);
-    output_event(&run->output, &event, text, len, now_us);
-    if (event.type == EVENT_STARTED)
-        on_started(run, &event);
-    else if (event.type == EVENT_ERROR)
-        on_error(run, &event);
-    if (event.type == EVENT_ENDED && run->state != STATE_OVER) {
-        set_state(run, STATE_OVER);
-        set_deadline(run, 2000); /* for the server's Close */
-        client_finish(run->client);
+    enum resume_verdict verdict =
+        event.type == EVENT_STARTED ? RESUME_NEWS : resume_event(&run->resume, &event);
+    if (verdict != RESUME_NEWS && !run->outcome.broken)
+        tell_broken(&run->output, event.seq, verdict == RESUME_GAP);
+    run->outcome.broken |= verdict != RESUME_NEWS;
+    if (verdict != RESUME_REPEAT) {
+        if (!is_passing(run, &event))
+            outcome_event(&run->outcome, run->options, &event);
+        output_event(&run->output, &event, text, len, now_us);
+        on_event(run, &event);
     }
     event_deinit(&event);
     if (run->output.broken)
@@ -258,33 +366,63 @@ static bool refuses(const struct client_end *end)
     return end->http_status >= 400 || end->close_code == 1008 || end->close_code == 1013;
 }
 
-static void tell_end(struct run *run, const struct client_end *end)
+/* -- the connection is lost -- */
+
+static void on_retry(struct loop_timer *timer)
 {
-    const struct say_url *url = &run->options->url;
-    if (end->http_status >= 400)
-        output_error(&run->output, "%s:%u refused the connection: HTTP %u", url->host, url->port,
-                     end->http_status);
-    else if (!end->opened && url->tls && strstr(end->text, "SSL") != NULL)
-        output_error(&run->output,
-                     "no secure connection to %s:%u: %s; name its certificate authority with --ca",
-                     url->host, url->port, end->text);
-    else if (!end->opened)
-        output_error(&run->output, "cannot connect to %s:%u (%s); is the server running?",
-                     url->host, url->port, *end->text != '\0' ? end->text : "no answer");
-    else if (!run->outcome.refused)
-        output_error(&run->output, "the connection was lost (close code %u %s)", end->close_code,
-                     end->text);
+    struct run *run = (struct run *)((char *)timer - offsetof(struct run, retry_timer));
+    set_state(run, STATE_CONNECTING);
+    set_deadline(run, SAY_CONNECT_MS);
+    run->retry_after_ms = -1;
+    if (client_reopen(run->client) != STATUS_OK)
+        leave(run, SAY_EXIT_LOST);
+}
+
+/* Waits for the next try; false: it is of no use any more. */
+static bool wait_for_retry(struct run *run)
+{
+    int64_t now_us = loop_now_us(run->loop), wait_ms = 0;
+    resume_lost(&run->resume, now_us);
+    if (!run->left)
+        wait_ms = resume_wait_ms(&run->resume, &run->rng, run->retry_after_ms, now_us);
+    run->left = false;
+    if (wait_ms < 0 || loop_timer_start(run->loop, &run->retry_timer, now_us + wait_ms * 1000,
+                                        on_retry) != STATUS_OK)
+        return false;
+    set_state(run, STATE_WAITING);
+    loop_timer_stop(&run->deadline);
+    loop_timer_stop(&run->leave_timer);
+    tell_waiting(&run->output, run->resume.attempts, speech_full(&run->speech));
+    plan(run);
+    return true;
 }
 
 static void on_end(void *ctx, const struct client_end *end)
 {
     struct run *run = ctx;
+    bool over = run->outcome.ended || run->outcome.refused || run->state == STATE_OVER;
+    /* Our own Close is answered with its code. */
+    unsigned code = run->state == STATE_LEAVING ? 0 : end->close_code;
+    if (!over && run->options->resume &&
+        resume_possible(&run->resume, code, end->opened ? 0 : end->http_status) &&
+        wait_for_retry(run))
+        return;
     if (!run->outcome.ended && run->state != STATE_OVER) {
-        tell_end(run, end);
+        tell_end(&run->output, &run->options->url, run->outcome.refused, end);
         if (!run->outcome.started && refuses(end))
             run->outcome.refused = true;
     }
     leave(run, -1);
+}
+
+/* What was spoken is still sent, without a connection when there is one again. */
+static void stop_speaking(struct run *run)
+{
+    speech_stop(&run->speech);
+    if (run->state == STATE_WAITING || run->state == STATE_CONNECTING)
+        output_error(&run->output, "interrupted; what is kept is sent when the server is back, "
+                                   "unless you interrupt again");
+    plan(run);
 }
 
 static void on_signal(struct loop_poll *poll, unsigned events)
@@ -295,8 +433,8 @@ static void on_signal(struct loop_poll *poll, unsigned events)
         return;
     if (info.ssi_signo == SIGWINCH)
         output_resize(&run->output);
-    else if (run->state == STATE_STREAMING)
-        end_audio(run);
+    else if (run->speech.begun && !run->speech.ended)
+        stop_speaking(run);
     else
         leave(run, 128 + (int)info.ssi_signo);
 }
@@ -367,6 +505,8 @@ static void close_parts(struct run *run)
 {
     loop_timer_stop(&run->deadline);
     loop_timer_stop(&run->pace_timer);
+    loop_timer_stop(&run->retry_timer);
+    loop_timer_stop(&run->leave_timer);
     run->closing = 1;
     client_destroy(run->client);
     if (run->uv != NULL) {
@@ -392,7 +532,14 @@ static int stream(struct run *run)
     char start[SAY_START_BYTES];
     if (watch_signals(run) != STATUS_OK || open_source(run) != STATUS_OK)
         return SAY_EXIT_USAGE;
-    if (start_message(run->options, source_rate(run->source), start, sizeof start) == 0) {
+    if (speech_init(&run->speech, run->source, run->options->keep_s,
+                    run->options->input == SAY_INPUT_MIC) != STATUS_OK) {
+        output_error(&run->output, "no memory for %u s of audio; --keep less",
+                     run->options->keep_s);
+        return SAY_EXIT_USAGE;
+    }
+    if (start_message(run->options, source_rate(run->source), &run->resume, start, sizeof start) ==
+        0) {
         output_error(&run->output, "--name, --class and the token must be UTF-8 and not endless");
         return SAY_EXIT_USAGE;
     }
@@ -406,21 +553,10 @@ static int stream(struct run *run)
     return run->exit_code >= 0 ? run->exit_code : (int)outcome_exit(&run->outcome, run->options);
 }
 
-static void tell_empty(struct run *run)
-{
-    if (run->outcome.captions == 0) {
-        output_error(&run->output, "no captions came; is there speech in the input?");
-        return;
-    }
-    for (unsigned i = 0; i < run->options->targets_count; i++) {
-        if (run->outcome.translations[i] == 0)
-            output_error(&run->output, "no translation into %s came", run->options->targets[i]);
-    }
-}
-
 int run(const struct options *options)
 {
-    struct run run = {.options = options, .exit_code = -1, .signal_fd = -1};
+    struct run run = {.options = options, .exit_code = -1, .signal_fd = -1, .retry_after_ms = -1};
+    rng_init(&run.rng, rng_seed());
     log_set_level(LOG_LEVEL_ERROR);
     if (output_open(&run.output, options) != STATUS_OK) {
         output_error(&run.output, "cannot write %s", options->srt_file);
@@ -433,10 +569,11 @@ int run(const struct options *options)
     } else {
         exit_code = stream(&run);
         close_parts(&run);
+        speech_deinit(&run.speech);
         loop_destroy(run.loop);
     }
     if (exit_code == SAY_EXIT_EMPTY)
-        tell_empty(&run);
+        tell_empty(&run.output, &run.outcome);
     output_close(&run.output);
     return exit_code;
 }

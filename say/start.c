@@ -1,6 +1,7 @@
 #include "say/start.h"
 
 #include "say/options.h"
+#include "say/resume.h"
 #include <jansson.h>
 
 static int set_text(json_t *object, const char *key, const char *value)
@@ -16,7 +17,14 @@ static json_t *target_list(const struct options *options)
     return list;
 }
 
-size_t start_message(const struct options *options, unsigned rate, char *out, size_t cap)
+static json_t *ticket(const struct resume *resume)
+{
+    return json_pack("{s:s, s:s, s:I}", "session", resume->session, "token", resume->token, "seq",
+                     (json_int_t)resume->seq);
+}
+
+size_t start_message(const struct options *options, unsigned rate, const struct resume *resume,
+                     char *out, size_t cap)
 {
     json_t *start = json_object();
     int failed = set_text(start, "type", "session.start");
@@ -29,6 +37,8 @@ size_t start_message(const struct options *options, unsigned rate, char *out, si
     failed |= set_text(start, "stability", options->stability);
     failed |= set_text(start, "class", options->class_name);
     failed |= set_text(start, "name", options->name);
+    if (*resume->session != '\0')
+        failed |= json_object_set_new(start, "resume", ticket(resume));
     size_t len = failed == 0 ? json_dumpb(start, out, cap, JSON_COMPACT) : 0;
     json_decref(start);
     return len <= cap ? len : 0;

@@ -106,6 +106,25 @@ static void paint_partial(struct view *view, const struct event *event, struct b
     if (view->color)
         buf_puts(out, RESET);
     view->painted = true;
+    view->partial = event->segment;
+}
+
+void view_status(struct view *view, const char *text, struct buf *out)
+{
+    if (!view->live) {
+        view_notice(view, text, out);
+        return;
+    }
+    buf_puts(out, "\r\033[K");
+    style_put(view, out, DIM, text);
+    view->painted = true;
+    view->partial = 0;
+}
+
+void view_void(struct view *view, uint64_t segment, struct buf *out)
+{
+    if (view->partial >= segment)
+        view_clear(view, out);
 }
 
 static void on_transcript(struct view *view, const struct event *event, struct buf *out)
@@ -224,6 +243,8 @@ void view_event(struct view *view, const struct event *event, struct buf *out)
         buf_putc(out, '\n');
         break;
     case EVENT_STARTED:
+    case EVENT_ACK:
+    case EVENT_FLUSHED:
     case EVENT_ENDED:
     case EVENT_ERROR:
     case EVENT_OTHER: break;

@@ -102,6 +102,10 @@ static void test_numbers(void)
     CHECK_EQ(PARSE("--speed", "fast", "-"), STATUS_INVALID);
     CHECK_EQ(PARSE("--stability", "medium", "-"), STATUS_OK);
     CHECK_EQ(PARSE("--stability", "hi", "-"), STATUS_INVALID);
+    CHECK_EQ(PARSE("--keep", "60", "-"), STATUS_OK);
+    CHECK_EQ(options.keep_s, 60);
+    CHECK_EQ(PARSE("--keep", "0", "-"), STATUS_INVALID);
+    CHECK_EQ(PARSE("--keep", "1m", "-"), STATUS_INVALID);
 }
 
 static void test_combinations(void)
@@ -111,6 +115,9 @@ static void test_combinations(void)
     CHECK_EQ(PARSE("--srt", "o", "--srt-lang", "fr", "a.wav"), STATUS_INVALID);
     CHECK(strstr(error, "--target fr") != NULL);
     CHECK_EQ(PARSE("--srt", "o", "--srt-lang", "es", "a.wav"), STATUS_OK);
+    CHECK_EQ(PARSE("--token", "a", "--token-file", "b", "a.wav"), STATUS_INVALID);
+    CHECK_EQ(PARSE("--no-resume", "a.wav"), STATUS_OK);
+    CHECK(!options.resume);
     CHECK_EQ(PARSE("--help"), STATUS_OK);
     CHECK(options.help);
     CHECK_EQ(PARSE("--version", "too", "many"), STATUS_OK);
@@ -178,11 +185,12 @@ static void test_help(void)
     options_help(out);
     fclose(out);
     static const char *const words[] = {
-        "--url",         "--ca",      "--source",   "--target",    "--rate",       "--speed",
-        "--json",        "--stamp",   "--srt ",     "--srt-lang",  "--no-grammar", "--token",
-        "--no-partials", "--name",    "--class",    "--stability", "--quiet",      "--mic",
-        "--no-color",    "--version", "  0  ",      "  1  ",       "  2  ",        "  3  ",
-        "  4  ",         "  5  ",     "SOTTO_TOKEN"};
+        "--url",         "--ca",      "--source", "--target",    "--rate",       "--speed",
+        "--json",        "--stamp",   "--srt ",   "--srt-lang",  "--no-grammar", "--token",
+        "--no-partials", "--name",    "--class",  "--stability", "--quiet",      "--mic",
+        "--no-color",    "--version", "  0  ",    "  1  ",       "  2  ",        "  3  ",
+        "  4  ",         "  5  ",     "  6  ",    "SOTTO_TOKEN", "--token-file", "--no-resume",
+        "--keep"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         CHECK(strstr(text, words[i]) != NULL);
     free(text);

@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "say/event.h"
 #include "say/pace.h"
+#include "say/resume.h"
 #include "say/start.h"
 #include "tests/check.h"
 #include <jansson.h>
@@ -103,14 +104,38 @@ static void test_pace(void)
     CHECK_EQ(pace_due_us(&pace, 1 << 30), 42);
 }
 
+static void test_broken_is_told(void)
+{
+    begin(0);
+    see("{\"type\":\"session.started\"}");
+    outcome.broken = true;
+    CHECK_EQ(code(), SAY_EXIT_LOST);
+    see("{\"type\":\"session.ended\"}");
+    CHECK_EQ(code(), SAY_EXIT_BROKEN);
+}
+
+static void test_resume_message(void)
+{
+    char out[512];
+    const struct resume resume = {.session = "ab", .token = "cd", .seq = 7};
+    begin(1);
+    size_t len = start_message(&options, 16000, &resume, out, sizeof out);
+    json_t *start = json_loadb(out, len, 0, NULL), *ticket = json_object_get(start, "resume");
+    CHECK_STR(json_string_value(json_object_get(ticket, "session")), "ab");
+    CHECK_STR(json_string_value(json_object_get(ticket, "token")), "cd");
+    CHECK_EQ(json_integer_value(json_object_get(ticket, "seq")), 7);
+    json_decref(start);
+}
+
 static void test_start_message(void)
 {
+    const struct resume fresh = {0};
     char out[1024];
     begin(2);
     options.token = "secret";
     options.name = "Añä \"x\"";
     options.grammar = true;
-    size_t len = start_message(&options, 44100, out, sizeof out);
+    size_t len = start_message(&options, 44100, &fresh, out, sizeof out);
     json_t *start = json_loadb(out, len, 0, NULL);
     CHECK(start != NULL);
     CHECK_STR(json_string_value(json_object_get(start, "type")), "session.start");
@@ -124,9 +149,9 @@ static void test_start_message(void)
     CHECK_EQ(json_array_size(json_object_get(start, "targets")), 2);
     CHECK(json_object_get(start, "class") == NULL);
     json_decref(start);
-    CHECK_EQ(start_message(&options, 44100, out, 20), 0);
+    CHECK_EQ(start_message(&options, 44100, &fresh, out, 20), 0);
     options.name = "\xff";
-    CHECK_EQ(start_message(&options, 44100, out, sizeof out), 0);
+    CHECK_EQ(start_message(&options, 44100, &fresh, out, sizeof out), 0);
 }
 
 int main(void)
@@ -137,5 +162,7 @@ int main(void)
     RUN(test_refusal_wins);
     RUN(test_pace);
     RUN(test_start_message);
+    RUN(test_resume_message);
+    RUN(test_broken_is_told);
     return check_done();
 }
