@@ -19,6 +19,7 @@ enum store_question {
 struct store_query {
     enum store_question question;
     const char *session, *class_name, *before;
+    const char *subject; /* SESSIONS: of this one only; NULL: of anybody */
     uint64_t after_seq;
     uint32_t limit; /* 1–STORE_PAGE_MAX */
 };
