@@ -53,7 +53,11 @@ struct config {
     const char *origins;
     bool insecure;
     uint64_t connections_max, sessions_max;
-    uint64_t idle_ms, session_ms, flush_ms, drain_ms, ping_s;
+    uint64_t idle_ms, session_ms, resume_ms, flush_ms, drain_ms, ping_s;
+
+    uint64_t admission_lag_ms, admission_queue_ms;
+    uint64_t admission_memory_percent, admission_descriptors_percent;
+    uint64_t admission_session_requests, admission_starts_per_second;
 
     const char *auth_keys, *auth_audience;
     uint64_t auth_token_age_s;

@@ -62,11 +62,28 @@
       "a session that sends nothing for so long ends")                                             \
     X("server", "session_ms", session_ms, NUMBER, "14400000", 1000, 604800000,                     \
       "the longest a session may last")                                                            \
+    X("server", "resume_ms", resume_ms, NUMBER, "120000", 0, 3600000,                              \
+      "a session whose connection died is held for so long; 0: it ends")                           \
     X("server", "ping_s", ping_s, NUMBER, "30", 1, 3600,                                           \
       "a silent client is pinged after so many seconds, given up after half as many more")         \
     X("server", "flush_ms", flush_ms, NUMBER, "10000", 100, 60000, "limit of an audio.flush")      \
     X("server", "drain_ms", drain_ms, NUMBER, "10000", 100, 60000,                                 \
       "after session.end: limit for delivering what is owed")                                      \
+    X("admission", "lag_ms", admission_lag_ms, NUMBER, "250", 0, 60000,                            \
+      "no session is taken while loops are so late (p99 of 2 s); 0: however late")                 \
+    X("admission", "queue_ms", admission_queue_ms, NUMBER, "1000", 0, 60000,                       \
+      "nor while work waits so long for a worker or for the speech thread; 0: however long")       \
+    X("admission", "memory_percent", admission_memory_percent, NUMBER, "90", 0, 100,               \
+      "nor while the process holds so much of its control group's or the machine's memory; "       \
+      "0: all")                                                                                    \
+    X("admission", "descriptors_percent", admission_descriptors_percent, NUMBER, "95", 0, 100,     \
+      "nor while so many of its file descriptors are open; 0: all")                                \
+    X("admission", "session_requests", admission_session_requests, NUMBER, "2", 0, 1000,           \
+      "requests a minute of the chat budget that a session should find at least; 0: "              \
+      "whatever")                                                                                  \
+    X("admission", "starts_per_second", admission_starts_per_second, NUMBER, "500", 50, 100000,    \
+      "sessions started a second at most; fewer while loops are late; others wait their "          \
+      "turn")                                                                                      \
     X("auth", "keys", auth_keys, TEXT, "", 0, 0,                                                   \
       "folder of the keys that tokens are signed with (docs/tokens.md); empty: everybody may "     \
       "speak")                                                                                     \

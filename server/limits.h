@@ -30,3 +30,14 @@
 #define SHED_FORGET_MS      15000   /* nothing was shed for so long: likewise */
 #define STOP_SESSIONS_MS    4000    /* from SIGTERM: what is owed is delivered */
 #define STOP_SOCKETS_MS     4500 /* and then sockets are cut, so that the exit comes within 5 s */
+#define ADMISSION_SAMPLE_MS    200   /* between two looks at the signals of admission */
+#define ADMISSION_WINDOW       10    /* samples a loop's lag is taken over: 2 s */
+#define ADMISSION_LOW          0.8   /* load below which a signal that was over is calm again */
+#define ADMISSION_CALM         10    /* samples in a row it has to be */
+#define ADMISSION_WAIT_MS      3000  /* a session waits for its turn so long, else it is refused */
+#define ADMISSION_BURST        32    /* sessions that may start at once after a pause */
+#define ADMISSION_STARTS_MIN   50    /* starts a second, however late the loops are */
+#define ADMISSION_LATE_US      20000 /* p99 of loop lag from which starts become fewer */
+#define ADMISSION_RETRY_MS     2000  /* mean of retry_after_ms where nothing is over */
+#define ADMISSION_RETRY_MS_MAX 60000 /* the longest mean */
+#define PEERS_IDLE_MAX         16384 /* addresses remembered that hold nothing */

@@ -392,7 +392,8 @@ static void provider_stats(struct stt_provider_counters *counters, struct stt_pr
 void stt_client_stats(struct stt_client *client, struct stt_client_stats *out)
 {
     assert(client != NULL && out != NULL);
-    *out = (struct stt_client_stats){.providers_len = client->providers_len};
+    *out = (struct stt_client_stats){.providers_len = client->providers_len,
+                                     .queued = mailbox_len(client->mailbox)};
     struct stt_counters *counters = &client->counters;
     READ(calls_open);
     READ(calls_total);

@@ -138,6 +138,7 @@ struct stt_provider_stats {
 struct stt_client_stats {
     uint64_t calls_open, calls_total, blocks_sent, bytes_sent, responses;
     uint64_t closed_by_status[17];
+    uint64_t queued;             /* commands waiting for the stt thread, an estimate */
     uint64_t waiting;            /* calls waiting for a stream: always visible, never silent */
     uint64_t moved;              /* calls that went to another channel for theirs */
     uint64_t channels, draining; /* over all providers */
