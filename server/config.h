@@ -62,6 +62,9 @@ struct config {
     const char *auth_keys, *auth_audience;
     uint64_t auth_token_age_s;
     const char *tls_cert, *tls_key;
+    const char *webhook_url, *webhook_secret, *webhook_ca;
+    bool webhook_private;
+    uint64_t webhook_tries;
 
     struct config_provider stt[CONFIG_PROVIDERS]; /* those without api are not there */
     bool stt_punctuation;

@@ -95,6 +95,17 @@
       "PEM file of the certificate and its chain; empty: no TLS")                                  \
     X("tls", "key", tls_key, TEXT, "", 0, 0,                                                       \
       "PEM file of its key; empty: it is in the file of the certificate")                          \
+    X("webhook", "url", webhook_url, TEXT, "", 0, 0,                                               \
+      "https address that is told of ends of sessions and of alerts (docs/webhooks.md); empty: "   \
+      "nobody is")                                                                                 \
+    X("webhook", "secret", webhook_secret, SECRET, "", 0, 0,                                       \
+      "that letters are signed with: whsec_ and base64, or 16 to 128 characters")                  \
+    X("webhook", "ca", webhook_ca, TEXT, "", 0, 0,                                                 \
+      "PEM file of trusted roots; empty: the system's")                                            \
+    X("webhook", "private", webhook_private, BOOL, "false", 0, 0,                                  \
+      "the address may be of this machine or of a private network")                                \
+    X("webhook", "tries", webhook_tries, NUMBER, "6", 1, 20,                                       \
+      "of a letter, 1, 4, 16 … seconds apart; then it is a dead letter")                           \
     X("stt", "api", stt[0].api, TEXT, "google_v1", 0, 0,                                           \
       "how the speech API is spoken to: google_v1, google_v2 or riva")                             \
     X("stt", "target", stt[0].target, TEXT, "127.0.0.1:50051", 0, 0,                               \

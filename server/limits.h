@@ -10,6 +10,8 @@
 #define VOCABULARY_MAX      500    /* phrases a session */
 #define GLOSSARY_MAX        500    /* entries a session */
 #define PHRASE_BYTES_MAX    100    /* a phrase of vocabulary or glossary */
+#define SESSION_NAME_BYTES  33     /* a session's public id: 32 hexadecimal digits */
+#define RESUME_TOKEN_BYTES  44     /* 256 random bits in base64url */
 #define NAME_BYTES_MAX      200    /* name and class */
 #define SETTINGS_BYTES_MAX  131072 /* arena of one session.start or session.update */
 #define FLUSHES_MAX         4      /* audio.flush outstanding */
@@ -40,4 +42,15 @@
 #define ADMISSION_LATE_US      20000 /* p99 of loop lag from which starts become fewer */
 #define ADMISSION_RETRY_MS     2000  /* mean of retry_after_ms where nothing is over */
 #define ADMISSION_RETRY_MS_MAX 60000 /* the longest mean */
+#define WEBHOOK_QUEUE         1024  /* letters waiting; past it the oldest are given up */
+#define WEBHOOK_BODY_BYTES    16384 /* a letter */
+#define WEBHOOK_ANSWER_BYTES  65536 /* of its answer, which nobody reads */
+#define WEBHOOK_TIMEOUT_MS    10000 /* for one try */
+#define WEBHOOK_PAUSE_MAX_MS  300000  /* between two tries of a letter */
+#define WEBHOOK_ASKED_MAX_MS  3600000 /* the same, as Retry-After may ask */
+#define WEBHOOK_WATCH_MS      1000  /* between two looks for alerts */
+#define ALERT_OVER_MS         30000 /* gone for so long: the alert is over */
+#define NOTICES_CLOSE_MS      1000  /* at the end of the process, for letters that wait */
+#define LETTERS_MAX           10000 /* dead letters kept */
+#define LETTERS_BUSY_MS       5000  /* the store's file may be locked for so long */
 #define PEERS_IDLE_MAX         16384 /* addresses remembered that hold nothing */
