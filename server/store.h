@@ -37,7 +37,8 @@ struct store_config {
      */
     const char *path;
     bool sync_full; /* fsync a commit; false: synchronous=NORMAL, a power cut may lose the last */
-    uint32_t group_ms;  /* the longest a write waits for others, 0–5 */
+    uint32_t group_ms;       /* the longest a write waits for others, 0–5 */
+    uint32_t retention_days; /* sessions that began so long ago are deleted; 0: never */
     uint32_t resume_ms; /* sessions nobody claims for so long after their owner died are ended */
     /* Receives answers; any of the store's threads. Takes `msg`; may wait. */
     void (*post)(void *ctx, struct msg *msg);
@@ -177,7 +178,7 @@ struct store_stats {
     int64_t commit_last_us, commit_max_us;
     uint64_t file_bytes;
     bool failing;      /* since the last failed commit none has succeeded */
-    char problem[160]; /* why; "" when all is well */
+    char problem[320]; /* why, and what to do; "" when all is well */
 };
 /* Any thread. */
 void store_stats(struct store *store, struct store_stats *out);
