@@ -55,6 +55,12 @@ struct config {
     uint64_t connections_max, sessions_max;
     uint64_t idle_ms, session_ms, resume_ms, flush_ms, drain_ms, ping_s;
 
+    uint64_t stop_ms;
+    bool takeover;
+    const char *proxies;
+    bool peers_loopback;
+    uint64_t peers_connections, peers_sessions, peers_handshakes, peers_failures;
+    uint64_t peers_subject_sessions;
     uint64_t admission_lag_ms, admission_queue_ms;
     uint64_t admission_memory_percent, admission_descriptors_percent;
     uint64_t admission_session_requests, admission_starts_per_second;

@@ -69,6 +69,27 @@
     X("server", "flush_ms", flush_ms, NUMBER, "10000", 100, 60000, "limit of an audio.flush")      \
     X("server", "drain_ms", drain_ms, NUMBER, "10000", 100, 60000,                                 \
       "after session.end: limit for delivering what is owed")                                      \
+    X("server", "stop_ms", stop_ms, NUMBER, "10000", 500, 600000,                                  \
+      "from SIGTERM to the end of the process at most")                                            \
+    X("server", "takeover", takeover, BOOL, "false", 0, 0,                                         \
+      "a server that listens on this port already is no error: new connections are "               \
+      "shared, and all come here once it is told to stop")                                         \
+    X("server", "proxies", proxies, TEXT, "", 0, 0,                                                \
+      "addresses of proxies, comma separated, as 10.0.0.0/8 too: their Forwarded or "              \
+      "X-Forwarded-For is believed")                                                               \
+    X("peers", "connections", peers_connections, NUMBER, "500", 0, 1000000,                        \
+      "open connections of one address, or of one /64 of IPv6; a school may be behind "            \
+      "one; 0: any number")                                                                        \
+    X("peers", "sessions", peers_sessions, NUMBER, "250", 0, 100000,                               \
+      "live sessions of one address; 0: any number")                                               \
+    X("peers", "handshakes", peers_handshakes, NUMBER, "100", 0, 100000,                           \
+      "connections one address may begin a second; 0: any number")                                 \
+    X("peers", "failures", peers_failures, NUMBER, "60", 0, 100000,                                \
+      "wrong tokens of one address a minute, past which it is refused; 0: any number")             \
+    X("peers", "subject_sessions", peers_subject_sessions, NUMBER, "8", 0, 100000,                 \
+      "live sessions with one subject of tokens; 0: any number")                                   \
+    X("peers", "loopback", peers_loopback, BOOL, "false", 0, 0,                                    \
+      "connections from this machine are counted too")                                             \
     X("admission", "lag_ms", admission_lag_ms, NUMBER, "250", 0, 60000,                            \
       "no session is taken while loops are so late (p99 of 2 s); 0: however late")                 \
     X("admission", "queue_ms", admission_queue_ms, NUMBER, "1000", 0, 60000,                       \

@@ -2,13 +2,15 @@
 
 #include "base/status.h"
 #include <arpa/inet.h>
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LISTEN_BACKLOG 4096
@@ -90,25 +92,107 @@ static bool port_is_free(const struct sockaddr_storage *address)
     return fd >= 0;
 }
 
-int listen_open(const struct sockaddr_storage *address, unsigned count, int *sockets,
-                uint16_t *port)
+int listen_open(const struct sockaddr_storage *address, unsigned count, bool takeover,
+                struct listening *out)
 {
     struct sockaddr_storage bound = *address;
     unsigned made = 0;
-    if (*port_of(&bound) != 0 && !port_is_free(&bound))
+    bool shared = *port_of(&bound) != 0 && !port_is_free(&bound);
+    if (shared && !takeover)
         return STATUS_IO;
     for (; made < count; made++) {
         int fd = bind_one(&bound, true);
+        /* Joins the port's group here, behind those that joined before: listen_divert(). */
         if (fd >= 0 && listen(fd, LISTEN_BACKLOG) != 0)
             fd = close_keeping_errno(fd);
         if (fd < 0)
             goto fail;
-        sockets[made] = fd;
+        out->sockets[made] = fd;
     }
-    *port = ntohs(*port_of(&bound));
+    out->port = ntohs(*port_of(&bound));
+    out->shared = shared;
     return STATUS_OK;
 fail:
     while (made > 0)
-        (void)close_keeping_errno(sockets[--made]);
+        (void)close_keeping_errno(out->sockets[--made]);
     return STATUS_IO;
+}
+
+int listen_divert(int fd, unsigned first, unsigned count)
+{
+    /* first + random % count */
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, count),
+        BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, first),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+    assert(count > 0);
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0
+               ? STATUS_OK
+               : STATUS_IO;
+}
+
+void listen_undivert(int fd)
+{
+    int unused = 0;
+    (void)setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof unused);
+}
+
+/* A line of /proc/net/tcp: where a socket is bound, its state, and the number by which fstat()
+ * knows it. */
+struct line {
+    char local[48];
+    bool listening;
+    unsigned long long inode;
+};
+
+static bool read_line(FILE *file, struct line *out)
+{
+    char text[256], *rest, *fields[10];
+    if (fgets(text, sizeof text, file) == NULL)
+        return false;
+    for (int i = 0; i < 10; i++)
+        if ((fields[i] = strtok_r(i == 0 ? text : NULL, " \n", &rest)) == NULL)
+            return false;
+    snprintf(out->local, sizeof out->local, "%s", fields[1]);
+    out->listening = strcmp(fields[3], "0A") == 0;
+    out->inode = strtoull(fields[9], NULL, 10);
+    return true;
+}
+
+/* Listening sockets come first: the rest, which may be long, is not read. Without `local` it
+ * becomes the place of the socket `inode`; with it, those bound to it are counted. */
+static unsigned count_listening(const char *path, unsigned long long inode, char local[48])
+{
+    unsigned count = 0;
+    char head[256];
+    struct line line;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    if (fgets(head, sizeof head, file) != NULL)
+        while (read_line(file, &line) && line.listening) {
+            if (local[0] != '\0' && strcmp(line.local, local) == 0)
+                count++;
+            if (inode != 0 && line.inode == inode)
+                memcpy(local, line.local, sizeof line.local);
+        }
+    fclose(file);
+    return count;
+}
+
+unsigned listen_others(int fd, unsigned own)
+{
+    struct sockaddr_storage bound;
+    socklen_t len = sizeof bound;
+    struct stat stat_of;
+    char local[48] = "";
+    if (fstat(fd, &stat_of) != 0 || getsockname(fd, (struct sockaddr *)&bound, &len) != 0)
+        return 0;
+    const char *path = bound.ss_family == AF_INET6 ? "/proc/self/net/tcp6" : "/proc/self/net/tcp";
+    count_listening(path, stat_of.st_ino, local);
+    unsigned all = count_listening(path, 0, local);
+    return all > own ? all - own : 0;
 }

@@ -184,24 +184,29 @@ int server_start(struct server **out, const struct config *config)
     server->started_us = clock_mono_us();
     /* The ports first: that they are taken is the likeliest failure, and then nothing else has
      * begun. */
-    int listening[FRONTS_MAX];
+    struct listening listening;
     unsigned fronts = (unsigned)config->fronts;
-    int status = listen_open(&address, fronts, listening, &server->port);
+    int status = listen_open(&address, fronts, config->takeover, &listening);
     if (status != STATUS_OK) {
         LOG_ERROR(LOG_FRONT, 0, "cannot listen", "listen=%s error=%s hint=%s", config->listen,
                   LOG_Q(strerror(errno)),
-                  LOG_Q("is another server on this port? choose one with --listen"));
+                  LOG_Q("is another server on this port? choose one with --listen, or take its "
+                        "place with --takeover"));
         mem_free(server);
         return status;
     }
-    status = make_rest(server, listening);
+    server->port = listening.port;
+    if (listening.shared)
+        LOG_INFO(LOG_FRONT, 0, "taking over from the server on this port", "listen=%s",
+                 config->listen);
+    status = make_rest(server, listening.sockets);
     if (status == STATUS_OK) {
         *out = server;
         return STATUS_OK;
     }
     /* A front that was made closes its own. */
     for (unsigned i = server->fronts_len; i < fronts; i++)
-        close(listening[i]);
+        close(listening.sockets[i]);
     server_stop(server);
     return status;
 }

@@ -44,45 +44,119 @@ static void test_no_address(void)
     }
 }
 
-static void close_all(const int *sockets, unsigned len)
+static void close_all(const struct listening *listening, unsigned len)
 {
     for (unsigned i = 0; i < len; i++)
-        close(sockets[i]);
+        close(listening->sockets[i]);
+}
+
+static void on_loopback(struct sockaddr_storage *address, uint16_t port)
+{
+    CHECK_EQ(listen_parse("127.0.0.1:0", address), STATUS_OK);
+    ((struct sockaddr_in *)address)->sin_port = htons(port);
 }
 
 static void test_one_port_for_all(void)
 {
     struct sockaddr_storage address;
-    int sockets[FRONTS_MAX];
-    uint16_t port = 0;
-    CHECK_EQ(listen_parse("127.0.0.1:0", &address), STATUS_OK);
-    CHECK_EQ(listen_open(&address, FRONTS_MAX, sockets, &port), STATUS_OK);
-    CHECK(port != 0);
+    static struct listening listening;
+    on_loopback(&address, 0);
+    CHECK_EQ(listen_open(&address, FRONTS_MAX, false, &listening), STATUS_OK);
+    CHECK(listening.port != 0 && !listening.shared);
     for (unsigned i = 0; i < FRONTS_MAX; i++) {
         struct sockaddr_in bound;
         socklen_t len = sizeof bound;
-        CHECK_EQ(getsockname(sockets[i], (struct sockaddr *)&bound, &len), 0);
-        CHECK_EQ(ntohs(bound.sin_port), port);
+        CHECK_EQ(getsockname(listening.sockets[i], (struct sockaddr *)&bound, &len), 0);
+        CHECK_EQ(ntohs(bound.sin_port), listening.port);
     }
-    close_all(sockets, FRONTS_MAX);
+    close_all(&listening, FRONTS_MAX);
 }
 
 /* SO_REUSEPORT alone would let the second one in. */
 static void test_a_port_in_use_is_refused(void)
 {
     struct sockaddr_storage address;
-    int first[2], second[2];
-    uint16_t port = 0, other = 0;
-    CHECK_EQ(listen_parse("127.0.0.1:0", &address), STATUS_OK);
-    CHECK_EQ(listen_open(&address, 2, first, &port), STATUS_OK);
-    ((struct sockaddr_in *)&address)->sin_port = htons(port);
+    static struct listening first, second;
+    on_loopback(&address, 0);
+    CHECK_EQ(listen_open(&address, 2, false, &first), STATUS_OK);
+    on_loopback(&address, first.port);
     errno = 0;
-    CHECK_EQ(listen_open(&address, 2, second, &other), STATUS_IO);
+    CHECK_EQ(listen_open(&address, 2, false, &second), STATUS_IO);
     CHECK_EQ(errno, EADDRINUSE);
-    close_all(first, 2);
-    CHECK_EQ(listen_open(&address, 2, second, &other), STATUS_OK);
-    CHECK_EQ(other, port);
-    close_all(second, 2);
+    close_all(&first, 2);
+    CHECK_EQ(listen_open(&address, 2, true, &second), STATUS_OK);
+    CHECK_EQ(second.port, first.port);
+    CHECK(!second.shared);
+    close_all(&second, 2);
+}
+
+#define CLIENTS 40
+
+static void connect_all(const struct sockaddr_storage *address)
+{
+    for (int i = 0; i < CLIENTS; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CHECK_EQ(connect(fd, (const struct sockaddr *)address, sizeof(struct sockaddr_in)), 0);
+        close(fd); /* it waits to be accepted all the same */
+    }
+}
+
+/* Connections that wait at the first `len` sockets; at each in `counts` when not NULL. */
+static unsigned waiting(const struct listening *at, unsigned len, unsigned *counts)
+{
+    unsigned all = 0;
+    for (unsigned i = 0; i < len; i++) {
+        unsigned before = all;
+        for (int fd; (fd = accept4(at->sockets[i], NULL, NULL, SOCK_CLOEXEC)) >= 0; all++)
+            close(fd);
+        if (counts != NULL)
+            counts[i] = all - before;
+    }
+    return all;
+}
+
+/* The way of a rolling restart: the successor joins, everybody is sent to it, the old one closes
+ * its sockets from the last to the first. */
+static void test_takeover(void)
+{
+    struct sockaddr_storage address;
+    static struct listening old, new;
+    unsigned counts[3];
+    on_loopback(&address, 0);
+    CHECK_EQ(listen_open(&address, 3, false, &old), STATUS_OK);
+    on_loopback(&address, old.port);
+    CHECK_EQ(listen_others(old.sockets[1], 3), 0);
+    CHECK_EQ(listen_divert(old.sockets[0], 3, 3), STATUS_OK);
+    connect_all(&address); /* nobody follows: they stay */
+    CHECK_EQ(waiting(&old, 3, NULL), CLIENTS);
+    listen_undivert(old.sockets[0]);
+    CHECK_EQ(listen_open(&address, 3, true, &new), STATUS_OK);
+    CHECK(new.shared);
+    connect_all(&address);
+    unsigned mine = waiting(&old, 3, NULL);
+    CHECK(mine > 0 && mine < CLIENTS);
+    CHECK_EQ(waiting(&new, 3, NULL), CLIENTS - mine);
+    CHECK_EQ(listen_others(old.sockets[1], 3), 3);
+    CHECK_EQ(listen_divert(old.sockets[0], 3, 3), STATUS_OK);
+    connect_all(&address);
+    CHECK_EQ(waiting(&old, 3, NULL), 0);
+    CHECK_EQ(waiting(&new, 3, counts), CLIENTS);
+    CHECK(counts[0] > 0 && counts[1] > 0 && counts[2] > 0);
+    for (unsigned left = 3; left-- > 0;) {
+        CHECK_EQ(listen_divert(old.sockets[0], left > 0 ? left + 1 : 3, 1), STATUS_OK);
+        connect_all(&address);
+        CHECK_EQ(waiting(&old, left + 1, NULL), 0);
+        CHECK_EQ(waiting(&new, 3, NULL), CLIENTS);
+        close(old.sockets[left]);
+        connect_all(&address);
+        CHECK_EQ(waiting(&old, left, NULL), 0);
+        CHECK_EQ(waiting(&new, 3, NULL), CLIENTS);
+    }
+    /* What was said of the order no longer fits: it is even again. */
+    connect_all(&address);
+    CHECK_EQ(waiting(&new, 3, counts), CLIENTS);
+    CHECK(counts[0] > 0 && counts[1] > 0 && counts[2] > 0);
+    close_all(&new, 3);
 }
 
 int main(void)
@@ -92,5 +166,6 @@ int main(void)
     RUN(test_no_address);
     RUN(test_one_port_for_all);
     RUN(test_a_port_in_use_is_refused);
+    RUN(test_takeover);
     return check_done();
 }
