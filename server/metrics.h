@@ -15,6 +15,7 @@ struct lat;
     X(CONNECTIONS, "sotto_connections_total", "connections accepted")                              \
     X(CONNECTIONS_REFUSED, "sotto_connections_refused_total", "connections closed at the cap")     \
     X(UPGRADES_REFUSED, "sotto_upgrades_refused_total", "WebSocket handshakes refused")            \
+    X(TOKENS_REFUSED, "sotto_tokens_refused_total", "tokens and tickets refused")                  \
     X(SESSIONS, "sotto_sessions_total", "sessions started")                                        \
     X(SESSIONS_REFUSED, "sotto_sessions_refused_total", "sessions refused for capacity")           \
     X(AUDIO_BYTES, "sotto_audio_bytes_total", "audio received, bytes")                             \
