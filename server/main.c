@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "server/config.h"
 #include "server/notify.h"
+#include "server/reload.h"
 #include "server/server.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -24,20 +25,27 @@ static void raise_descriptors(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int wait_signal(const sigset_t *signals)
+/* Returns the signal that ends the process. */
+static int wait_signal(const sigset_t *signals, struct reload *reload)
 {
-    int number = 0;
-    while (sigwait(signals, &number) != 0)
-        ;
-    return number;
+    for (;;) {
+        int number = 0;
+        if (sigwait(signals, &number) != 0)
+            continue;
+        if (number != SIGHUP)
+            return number;
+        reload_now(reload);
+    }
 }
 
-static int serve(const struct config *config)
+static int serve(const struct config_set *set)
 {
+    const struct config *config = config_get(set);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     /* Blocked before any thread starts, so that only sigwait() sees them. */
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -45,13 +53,19 @@ static int serve(const struct config *config)
     struct server *server;
     if (server_start(&server, config) != STATUS_OK)
         return EXIT_START;
+    struct reload *reload;
+    if (reload_create(&reload, server, set) != STATUS_OK) {
+        server_stop(server);
+        return EXIT_START;
+    }
     LOG_INFO(LOG_MAIN, 0, "ready", "version=%s port=%u fronts=%u allocator=%s", SOTTO_VERSION,
              server_port(server), (unsigned)config->fronts, LOG_Q(mem_allocator()));
     notify_systemd("READY=1");
-    int number = wait_signal(&signals);
+    int number = wait_signal(&signals, reload);
     LOG_INFO(LOG_MAIN, 0, "stopping", "signal=%d", number);
     notify_systemd("STOPPING=1");
     server_stop(server);
+    reload_destroy(reload);
     LOG_INFO(LOG_MAIN, 0, "stopped", "rss_bytes=%zu", mem_rss());
     return EXIT_OK;
 }
@@ -67,7 +81,7 @@ static int run(struct config_set *set)
     if (log_init(LOG_LEVEL_INFO, STDERR_FILENO) != STATUS_OK)
         return EXIT_START;
     log_configure(config->log);
-    int status = serve(config);
+    int status = serve(set);
     log_deinit();
     return status;
 }
@@ -77,6 +91,7 @@ int main(int argc, char **argv)
     struct config_set *set;
     if (config_load(&set, argc, argv, environ, stderr) != STATUS_OK)
         return EXIT_CONFIG;
+    config_hide(argv, environ);
     int status = EXIT_OK;
     switch (config_action(set)) {
     case CONFIG_HELP: config_help(stdout); break;

@@ -7,12 +7,14 @@
 #include "base/status.h"
 #include "base/worker.h"
 #include "grammar/grammar.h"
+#include "server/auth.h"
 #include "server/config.h"
 #include "server/directory.h"
 #include "server/front.h"
 #include "server/listen.h"
 #include "server/speech.h"
 #include "server/start.h"
+#include "server/tls.h"
 #include "server/upstream.h"
 #include "stt/client.h"
 #include "translate/translate.h"
@@ -138,22 +140,32 @@ int server_loop_create(const struct server *server, struct loop **out)
     return status;
 }
 
-static bool address_ok(const struct config *config, struct sockaddr_storage *address)
+/* Who is let in, and what the server shows for itself. */
+static int make_trust(struct server *server)
 {
-    int status = listen_parse(config->listen, address);
-    if (status == STATUS_AUTH)
-        LOG_ERROR(LOG_MAIN, 0, "refusing to listen beyond loopback without token keys",
-                  "listen=%s hint=%s", config->listen,
-                  LOG_Q("anyone could speak here; listen on 127.0.0.1 and put a proxy in front"));
-    else if (status != STATUS_OK)
-        LOG_ERROR(LOG_MAIN, 0, "listen is not ADDRESS:PORT", "listen=%s", LOG_Q(config->listen));
-    return status == STATUS_OK;
+    struct token_keys *keys = NULL;
+    struct tls_pair *pair = NULL;
+    atomic_init(&server->origins, server->config->origins);
+    int status = auth_load(server->config, &keys);
+    if (status == STATUS_OK)
+        status = tls_load(server->config, &pair);
+    if (status == STATUS_OK && (server->auth = auth_create(keys)) == NULL)
+        status = STATUS_NOMEM;
+    if (status == STATUS_OK && pair != NULL && (server->tls = tls_create(pair)) == NULL)
+        status = STATUS_NOMEM;
+    if (server->auth == NULL)
+        token_keys_unref(keys);
+    if (server->tls == NULL)
+        tls_pair_free(pair);
+    return status;
 }
 
 /* What can be made without asking the system for ports. */
 static int make_rest(struct server *server, const int *listening)
 {
-    int status = make_shared(server);
+    int status = make_trust(server);
+    if (status == STATUS_OK)
+        status = make_shared(server);
     if (status == STATUS_OK)
         status = speech_start(server);
     if (status == STATUS_OK)
@@ -164,7 +176,7 @@ static int make_rest(struct server *server, const int *listening)
 int server_start(struct server **out, const struct config *config)
 {
     struct sockaddr_storage address;
-    if (!address_ok(config, &address) || !start_files_ok(config))
+    if (!start_listen_ok(config, &address) || !start_files_ok(config))
         return STATUS_INVALID;
     struct server *server = mem_calloc(1, sizeof *server);
     if (server == NULL)
@@ -252,5 +264,7 @@ void server_stop(struct server *server)
     translate_cache_destroy(server->translate_cache);
     grammar_cache_destroy(server->grammar_cache);
     directory_destroy(server->directory);
+    tls_destroy(server->tls);
+    auth_destroy(server->auth);
     mem_free(server);
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct auth;
 struct config;
 struct directory;
 struct front;
@@ -22,6 +23,7 @@ struct loop;
 struct msg;
 struct pool;
 struct stt_client;
+struct tls;
 struct translate_cache;
 struct upstream;
 struct worker_pool;
@@ -45,6 +47,10 @@ struct server {
     struct providers providers;
     struct chats chats;
     struct session_config session_config;
+    struct auth *auth; /* server/auth.h */
+    struct tls *tls;   /* server/tls.h; NULL: none */
+    /* Acquire: allowed values of Origin, "": the server's own; replaced by reloads. */
+    _Atomic(const char *) origins;
     struct directory *directory;
     struct worker_pool *workers;
     struct stt_client *stt;

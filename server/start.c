@@ -1,7 +1,9 @@
 #include "server/start.h"
 
 #include "base/log.h"
+#include "base/status.h"
 #include "server/config.h"
+#include "server/listen.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,4 +56,29 @@ bool start_files_ok(const struct config *config)
             return false;
     }
     return file_ok("[chat] ca", config->chat_ca, pem);
+}
+
+bool start_listen_ok(const struct config *config, struct sockaddr_storage *address)
+{
+    int status = listen_parse(config->listen, address);
+    bool keys = config->auth_keys[0] != '\0', tls = config->tls_cert[0] != '\0';
+    if (status == STATUS_INVALID) {
+        LOG_ERROR(LOG_MAIN, 0, "listen is not ADDRESS:PORT", "listen=%s", LOG_Q(config->listen));
+        return false;
+    }
+    if (status == STATUS_OK || (keys && tls))
+        return true;
+    const char *missing = keys ? "[tls] cert" : tls ? "[auth] keys" : "[auth] keys and [tls] cert";
+    if (config->insecure) {
+        LOG_WARN(LOG_MAIN, 0, "listening beyond loopback, insecure as told",
+                 "listen=%s missing=%s risk=%s", config->listen, LOG_Q(missing),
+                 LOG_Q(keys ? "tokens and speech can be read on the way"
+                            : "anybody who reaches this address may speak and read"));
+        return true;
+    }
+    LOG_ERROR(LOG_MAIN, 0, "refusing to listen beyond loopback", "listen=%s missing=%s hint=%s",
+              config->listen, LOG_Q(missing),
+              LOG_Q("set them (docs/tokens.md), or listen on 127.0.0.1 with a proxy in front; "
+                    "insecure = yes does without"));
+    return false;
 }

@@ -10,6 +10,7 @@
 #include "server/front.h"
 #include "server/http.h"
 #include "server/server.h"
+#include "server/tls.h"
 #include <libwebsockets.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +63,10 @@ void ws_send(struct conn *conn)
 void ws_pause_rx(struct conn *conn, bool pause)
 {
     lws_rx_flow_control(conn->wsi, pause ? 0 : 1);
+    /* What TLS has read and decrypted shows in no descriptor: the library looks for it after any
+     * other event, and this is one. */
+    if (!pause && conn->front->server->tls != NULL)
+        lws_callback_on_writable(conn->wsi);
     loop_uv_kick(conn->front->uv);
 }
 
@@ -203,6 +208,8 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 {
     struct http_reply *reply = user_data;
     switch ((int)reason) {
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* user_data: the vhost's SSL_CTX */
+        return tls_setup(front_of(wsi)->server->tls, user_data) == STATUS_OK ? 0 : -1;
     case LWS_CALLBACK_HTTP: return http_request(front_of(wsi), wsi, in, reply);
     case LWS_CALLBACK_HTTP_WRITEABLE: return http_writeable(wsi, reply);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
@@ -271,11 +278,17 @@ int ws_open(struct front *front)
         .gid = -1,
         .uid = -1,
     };
+    if (front->server->tls != NULL)
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     front->lws = lws_create_context(&info);
     if (front->lws == NULL)
         return STATUS_INTERNAL;
     loop_uv_pin("libwebsockets-evlib_uv");
     info.vhost_name = "sotto";
+    if (front->server->tls != NULL) {
+        info.options |= LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+        info.alpn = "http/1.1";
+    }
     front->vhost = lws_create_vhost(front->lws, &info);
     return front->vhost != NULL ? STATUS_OK : STATUS_INTERNAL;
 }
@@ -283,8 +296,11 @@ int ws_open(struct front *front)
 void ws_adopt(struct front *front, int fd)
 {
     lws_sock_file_fd_type socket = {.sockfd = fd};
+    lws_adoption_type type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP;
+    if (front->server->tls != NULL)
+        type |= LWS_ADOPT_ALLOW_SSL;
     /* The library closes the descriptor when it refuses it. */
-    lws_adopt_descriptor_vhost(front->vhost, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP, socket, NULL, NULL);
+    lws_adopt_descriptor_vhost(front->vhost, type, socket, NULL, NULL);
     loop_uv_kick(front->uv);
 }
 
