@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -12,12 +13,24 @@
 #include <mimalloc.h>
 #endif
 
-static _Thread_local unsigned fail_in;
+/* Allocations until one fails for a test (0: none is to), and how many then do. */
+static _Thread_local unsigned fail_in, fail_len;
+static _Thread_local unsigned failed;
 static _Thread_local uint64_t allocations;
 
 bool mem_fails(void)
 {
-    return fail_in > 0 && --fail_in == 0;
+    if (fail_in == 0 || --fail_in > 0)
+        return false;
+    failed++;
+    fail_in = --fail_len > 0;
+    return true;
+}
+
+static void *counted(void *block)
+{
+    failed += block == NULL;
+    return block;
 }
 
 uint64_t mem_allocations(void)
@@ -29,7 +42,7 @@ void *mem_alloc(size_t bytes)
 {
     allocations++;
     /* malloc(0) may answer NULL, which callers would take for lack of memory. */
-    return mem_fails() ? NULL : malloc(bytes > 0 ? bytes : 1);
+    return mem_fails() ? NULL : counted(malloc(bytes > 0 ? bytes : 1));
 }
 
 void *mem_calloc(size_t count, size_t bytes)
@@ -37,13 +50,13 @@ void *mem_calloc(size_t count, size_t bytes)
     allocations++;
     if (mem_fails())
         return NULL;
-    return count > 0 && bytes > 0 ? calloc(count, bytes) : calloc(1, 1);
+    return counted(count > 0 && bytes > 0 ? calloc(count, bytes) : calloc(1, 1));
 }
 
 void *mem_realloc(void *block, size_t bytes)
 {
     allocations++;
-    return mem_fails() ? NULL : realloc(block, bytes > 0 ? bytes : 1);
+    return mem_fails() ? NULL : counted(realloc(block, bytes > 0 ? bytes : 1));
 }
 
 char *mem_strdup(const char *text)
@@ -69,7 +82,20 @@ void mem_free(void *block)
 
 void mem_fail_nth(unsigned nth)
 {
+    mem_fail_from(nth, 1);
+}
+
+void mem_fail_from(unsigned nth, unsigned len)
+{
+    assert(len > 0);
     fail_in = nth;
+    fail_len = len;
+    failed = 0;
+}
+
+unsigned mem_failed(void)
+{
+    return failed;
 }
 
 static char allocator[32] = "libc";

@@ -24,6 +24,11 @@ void mem_free(void *block);
 /* Tests only: the nth allocation from now (1 = the next) in this thread fails, once. 0 turns it
  * off. */
 void mem_fail_nth(unsigned nth);
+/* The same, and the `len` - 1 behind it fail too. */
+void mem_fail_from(unsigned nth, unsigned len);
+/* How many allocations have failed in this thread, since the last call of either if there was one.
+ */
+unsigned mem_failed(void);
 /* Counts as an allocation and tells whether it must fail; for those who hand out memory of their
  * own. */
 bool mem_fails(void);

@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/utf8.h"
@@ -5,7 +6,6 @@
 #include "grammar/limits.h"
 #include "pool/chat_provider.h"
 #include <assert.h>
-#include <jansson.h>
 #include <string.h>
 
 static const char *string_of(const json_t *object, const char *key, bool *ok)
@@ -219,12 +219,11 @@ int grammar_answer_read(const struct grammar_prompt *prompt, const char *text, s
         return STATUS_PROTOCOL;
     if (!chat_api_follows(prompt->api))
         return read_plain(prompt, text, len, out);
-    json_error_t error;
-    json_t *top = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-    /* jansson's own memory is not ours to make fail, but it says so when it does. */
-    if (top == NULL)
-        return json_error_code(&error) == json_error_out_of_memory ? STATUS_NOMEM : STATUS_PROTOCOL;
-    int status = STATUS_PROTOCOL;
+    json_t *top;
+    int status = json_read(text, len, JSON_REJECT_DUPLICATES, &top);
+    if (status != STATUS_OK)
+        return status == STATUS_NOMEM ? STATUS_NOMEM : STATUS_PROTOCOL;
+    status = STATUS_PROTOCOL;
     const json_t *corrected = json_object_get(top, "corrected");
     const json_t *edits = json_object_get(top, "edits");
     if (json_is_string(corrected) && edits_ok(edits, false))

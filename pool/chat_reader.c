@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "pool/chat.h"
@@ -5,7 +6,6 @@
 #include "pool/limits.h"
 #include "pool/sse.h"
 #include <assert.h>
-#include <jansson.h>
 #include <string.h>
 
 /* What the body turned out to be; a server may answer plain JSON to a request for a stream. */
@@ -151,16 +151,6 @@ static int object_take(struct chat_reader *reader, const json_t *root)
     return choices_take(reader, json_object_get(root, "choices"));
 }
 
-/* A body cut off in the middle is TRUNCATED, other bytes that are no JSON are PROTOCOL. */
-static int load_status(const json_error_t *error)
-{
-    switch (json_error_code(error)) {
-    case json_error_out_of_memory: return STATUS_NOMEM;
-    case json_error_premature_end_of_input: return STATUS_TRUNCATED;
-    default: return STATUS_PROTOCOL;
-    }
-}
-
 static int reader_on_event(void *ctx, const char *name, const char *data, size_t len)
 {
     struct chat_reader *reader = ctx;
@@ -171,16 +161,16 @@ static int reader_on_event(void *ctx, const char *name, const char *data, size_t
         reader->done = true;
         return STATUS_OK;
     }
-    json_error_t error;
-    json_t *root = json_loadb(data, len, 0, &error);
-    bool is_error = strcmp(name, "error") == 0;
-    int status = STATUS_OK;
-    if (is_error)
+    json_t *root;
+    int status = json_read(data, len, 0, &root);
+    if (strcmp(name, "error") == 0) {
         error_take(reader, root);
-    else if (root == NULL)
-        status = load_status(&error) == STATUS_NOMEM ? STATUS_NOMEM : STATUS_PROTOCOL;
-    else
+        status = STATUS_OK;
+    } else if (root != NULL) {
         status = object_take(reader, root);
+    } else if (status == STATUS_TRUNCATED) {
+        status = STATUS_PROTOCOL; /* the event is whole, its JSON is not */
+    }
     json_decref(root);
     return status;
 }
@@ -273,11 +263,10 @@ int chat_reader_feed(struct chat_reader *reader, const void *bytes, size_t len)
 
 static int reader_load(struct chat_reader *reader)
 {
-    json_error_t error;
-    json_t *root = json_loadb(reader->body.data, reader->body.len, 0, &error);
-    if (root == NULL)
-        return load_status(&error);
-    int status = object_take(reader, root);
+    json_t *root;
+    int status = json_read(reader->body.data, reader->body.len, 0, &root);
+    if (status == STATUS_OK)
+        status = object_take(reader, root);
     json_decref(root);
     return status;
 }

@@ -62,6 +62,21 @@ static void test_nth_allocation_fails_once(void)
     mem_free(block);
 }
 
+static void test_neighbours_fail_together(void)
+{
+    mem_fail_from(2, 2);
+    for (unsigned i = 1; i <= 5; i++) {
+        void *block = mem_alloc(8);
+        CHECK((block == NULL) == (i == 2 || i == 3));
+        mem_free(block);
+    }
+    CHECK_EQ(mem_failed(), 2);
+    mem_fail_nth(9);
+    mem_free(mem_alloc(1));
+    CHECK_EQ(mem_failed(), 0);
+    mem_fail_nth(0);
+}
+
 static void test_allocations_are_counted(void)
 {
     uint64_t before = mem_allocations();
@@ -113,6 +128,7 @@ int main(void)
     RUN(test_calloc_zeroes_and_refuses_overflow);
     RUN(test_strings);
     RUN(test_nth_allocation_fails_once);
+    RUN(test_neighbours_fail_together);
     RUN(test_allocations_are_counted);
     RUN(test_failed_realloc_keeps_the_block);
     RUN(test_allocator_is_told_truthfully);
