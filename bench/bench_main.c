@@ -79,6 +79,8 @@ static int open_watchers(struct bench *bench)
     const struct load_options *options = &bench->options;
     const struct load_config *config = &options->config;
     struct probe_config probe = {.host = config->host,
+                                 .tls = config->tls,
+                                 .ca_file = config->ca_file,
                                  .port = config->port,
                                  .server_pid = options->server_pid,
                                  .sim_pid = options->sim_pid,
@@ -91,6 +93,7 @@ static int open_watchers(struct bench *bench)
                                  .source = config->source,
                                  .targets = config->targets,
                                  .grammar = config->grammar,
+                                 .keep_text = options->transcripts != NULL,
                                  .from_us = INT64_MAX,
                                  .to_us = INT64_MAX};
     int status = judge_create(&bench->judge, &judge);
@@ -98,8 +101,9 @@ static int open_watchers(struct bench *bench)
         return status;
     status = probe_open(&bench->probe, &probe);
     if (status == STATUS_IO)
-        fprintf(stderr, "sotto-bench: cannot read http://%s:%u/metrics; is sotto running there?\n",
-                config->host, config->port);
+        fprintf(stderr,
+                "sotto-bench: cannot read http%s://%s:%u/metrics; is sotto running there?\n",
+                config->tls ? "s" : "", config->host, config->port);
     return status;
 }
 
@@ -121,6 +125,37 @@ static int write_json(const struct result *result, const char *path)
     return status;
 }
 
+static int write_transcripts(const struct judge *judge, const char *path)
+{
+    FILE *file = fopen(path, "we");
+    int status = file == NULL ? STATUS_IO : judge_write_text(judge, file);
+    if (file != NULL && fclose(file) != 0)
+        status = STATUS_IO;
+    if (status != STATUS_OK)
+        fprintf(stderr, "sotto-bench: cannot write %s: %s\n", path, strerror(errno));
+    return status;
+}
+
+/* Kept to the end: sessions come and go all the time. */
+static int read_token(struct load_options *options)
+{
+    static char token[4096];
+    FILE *file = options->token_file != NULL ? fopen(options->token_file, "re") : NULL;
+    if (options->token_file == NULL)
+        return STATUS_OK;
+    bool read = file != NULL && fgets(token, sizeof token, file) != NULL;
+    if (file != NULL)
+        fclose(file);
+    token[strcspn(token, "\r\n")] = '\0';
+    if (!read || *token == '\0') {
+        fprintf(stderr, "sotto-bench: --token-file %s: no token can be read there\n",
+                options->token_file);
+        return STATUS_IO;
+    }
+    options->config.token = token;
+    return STATUS_OK;
+}
+
 static enum exit_code report(struct bench *bench)
 {
     const struct load_options *options = &bench->options;
@@ -135,6 +170,9 @@ static enum exit_code report(struct bench *bench)
     if (!config->quiet)
         result_print(&result, out, isatty(fileno(out)) && getenv("NO_COLOR") == NULL);
     if (options->json != NULL && write_json(&result, options->json) != STATUS_OK)
+        return EXIT_FAILED;
+    if (options->transcripts != NULL &&
+        write_transcripts(bench->judge, options->transcripts) != STATUS_OK)
         return EXIT_FAILED;
     unsigned asked = config->sessions + config->silent;
     if (bench->load.started < asked) {
@@ -184,7 +222,7 @@ static int run_main(int argc, char **argv)
         load_options_help(stdout);
         return EXIT_ALL_RAN;
     }
-    return run(&bench);
+    return read_token(&bench.options) == STATUS_OK ? run(&bench) : EXIT_USAGE;
 }
 
 int main(int argc, char **argv)

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define JUDGE_TEXT_BYTES (1 << 22) /* of a session's finals of one kind */
+#define CAPTION_GAP_US   1000000   /* longer ones are looked at: did somebody speak? */
+
 const char *judge_kind_name(enum judge_kind kind)
 {
     static const char *const names[] = {
@@ -45,9 +48,17 @@ static void session_forget(struct judge_session *session)
     judge_frames_deinit(&session->frames);
 }
 
+static void text_deinit(struct judge_session *session)
+{
+    for (unsigned i = 0; i <= session->judge->targets_len; i++)
+        buf_deinit(&session->lanes[i].text);
+    buf_deinit(&session->corrected);
+}
+
 static void session_destroy(struct judge_session *session)
 {
     session_forget(session);
+    text_deinit(session);
     mem_free(session->said);
     mem_free(session->segments);
     mem_free(session->words);
@@ -98,6 +109,9 @@ struct judge_session *judge_session_open(struct judge *judge, uint32_t session)
     }
     opened->judge = judge;
     opened->number = session;
+    for (size_t i = 0; i < lanes; i++)
+        buf_init(&opened->lanes[i].text, JUDGE_TEXT_BYTES);
+    buf_init(&opened->corrected, JUDGE_TEXT_BYTES);
     judge->sessions[judge->sessions_len++] = opened;
     return opened;
 }
@@ -175,6 +189,30 @@ static void on_ack(struct judge_session *session, const struct judge_event *even
     measure_audio(session, JUDGE_ACK, event->audio_samples, event, now_us);
 }
 
+/* What was shown of segments that are not final any more begins anew. */
+static void forget_open(struct judge_session *session, uint32_t open_segment)
+{
+    for (unsigned i = 0; i <= session->judge->targets_len; i++) {
+        for (unsigned v = 0; v < JUDGE_VIEWS; v++) {
+            struct judge_view *view = &session->lanes[i].views[v];
+            if (view->segment >= open_segment)
+                judge_view_deinit(view);
+        }
+    }
+}
+
+static void go_on(struct judge_session *session, const struct judge_event *event, int64_t now_us)
+{
+    struct judge_sum *sum = &session->judge->sum;
+    sum->resumes++;
+    if (session->lost_us != 0)
+        measure(session, JUDGE_RESUMED, now_us - session->lost_us, event);
+    if (event->epoch == session->epoch)
+        return;
+    sum->epochs++;
+    forget_open(session, event->open_segment);
+}
+
 static void on_started(struct judge_session *session, const struct judge_event *event,
                        int64_t now_us)
 {
@@ -183,7 +221,12 @@ static void on_started(struct judge_session *session, const struct judge_event *
         judge->sum.sessions_started++;
     if (!session->started && session->asked && !session->excused)
         measure(session, JUDGE_STARTED, now_us - session->asked_us, event);
+    else if (session->started)
+        go_on(session, event, now_us);
     session->started = true;
+    session->refused = false;
+    session->epoch = event->epoch;
+    session->lost_us = 0;
 }
 
 static void on_error(struct judge_session *session, struct judge_text code,
@@ -310,12 +353,42 @@ static struct judge_segment *find_segment(struct judge_session *session, uint32_
     return NULL;
 }
 
+/* The reader waits from one caption to the next, or only since somebody speaks again. */
+static void measure_caption_gap(struct judge_session *session, const struct judge_event *event,
+                                int64_t now_us)
+{
+    int64_t from_us = session->caption_us, spoken_us;
+    session->caption_us = now_us;
+    if (from_us == 0 || session->excused || !in_window(session->judge, from_us))
+        return;
+    int64_t position = position_of(session, event->start_ms);
+    if (now_us - from_us > CAPTION_GAP_US && position >= 0 &&
+        judge_frames_due(&session->frames, (uint64_t)position, &spoken_us) && spoken_us > from_us)
+        from_us = spoken_us;
+    if (now_us > from_us)
+        hist_add(&session->judge->sum.latency[JUDGE_CAPTION_GAP].total, now_us - from_us);
+}
+
+static void keep_text(struct judge_session *session, struct buf *to, struct judge_text text)
+{
+    if (!session->judge->config.keep_text || text.len == 0)
+        return;
+    if (to->len > 0)
+        buf_putc(to, ' ');
+    buf_append(to, text.data, text.len);
+    if (buf_status(to) != STATUS_OK)
+        session->judge->incomplete = true;
+}
+
 static void on_transcript(struct judge_session *session, const struct judge_event *event,
                           int64_t now_us)
 {
     if (event->final && !final_in_order(session, &session->lanes[0].final_segment, event->segment))
         return;
     show(session, 0, event, now_us);
+    measure_caption_gap(session, event, now_us);
+    if (event->final)
+        keep_text(session, &session->lanes[0].text, event->committed);
     if (event->final) {
         keep_transcript(session, event);
         session->finals++;
@@ -327,6 +400,7 @@ static void on_transcript(struct judge_session *session, const struct judge_even
 static void count_failed(struct judge_session *session, int64_t end_ms)
 {
     int64_t due_us;
+    session->failed++;
     if (!session->excused && due_in_window(session, position_of(session, end_ms), &due_us))
         session->judge->sum.finals_failed++;
 }
@@ -367,8 +441,10 @@ static void on_translation(struct judge_session *session, const struct judge_eve
         return;
     }
     show(session, lane, event, now_us);
-    if (event->final)
+    if (event->final) {
         judge_translation(session, (unsigned)target, event);
+        keep_text(session, &session->lanes[lane].text, event->committed);
+    }
     measure_audio(session, event->final ? JUDGE_TRANSLATION_FINAL : JUDGE_TRANSLATION_PARTIAL,
                   position_of(session, event->end_ms), event, now_us);
 }
@@ -387,6 +463,7 @@ static void on_grammar(struct judge_session *session, const struct judge_event *
         return;
     }
     session->finals++;
+    keep_text(session, &session->corrected, event->corrected);
     if (segment != NULL && judge__correction_right(session, segment, event->corrected))
         segment->right |= (uint16_t)JUDGE_RIGHT_GRAMMAR;
     else
@@ -417,6 +494,21 @@ static void on_degraded(struct judge_session *session, bool restored, int64_t no
     }
 }
 
+/* False: it came before, or stands beside what is durable and is not told twice. */
+static bool is_news(struct judge_session *session, const struct judge_event *event)
+{
+    struct judge_sum *sum = &session->judge->sum;
+    if (event->seq == 0)
+        return true;
+    if (event->seq <= session->seq) {
+        sum->finals_repeated++;
+        return false;
+    }
+    sum->finals_missing += event->seq - session->seq - 1;
+    session->seq = event->seq;
+    return true;
+}
+
 enum judge_heard judge_session_heard(struct judge_session *session, const char *text, size_t len,
                                      int64_t now_us)
 {
@@ -435,6 +527,8 @@ enum judge_heard judge_session_heard(struct judge_session *session, const char *
         on_error(session, code, message, false);
         return JUDGE_OTHER;
     }
+    if (!is_news(session, &event))
+        return JUDGE_OTHER;
     switch (event.type) {
     case JUDGE_EVENT_STARTED: on_started(session, &event, now_us); return JUDGE_HEARD_STARTED;
     case JUDGE_EVENT_ACK: on_ack(session, &event, now_us); break;
@@ -451,6 +545,17 @@ enum judge_heard judge_session_heard(struct judge_session *session, const char *
     case JUDGE_EVENT_OTHER: break;
     }
     return JUDGE_OTHER;
+}
+
+void judge_session_lost(struct judge_session *session, int64_t now_us)
+{
+    if (session->lost_us == 0)
+        session->lost_us = now_us;
+}
+
+uint64_t judge_session_seq(const struct judge_session *session)
+{
+    return session->seq;
 }
 
 void judge_session_closed(struct judge_session *session, bool expected)

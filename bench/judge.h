@@ -10,13 +10,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct judge;
 struct judge_session;
 
 /* Every latency that is measured: X(NAME, "name", "what"). Audio latencies run from the time the
  * span's last audio was due to be sent (open loop: a late sender does not shorten them), and count
- * when that was in the window. STARTED counts in the whole run: most sessions start before it. */
+ * when that was in the window. STARTED and RESUMED count in the whole run: most sessions start
+ * before it. */
 #define JUDGE_KIND_MAP(X)                                                                          \
     X(STARTED, "started", "session.start sent to session.started")                                 \
     X(TRANSCRIPT_PARTIAL, "transcript_partial", "audio sent to partial transcript")                \
@@ -26,6 +28,8 @@ struct judge_session;
     X(GRAMMAR_FINAL, "grammar_final", "audio sent to final grammar")                               \
     X(ACK, "ack", "audio sent to audio.ack")                                                       \
     X(TRANSLATION_GAP, "translation_gap", "translation shown to the next one of its segment")      \
+    X(CAPTION_GAP, "caption_gap", "a caption, or the next one's first word, to that next one")     \
+    X(RESUMED, "resumed", "socket lost to the session going on")                                   \
     X(TRANSLATED_WORD, "translated_word", "audio of a word sent to its translation shown for good")
 
 enum judge_kind {
@@ -42,6 +46,7 @@ struct judge_config {
     const char *source;         /* language */
     const char *const *targets; /* NULL-terminated */
     bool grammar;
+    bool keep_text; /* of finals, for judge_write_text() */
     int64_t from_us,
         to_us; /* only what was sent in this window counts for latencies and delivery */
 };
@@ -77,7 +82,10 @@ struct judge_sum {
     uint64_t events, event_bytes, acks;
     uint64_t sessions_started, sessions_refused; /* refused: over_capacity */
     uint64_t sessions_lost;                      /* socket closed before its time, others */
-    uint64_t errors;                             /* error messages of the server */
+    uint64_t resumes, epochs; /* sessions that went on, and those of them that lost what was not
+                                 durable */
+    uint64_t finals_missing, finals_repeated; /* by `seq`: gaps, and what came again */
+    uint64_t errors;                          /* error messages of the server */
     char first_error[200];
     bool incomplete; /* memory was short: something was not judged */
 };
@@ -108,6 +116,10 @@ enum judge_heard {
 };
 enum judge_heard judge_session_heard(struct judge_session *session, const char *text, size_t len,
                                      int64_t now_us);
+/* The socket is gone, and the session is to go on with another. */
+void judge_session_lost(struct judge_session *session, int64_t now_us);
+/* The newest durable message that came. */
+uint64_t judge_session_seq(const struct judge_session *session);
 /* The socket is gone, and nothing more of this session comes; `expected`: the client wanted that.
  */
 void judge_session_closed(struct judge_session *session, bool expected);
@@ -116,6 +128,11 @@ void judge_session_closed(struct judge_session *session, bool expected);
 void judge_session_excuse(struct judge_session *session);
 /* Finals this session got, for fairness reports. */
 uint64_t judge_session_finals(const struct judge_session *session);
+
+/* What every session got in the end, a JSON object a line: its number, its final transcripts
+ * joined, translations by language, corrections, and how many finals failed. Needs keep_text.
+ * STATUS_IO. */
+int judge_write_text(const struct judge *judge, FILE *out);
 
 /* Aligns every session's words with its script and adds all up. At the end. */
 void judge_sum(struct judge *judge, struct judge_sum *out);

@@ -275,7 +275,8 @@ static void store_text(struct judge_event *out, struct judge_text key, struct ju
         struct judge_text *to;
     } texts[] = {{"committed", &out->committed}, {"tentative", &out->tentative},
                  {"corrected", &out->corrected}, {"lang", &out->lang},
-                 {"code", &out->code},           {"message", &out->message}};
+                 {"code", &out->code},           {"message", &out->message},
+                 {"session", &out->session},     {"resume_token", &out->resume_token}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (judge_text_is(key, texts[i].name))
             *texts[i].to = text;
@@ -290,20 +291,39 @@ static int64_t to_position(double number)
     return number >= 0 && number < 0x1p53 ? (int64_t)number : -1;
 }
 
+static uint32_t to_number(double number)
+{
+    return number > 0 && number < 0x1p32 ? (uint32_t)number : 0;
+}
+
+static void store_number(struct judge_event *out, struct judge_text key, double number)
+{
+    if (judge_text_is(key, "segment"))
+        out->segment = to_number(number);
+    else if (judge_text_is(key, "start_ms"))
+        out->start_ms = to_position(number);
+    else if (judge_text_is(key, "end_ms"))
+        out->end_ms = to_position(number);
+    else if (judge_text_is(key, "audio_samples"))
+        out->audio_samples = to_position(number);
+    else if (judge_text_is(key, "seq"))
+        out->seq = number > 0 && number < 0x1p53 ? (uint64_t)number : 0;
+    else if (judge_text_is(key, "epoch"))
+        out->epoch = to_number(number);
+    else if (judge_text_is(key, "open_segment"))
+        out->open_segment = to_number(number);
+    else if (judge_text_is(key, "retry_after_ms"))
+        out->retry_after_ms = to_position(number);
+    else if (judge_text_is(key, "within_ms"))
+        out->within_ms = to_position(number);
+}
+
 static void store(struct judge_event *out, struct judge_text key, const struct value *value)
 {
     if (value->kind == '"') {
         store_text(out, key, value->text);
     } else if (value->kind == '0') {
-        if (judge_text_is(key, "segment"))
-            out->segment =
-                value->number > 0 && value->number < 0x1p32 ? (uint32_t)value->number : 0;
-        else if (judge_text_is(key, "start_ms"))
-            out->start_ms = to_position(value->number);
-        else if (judge_text_is(key, "end_ms"))
-            out->end_ms = to_position(value->number);
-        else if (judge_text_is(key, "audio_samples"))
-            out->audio_samples = to_position(value->number);
+        store_number(out, key, value->number);
     } else if (judge_text_is(key, "final")) {
         out->final = value->truth;
     } else if (judge_text_is(key, "fatal")) {
@@ -336,9 +356,13 @@ int judge_event_parse(const char *text, size_t len, char *scratch, struct judge_
                                 .lang = none,
                                 .code = none,
                                 .message = none,
+                                .session = none,
+                                .resume_token = none,
                                 .start_ms = -1,
                                 .end_ms = -1,
-                                .audio_samples = -1};
+                                .audio_samples = -1,
+                                .retry_after_ms = -1,
+                                .within_ms = -1};
     if (!take(&scan, '{'))
         return STATUS_INVALID;
     if (!take(&scan, '}')) {

@@ -37,10 +37,12 @@ struct judge_text {
 
 struct judge_event {
     enum judge_event_type type;
-    uint32_t segment;
+    uint32_t segment, open_segment, epoch;
+    uint64_t seq; /* 0: none */
     bool final, failed, fatal;
-    struct judge_text committed, tentative, corrected, lang, code, message;
+    struct judge_text committed, tentative, corrected, lang, code, message, session, resume_token;
     int64_t start_ms, end_ms, audio_samples; /* -1: none */
+    int64_t retry_after_ms, within_ms;       /* -1: none */
     bool has_lat;
     int64_t audio_us, upstream_us, queue_us, hold_us, server_us; /* of `lat` */
 };

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "bench/judge.h"
 #include "bench/judge_event.h"
 #include "bench/judge_flicker.h"
@@ -32,6 +33,7 @@ struct judge_said {
 /* The transcript, or one target language. */
 struct judge_lane {
     uint32_t final_segment; /* the newest */
+    struct buf text;        /* of finals, when it is kept */
     struct judge_view views[JUDGE_VIEWS];
 };
 
@@ -39,6 +41,10 @@ struct judge_session {
     struct judge *judge;
     uint32_t number;
     bool asked, started, refused, closed, excused;
+    uint32_t epoch, failed; /* failed: finals */
+    uint64_t seq;           /* of the newest durable message */
+    int64_t lost_us;        /* since when it has no socket; 0: it has */
+    int64_t caption_us;     /* the newest transcript message; 0: none */
     int64_t asked_us;
     struct judge_frames frames;
     struct judge_said *said;
@@ -50,6 +56,7 @@ struct judge_session {
     bool restored;     /* of all of them, at least once */
     int64_t degraded_at_us, degraded_us, heard_us;
     uint32_t grammar_segment;  /* the newest final correction's */
+    struct buf corrected;      /* of final corrections, when it is kept */
     struct judge_lane lanes[]; /* the transcript, then each target */
 };
 

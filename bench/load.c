@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "bench/judge.h"
 #include "bench/load_client.h"
+#include "bench/load_tls.h"
 #include "bench/script.h"
 #include <arpa/inet.h>
 #include <assert.h>
@@ -24,7 +25,6 @@
 #define JOIN_US       SECOND_US       /* for sockets to close at the very end */
 #define SPARE_FDS     64              /* besides the sockets */
 #define REQUEST_MAX   2048
-#define START_MAX     8192
 #define GREEDY_MAX    8 /* target languages, docs/protocol.md */
 
 enum phase {
@@ -104,7 +104,7 @@ static int write_start(const struct load_config *config, unsigned times, struct 
     json_decref(start);
     if (text == NULL)
         return STATUS_NOMEM;
-    buf_init(out, START_MAX);
+    buf_init(out, LOAD_START_MAX);
     int status = buf_puts(out, text);
     free(text);
     return status;
@@ -123,8 +123,9 @@ static int write_messages(struct load_field *field)
     if (status != STATUS_OK)
         return status;
     size_t frame = LOAD_HEAD_MAX + load_voice_frame_bytes(&config->voice);
-    const size_t others[] = {field->request.len, field->start.len + LOAD_HEAD_MAX,
-                             field->start_greedy.len + LOAD_HEAD_MAX,
+    const size_t others[] = {field->request.len,
+                             field->start.len + LOAD_HEAD_MAX + LOAD_RESUME_BYTES,
+                             field->start_greedy.len + LOAD_HEAD_MAX + LOAD_RESUME_BYTES,
                              LOAD_CONTROL_MAX + LOAD_HEAD_MAX};
     for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
         frame = others[i] > frame ? others[i] : frame;
@@ -234,6 +235,8 @@ static int load_init(struct load *load)
     field->backlog_max = LOAD_BACKLOG_MS / config->voice.frame_ms;
     rng_init(&field->masks, config->voice.seed);
     int status = parse_address(field);
+    if (status == STATUS_OK && config->tls)
+        status = load_tls_context(&field->tls, config->ca_file);
     if (status == STATUS_OK)
         status = raise_descriptors(load->clients_len);
     if (status == STATUS_OK)
@@ -257,6 +260,7 @@ static void load_deinit(struct load *load)
         load_client_deinit(field, &load->clients[i]);
     mem_free(load->clients);
     load_schedule_deinit(&field->schedule);
+    load_tls_context_free(field->tls);
     load_frame_pool_deinit(&field->pool);
     buf_deinit(&field->request);
     buf_deinit(&field->start);
@@ -299,10 +303,12 @@ static void begin_drain(struct load *load)
     }
     load->phase = PHASE_DRAIN;
     field->in_window = false;
+    field->draining = true;
     int64_t drain_us = (int64_t)field->config->drain_s * SECOND_US;
     load->over_us = field->now_us + drain_us;
     int64_t spread_us = drain_us / 4 < END_SPREAD_US ? drain_us / 4 : END_SPREAD_US;
-    schedule_all(load, LOAD_DUE_END, field->config->storm == LOAD_STORM_END ? 0 : spread_us);
+    if (field->config->audio_s == 0)
+        schedule_all(load, LOAD_DUE_END, field->config->storm == LOAD_STORM_END ? 0 : spread_us);
 }
 
 static void tell_second(struct load *load)

@@ -20,8 +20,10 @@ struct load_config {
     const char *host; /* numeric */
     unsigned port;
     const char *token; /* NULL: none */
-    unsigned sessions; /* that stream audio */
-    unsigned silent;   /* connected and started besides, sending no audio */
+    bool tls;
+    const char *ca_file; /* NULL: the system's authorities */
+    unsigned sessions;   /* that stream audio */
+    unsigned silent;     /* connected and started besides, sending no audio */
     struct load_voice_config voice;
     unsigned jitter_ms; /* each frame is sent up to so much later than the pace says (per session
                            a phase within frame_ms, per frame half of this either way) */
@@ -39,6 +41,9 @@ struct load_config {
     unsigned vanishing;    /* of the sessions: cut without a word at a random time of the window */
     unsigned greedy; /* of the sessions: `greed` times as many target languages and no pauses */
     unsigned greed;
+    bool resume;        /* a lost socket is followed by another one */
+    double cuts_minute; /* of a socket, at random bytes of either direction; 0: none */
+    unsigned audio_s;   /* every session says so much, then ends; 0: all end with the window */
     bool quiet;
 };
 
@@ -49,6 +54,7 @@ struct load_sum {
     uint64_t frames_sent, frames_blocked, bytes_sent, bytes_received;
     /* In the whole run. */
     uint64_t sockets_failed; /* connect or upgrade failed */
+    uint64_t sockets_cut;    /* by ourselves, on purpose */
     unsigned started;
     double seconds; /* of the window as it was */
     bool interrupted;

@@ -3,34 +3,32 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "bench/judge.h"
+#include "bench/load_audio.h"
+#include "bench/load_cut.h"
+#include "bench/load_send.h"
+#include "bench/load_tls.h"
 #include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SAMPLES_A_MS(rate, ms) ((uint64_t)(rate) * (ms) / 1000)
-
-static const struct load_voice_config *voice_of(const struct load_field *field,
-                                                const struct load_client *client)
-{
-    return client->role == LOAD_GREEDY ? &field->greedy_voice : &field->config->voice;
-}
-
-static void schedule(struct load_field *field, const struct load_client *client,
-                     enum load_what what, int64_t at_us)
-{
-    load_schedule_push(&field->schedule, (struct load_due){.at_us = at_us,
-                                                           .client = client->index,
-                                                           .what = (uint16_t)what,
-                                                           .life = client->life});
-}
+#define CATCH_UP 2 /* frames a frame's time, sotto.v1 §4.8 */
 
 /* A session opened again is a new one: the simulator has heard the old one's audio. */
 static uint32_t session_number(const struct load_field *field, const struct load_client *client)
 {
     const struct load_config *config = field->config;
     return client->index + (uint32_t)(client->life - 1) * (config->sessions + config->silent);
+}
+
+void load_client_schedule(struct load_field *field, const struct load_client *client,
+                          enum load_what what, int64_t at_us)
+{
+    load_schedule_push(&field->schedule, (struct load_due){.at_us = at_us,
+                                                           .client = client->index,
+                                                           .what = (uint16_t)what,
+                                                           .life = client->life});
 }
 
 static bool is_over(const struct load_client *client)
@@ -49,6 +47,8 @@ static void join(struct load_field *field, struct load_client *client)
         return;
     load_frame_cut(&field->pool, &client->out, 0);
     load_ws_reader_deinit(&client->reader);
+    load_tls_close(client->tls);
+    client->tls = NULL;
     if (client->reset) {
         struct linger linger = {.l_onoff = 1, .l_linger = 0};
         setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
@@ -56,9 +56,42 @@ static void join(struct load_field *field, struct load_client *client)
     close(client->fd);
     client->fd = -1;
     client->state = LOAD_IDLE;
+    if (client->resuming) {
+        load_client_schedule(field, client, LOAD_DUE_OPEN, client->open_us);
+        return;
+    }
     field->open--;
     if (client->again)
         open_socket(field, client);
+}
+
+/* Gives the socket up for another one at `open_us`; the session goes on. */
+static void suspend(struct load_field *field, struct load_client *client, int64_t open_us)
+{
+    assert(!is_over(client));
+    client->state = LOAD_CLOSING;
+    client->resuming = true;
+    client->open_us = open_us;
+    if (client->judged != NULL && client->begun)
+        judge_session_lost(client->judged, field->now_us);
+    if (client->in_flight > 0) {
+        client->in_flight++;
+        load_ring_cancel(&field->ring, client->index, client->fd);
+    }
+    join(field, client);
+}
+
+/* The socket is lost, and another one is worth a try. */
+static bool goes_on(struct load_field *field, struct load_client *client)
+{
+    if (!field->config->resume || client->ended || client->role == LOAD_VANISHING ||
+        (client->begun && client->resume.token[0] == '\0') || !load_resume_code(client->close_code))
+        return false;
+    int64_t wait_us = load_resume_wait_us(&client->resume, field->now_us, &client->jitter);
+    if (wait_us < 0)
+        return false;
+    suspend(field, client, field->now_us + wait_us);
+    return true;
 }
 
 /* `expected`: this end of the session is not the server's fault. */
@@ -79,6 +112,8 @@ static void terminate(struct load_field *field, struct load_client *client, bool
 /* The socket cannot be used, or the peer makes no sense. */
 static void fail(struct load_field *field, struct load_client *client, int error)
 {
+    if (goes_on(field, client))
+        return;
     if (client->state == LOAD_CONNECTING || client->state == LOAD_UPGRADING) {
         field->sum->sockets_failed++;
         field->last_error = error;
@@ -98,101 +133,84 @@ static void cut(struct load_field *field, struct load_client *client, bool again
     terminate(field, client, true);
 }
 
-/* -- sending -- */
-
-static void send_next(struct load_field *field, struct load_client *client)
+/* In a storm of returns: the session goes on, or where that is not wanted a new one begins. */
+static void return_again(struct load_field *field, struct load_client *client)
 {
-    struct load_frame *frame = client->out.head;
-    if (client->sending || frame == NULL)
-        return;
-    client->sending = true;
-    client->in_flight++;
-    load_ring_send(&field->ring, client->index, client->fd, frame->bytes + frame->sent,
-                   frame->len - frame->sent);
-}
-
-static void send_raw(struct load_field *field, struct load_client *client, const struct buf *bytes)
-{
-    assert(bytes->len <= field->pool.frame_bytes);
-    struct load_frame *frame = load_frame_push(&field->pool, &client->out);
-    if (frame == NULL) {
-        fail(field, client, ENOMEM);
-        return;
+    if (!field->config->resume) {
+        cut(field, client, true);
+    } else if (!is_over(client)) {
+        client->reset = true;
+        fail(field, client, ECONNRESET);
     }
-    memcpy(frame->bytes, bytes->data, bytes->len);
-    frame->len = (uint32_t)bytes->len;
-    send_next(field, client);
 }
+
+/* The socket breaks at this byte, as sockets do: with a reset or without. */
+static void snip(struct load_field *field, struct load_client *client)
+{
+    field->sum->sockets_cut++;
+    client->reset = rng_below(&client->jitter, 2) == 0;
+    fail(field, client, ECONNRESET);
+}
+
+/* -- sending -- */
 
 static void send_message(struct load_field *field, struct load_client *client, enum load_ws_op op,
                          const void *payload, size_t len)
 {
-    assert(load_ws_head_bytes(len) + len <= field->pool.frame_bytes);
-    struct load_frame *frame = load_frame_push(&field->pool, &client->out);
-    if (frame == NULL) {
+    if (load_send_message(field, client, op, payload, len) != STATUS_OK)
         fail(field, client, ENOMEM);
+}
+
+/* session.end, behind all audio that was due. */
+static void end_when_sent(struct load_field *field, struct load_client *client)
+{
+    static const char end[] = "{\"type\":\"session.end\"}";
+    if (!client->end_due || client->state != LOAD_LIVE || client->leaving ||
+        (client->role != LOAD_SILENT && load_audio_owed(client) > 0))
         return;
-    }
-    uint32_t mask = (uint32_t)rng_next(&field->masks);
-    frame->len = (uint32_t)load_ws_frame(op, payload, len, mask, frame->bytes);
-    send_next(field, client);
-}
-
-/* Builds the next frame of audio; false: no memory, tried again with the next one. */
-static bool build_audio(struct load_field *field, struct load_client *client)
-{
-    struct load_frame *frame = load_frame_push(&field->pool, &client->out);
-    if (frame == NULL)
-        return false;
-    size_t len = load_voice_frame_bytes(client->voice.config);
-    uint8_t *pcm = frame->bytes + load_ws_head_bytes(len);
-    bool speaking;
-    load_voice_frame(&client->voice, pcm, &speaking);
-    uint32_t mask = (uint32_t)rng_next(&field->masks);
-    frame->len = (uint32_t)load_ws_frame(LOAD_WS_BINARY, pcm, len, mask, frame->bytes);
-    frame->audio = true;
-    return true;
-}
-
-static void build_owed(struct load_field *field, struct load_client *client)
-{
-    while (client->owed > 0 && client->out.len < field->backlog_max && build_audio(field, client))
-        client->owed--;
-}
-
-/* Frame `number` of the session was due; the judge counts from then, whenever it is sent. */
-static void judge_frame(struct load_client *client, uint32_t number, int64_t due_us)
-{
-    const struct load_voice_config *voice = client->voice.config;
-    int64_t from_ms = (int64_t)number * voice->frame_ms, to_ms = from_ms + voice->frame_ms;
-    judge_session_audio(client->judged, SAMPLES_A_MS(voice->rate, (uint64_t)to_ms), due_us);
-    struct load_utterance utterance;
-    if (load_voice_ended(&client->voice, from_ms, to_ms, &utterance))
-        judge_session_said(client->judged, &utterance, due_us);
+    client->state = LOAD_ENDING;
+    send_message(field, client, LOAD_WS_TEXT, end, sizeof end - 1);
 }
 
 static void schedule_frame(struct load_field *field, struct load_client *client)
 {
-    int64_t pace = (int64_t)voice_of(field, client)->frame_ms * 1000;
+    int64_t pace = (int64_t)load_audio_voice(field, client)->frame_ms * 1000;
     int64_t half = (int64_t)field->config->jitter_ms * 500;
     int64_t due = client->first_due_us + client->due_frames * pace + half +
                   (half > 0 ? rng_range(&client->jitter, -half, half) : 0);
+    if (client->end_due) /* nothing is due any more, but something may be left to send */
+        due = field->now_us + pace;
     /* Frames stay in order, however wide the jitter is. */
     client->last_due_us = due > client->last_due_us ? due : client->last_due_us;
-    schedule(field, client, LOAD_DUE_FRAME, client->last_due_us);
+    load_client_schedule(field, client, LOAD_DUE_FRAME, client->last_due_us);
+    client->frame_due = true;
 }
 
 static void frame_due(struct load_field *field, struct load_client *client, int64_t due_us)
 {
-    judge_frame(client, client->due_frames++, due_us);
-    if (client->sending)
+    const struct load_config *config = field->config;
+    client->frame_due = false;
+    bool said_all = config->audio_s > 0 &&
+                    client->due_frames >= config->audio_s * 1000 / config->voice.frame_ms;
+    if (!client->end_due && !said_all)
+        load_audio_judge(client, client->due_frames++, due_us);
+    client->end_due = client->end_due || said_all;
+    if (client->state != LOAD_LIVE) {
+        /* Time goes on without a socket. */
+    } else if (client->sending) {
         field->sum->frames_blocked += field->in_window;
-    else if (field->dues_len < LOAD_TURN_FRAMES)
+    } else if (field->dues_len < LOAD_TURN_FRAMES && !client->catching_up) {
         field->dues[field->dues_len++] = due_us;
-    client->owed++;
-    build_owed(field, client);
-    send_next(field, client);
-    schedule_frame(field, client);
+    }
+    client->catching_up = client->catching_up && load_audio_owed(client) > CATCH_UP;
+    load_audio_build(field, client, client->catching_up ? CATCH_UP : UINT32_MAX);
+    if (client->state == LOAD_LIVE)
+        load_send_next(field, client);
+    end_when_sent(field, client);
+    /* A session that is to go on speaks on, whatever its socket does. */
+    bool speaks = client->state == LOAD_LIVE || (config->resume && !client->end_due);
+    if (speaks && client->judged != NULL)
+        schedule_frame(field, client);
 }
 
 static void on_sent(struct load_field *field, struct load_client *client, int result)
@@ -202,62 +220,97 @@ static void on_sent(struct load_field *field, struct load_client *client, int re
         fail(field, client, -result);
         return;
     }
-    struct load_frame *frame = client->out.head;
-    frame->sent += (uint32_t)result;
-    field->sum->bytes_sent += field->in_window ? (uint64_t)result : 0;
-    if (frame->sent == frame->len) {
-        field->sum->frames_sent += frame->audio && field->in_window;
-        load_frame_pop(&field->pool, &client->out);
+    load_send_done(field, client, (size_t)result);
+    if (load_cut_sent(client, (size_t)result)) {
+        snip(field, client);
+        return;
     }
-    build_owed(field, client);
-    if (client->leaving && client->out.len == 0)
-        terminate(field, client, client->ended);
-    else
-        send_next(field, client);
+    if (client->leaving && client->out.len == 0) {
+        if (!goes_on(field, client))
+            terminate(field, client, client->ended);
+        return;
+    }
+    if (!client->catching_up)
+        load_audio_build(field, client, UINT32_MAX);
+    load_send_next(field, client);
+    end_when_sent(field, client);
 }
 
 /* -- the session -- */
 
+static bool open_judged(struct load_field *field, struct load_client *client)
+{
+    if (client->judged != NULL)
+        return true;
+    client->judged = judge_session_open(field->judge, session_number(field, client));
+    if (client->judged == NULL)
+        return false;
+    if (client->role == LOAD_SLOW || client->role == LOAD_VANISHING)
+        judge_session_excuse(client->judged);
+    judge_session_asked(client->judged, field->now_us);
+    return true;
+}
+
 static void start_session(struct load_field *field, struct load_client *client)
 {
     client->state = LOAD_STARTING;
-    client->judged = judge_session_open(field->judge, session_number(field, client));
-    if (client->judged == NULL) {
+    if (!open_judged(field, client)) {
         fail(field, client, ENOMEM);
         return;
     }
-    if (client->role == LOAD_SLOW || client->role == LOAD_VANISHING)
-        judge_session_excuse(client->judged);
     const struct buf *start = client->role == LOAD_GREEDY ? &field->start_greedy : &field->start;
-    judge_session_asked(client->judged, field->now_us);
-    send_message(field, client, LOAD_WS_TEXT, start->data, start->len);
+    if (!client->begun) {
+        send_message(field, client, LOAD_WS_TEXT, start->data, start->len);
+        return;
+    }
+    char message[LOAD_START_MAX + LOAD_RESUME_BYTES];
+    size_t len = load_resume_message(&client->resume, judge_session_seq(client->judged),
+                                     start->data, start->len, message, sizeof message);
+    send_message(field, client, LOAD_WS_TEXT, message, len);
 }
 
-static void on_started(struct load_field *field, struct load_client *client)
+/* The session goes on: audio from the sample that the server names, at the pace it allows. */
+static void on_resumed(struct load_field *field, struct load_client *client)
+{
+    load_audio_seek(field, client, client->resume.position);
+    client->catching_up = load_audio_owed(client) > CATCH_UP;
+    end_when_sent(field, client);
+    if (!client->frame_due && client->state == LOAD_LIVE)
+        schedule_frame(field, client);
+}
+
+static void on_started(struct load_field *field, struct load_client *client,
+                       const struct load_ws_message *message)
 {
     if (client->state != LOAD_STARTING)
         return;
     client->state = LOAD_LIVE;
-    field->sum->started++;
-    if (client->role == LOAD_SILENT)
+    load_resume_started(&client->resume, message->data, message->len);
+    bool goes_on = client->begun;
+    client->begun = true;
+    field->sum->started += !goes_on;
+    if (client->role == LOAD_SILENT) {
+        end_when_sent(field, client);
         return;
-    load_voice_init(&client->voice, voice_of(field, client), session_number(field, client));
-    int64_t pace = (int64_t)voice_of(field, client)->frame_ms * 1000;
+    }
+    if (goes_on) {
+        on_resumed(field, client);
+        return;
+    }
+    load_voice_init(&client->voice, load_audio_voice(field, client), session_number(field, client));
+    int64_t pace = (int64_t)load_audio_voice(field, client)->frame_ms * 1000;
     client->first_due_us = field->now_us + rng_range(&client->jitter, 0, pace - 1);
     client->last_due_us = client->first_due_us;
     schedule_frame(field, client);
 }
 
-/* session.end, behind all audio that was due. */
 static void end_session(struct load_field *field, struct load_client *client)
 {
-    static const char end[] = "{\"type\":\"session.end\"}";
-    if (client->state == LOAD_LIVE) {
-        client->state = LOAD_ENDING;
-        send_message(field, client, LOAD_WS_TEXT, end, sizeof end - 1);
-    } else if (!is_over(client) && client->state != LOAD_ENDING) {
+    client->end_due = true;
+    if (client->state == LOAD_LIVE)
+        end_when_sent(field, client);
+    else if (!is_over(client) && client->state != LOAD_ENDING && !client->begun)
         terminate(field, client, false);
-    }
 }
 
 /* The server's close frame: what it will not read is dropped, and the close answered. */
@@ -265,11 +318,37 @@ static void on_close_frame(struct load_field *field, struct load_client *client,
                            const struct load_ws_message *message)
 {
     load_frame_cut(&field->pool, &client->out, client->sending ? 1 : 0);
-    client->owed = 0;
     client->leaving = true;
+    client->close_code = (uint16_t)message->close_code;
     if (client->state == LOAD_LIVE)
         client->state = LOAD_ENDING;
     send_message(field, client, LOAD_WS_CLOSE, message->data, message->len < 2 ? 0 : 2);
+}
+
+/* The server goes away: on to the next one, somewhere in the time it leaves. */
+static void on_goaway(struct load_field *field, struct load_client *client,
+                      const struct load_ws_message *message)
+{
+    if (!field->config->resume || client->leave_due)
+        return;
+    client->leave_due = true;
+    load_client_schedule(field, client, LOAD_DUE_LEAVE,
+                         field->now_us +
+                             load_resume_leave_us(message->data, message->len, &client->jitter));
+}
+
+static void on_heard(struct load_field *field, struct load_client *client, enum judge_heard heard,
+                     const struct load_ws_message *message)
+{
+    switch (heard) {
+    case JUDGE_HEARD_STARTED: on_started(field, client, message); break;
+    case JUDGE_HEARD_ENDED: client->ended = client->state == LOAD_ENDING; break;
+    case JUDGE_HEARD_FATAL:
+        load_resume_refused(&client->resume, message->data, message->len);
+        break;
+    case JUDGE_HEARD_GOAWAY: on_goaway(field, client, message); break;
+    case JUDGE_OTHER: client->resume.attempts = 0; break;
+    }
 }
 
 static void on_message(struct load_field *field, struct load_client *client,
@@ -282,10 +361,7 @@ static void on_message(struct load_field *field, struct load_client *client,
     } else if (message->op == LOAD_WS_TEXT && client->judged != NULL) {
         enum judge_heard heard =
             judge_session_heard(client->judged, message->data, message->len, field->now_us);
-        if (heard == JUDGE_HEARD_STARTED)
-            on_started(field, client);
-        else if (heard == JUDGE_HEARD_ENDED)
-            client->ended = client->state == LOAD_ENDING;
+        on_heard(field, client, heard, message);
     }
 }
 
@@ -324,17 +400,25 @@ static void on_received(struct load_field *field, struct load_client *client,
         return;
     }
     if (done->result > 0) {
-        field->sum->bytes_received += field->in_window ? (uint64_t)done->result : 0;
-        if (load_ws_reader_feed(&client->reader, done->data, (size_t)done->result) != STATUS_OK) {
-            fail(field, client, ENOMEM);
+        size_t len = (size_t)done->result;
+        bool cut_here = load_cut_received(client, &len);
+        field->sum->bytes_received += field->in_window ? len : 0;
+        if (load_send_feed(client, done->data, len) != STATUS_OK) {
+            fail(field, client, EPROTO);
             return;
         }
+        if (client->tls != NULL)
+            load_send_next(field, client);
         read_messages(field, client);
+        if (cut_here && !is_over(client)) {
+            snip(field, client);
+            return;
+        }
     }
     if (client->receiving || is_over(client))
         return;
     if (client->role == LOAD_SLOW && client->state >= LOAD_LIVE)
-        schedule(field, client, LOAD_DUE_READ, field->now_us + 1000000);
+        load_client_schedule(field, client, LOAD_DUE_READ, field->now_us + 1000000);
     else
         receive(field, client);
 }
@@ -355,24 +439,42 @@ static int make_socket(const struct load_field *field, const struct load_client 
     return fd;
 }
 
+/* A new session. */
+static void begin_life(struct load_field *field, struct load_client *client)
+{
+    client->life++;
+    client->ended = client->begun = client->end_due = client->catching_up = false;
+    client->frame_due = false;
+    client->due_frames = 0;
+    client->skip = 0;
+    client->resume = (struct load_resume){0};
+    rng_init(&client->jitter, field->config->voice.seed ^ (uint64_t)session_number(field, client)
+                                                              << 20);
+    field->open++;
+    load_cut_plan(field, client);
+}
+
 static void open_socket(struct load_field *field, struct load_client *client)
 {
     assert(client->state == LOAD_IDLE && client->in_flight == 0);
-    client->life++;
-    client->sending = client->receiving = false;
-    client->again = client->reset = client->ended = client->leaving = false;
-    client->owed = client->due_frames = 0;
+    if (!client->resuming)
+        begin_life(field, client);
+    client->sending = client->receiving = client->resuming = false;
+    client->again = client->reset = client->leaving = client->leave_due = false;
+    client->close_code = 0;
+    client->cut_in = client->cut_out = 0;
     client->fd = make_socket(field, client);
     if (client->fd < 0) {
         field->sum->sockets_failed++;
         field->last_error = -client->fd;
+        field->open--;
+        if (client->judged != NULL)
+            judge_session_closed(client->judged, false);
+        client->judged = NULL;
         return;
     }
-    rng_init(&client->jitter, field->config->voice.seed ^ (uint64_t)session_number(field, client)
-                                                              << 20);
     load_ws_reader_init(&client->reader);
     client->state = LOAD_CONNECTING;
-    field->open++;
     client->in_flight++;
     load_ring_connect(&field->ring, client->index, client->fd,
                       (const struct sockaddr *)&field->address, field->address_bytes);
@@ -386,8 +488,12 @@ static void on_connected(struct load_field *field, struct load_client *client, i
     }
     field->connected++;
     client->state = LOAD_UPGRADING;
-    send_raw(field, client, &field->request);
-    if (client->state == LOAD_UPGRADING)
+    if (field->tls != NULL)
+        client->tls = load_tls_open(field->tls, field->config->host);
+    if ((field->tls != NULL && client->tls == NULL) ||
+        load_send_raw(field, client, &field->request) != STATUS_OK)
+        fail(field, client, ENOMEM);
+    else
         receive(field, client);
 }
 
@@ -405,6 +511,7 @@ void load_client_deinit(struct load_field *field, struct load_client *client)
     close(client->fd);
     load_frame_cut(&field->pool, &client->out, 0);
     load_ws_reader_deinit(&client->reader);
+    load_tls_close(client->tls);
     client->state = LOAD_IDLE;
 }
 
@@ -416,15 +523,24 @@ void load_client_due(struct load_field *field, struct load_client *client,
     switch ((enum load_what)due->what) {
     case LOAD_DUE_OPEN: open_socket(field, client); break;
     case LOAD_DUE_FRAME:
-        if (client->state == LOAD_LIVE)
+        if (client->state == LOAD_LIVE || (client->begun && client->judged != NULL))
             frame_due(field, client, due->at_us);
         break;
-    case LOAD_DUE_READ:
+    case LOAD_DUE_SNIP:
+        load_cut_plan(field, client);
         if (!is_over(client))
+            load_cut_arm(field, client);
+        break;
+    case LOAD_DUE_LEAVE:
+        if (client->leave_due && client->state == LOAD_LIVE)
+            suspend(field, client, field->now_us);
+        break;
+    case LOAD_DUE_READ:
+        if (!is_over(client) && !client->receiving)
             receive(field, client);
         break;
     case LOAD_DUE_CUT: cut(field, client, false); break;
-    case LOAD_DUE_AGAIN: cut(field, client, true); break;
+    case LOAD_DUE_AGAIN: return_again(field, client); break;
     case LOAD_DUE_END: end_session(field, client); break;
     }
 }
@@ -453,6 +569,13 @@ void load_client_done(struct load_field *field, struct load_client *client,
 void load_client_stop(struct load_field *field, struct load_client *client)
 {
     client->again = false;
+    if (client->resuming) {
+        if (client->judged != NULL)
+            judge_session_closed(client->judged, client->ended);
+        client->judged = NULL;
+        field->open -= client->state == LOAD_IDLE;
+    }
+    client->resuming = false;
     if (is_over(client))
         return;
     client->reset = true;

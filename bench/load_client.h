@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "bench/load.h"
 #include "bench/load_frame.h"
+#include "bench/load_resume.h"
 #include "bench/load_ring.h"
 #include "bench/load_schedule.h"
 #include "bench/load_ws.h"
@@ -20,13 +21,16 @@
 #define LOAD_SLOW_BYTES   1024   /* what a slow reader takes a second */
 #define LOAD_SNDBUF       131072 /* else loopback takes a minute of audio before it blocks */
 #define LOAD_SLOW_RCVBUF  4096
-#define LOAD_DUE_A_CLIENT 8 /* entries in the schedule at a time, stale ones included */
+#define LOAD_START_MAX    8192 /* session.start */
+#define LOAD_DUE_A_CLIENT 12   /* entries in the schedule at a time, stale ones included */
 
 struct judge;
 struct judge_session;
+struct load_tls;
+struct ssl_ctx_st;
 
 enum load_state {
-    LOAD_IDLE,       /* no socket, not yet or no more */
+    LOAD_IDLE,       /* no socket, not yet or no more, or between two of one session */
     LOAD_CONNECTING, /* the socket's connect is awaited */
     LOAD_UPGRADING,  /* the answer to the upgrade is awaited */
     LOAD_STARTING,   /* session.started is awaited */
@@ -47,15 +51,18 @@ struct load_field {
     struct load_frame_pool pool;
     struct load_sum *sum;
     struct rng masks;
+    struct ssl_ctx_st *tls; /* NULL: none */
     struct sockaddr_storage address;
     unsigned address_bytes;
     struct buf request, start, start_greedy; /* the same for all */
     uint32_t backlog_max;                    /* frames */
-    uint32_t open;                           /* clients with a socket */
+    uint32_t open;                           /* clients with a socket, or with a session to go on
+                                                with */
     uint32_t connected;                      /* sockets that ever connected */
     int last_error;                          /* of a socket that failed; errno */
     unsigned last_status;                    /* HTTP, of a refused upgrade */
     bool in_window;                          /* what happens counts */
+    bool draining;                           /* the window is over */
     int64_t now_us;                          /* when this turn began */
     int64_t dues[LOAD_TURN_FRAMES];          /* of the frames built since the last submit */
     unsigned dues_len;
@@ -63,23 +70,34 @@ struct load_field {
 
 struct load_client {
     uint32_t index;
-    uint16_t life; /* how often it was opened */
+    uint16_t life; /* how often a session of it was opened */
     uint8_t in_flight;
     enum load_state state : 8;
     enum load_role role : 8;
     bool sending : 1;
     bool receiving : 1;
-    bool again : 1;   /* to be opened once more when it is closed */
-    bool reset : 1;   /* closed with RST */
-    bool ended : 1;   /* session.ended was heard */
-    bool leaving : 1; /* the socket is closed once all is sent */
+    bool again : 1;           /* to be opened once more when it is closed */
+    bool reset : 1;           /* closed with RST */
+    bool ended : 1;           /* session.ended was heard */
+    bool leaving : 1;         /* the socket is closed once all is sent */
+    bool begun : 1;           /* session.started was heard: its audio runs on, socket or not */
+    bool resuming : 1;        /* between two sockets of a session */
+    bool catching_up : 1;     /* audio that piled up goes out at twice the pace */
+    bool end_due : 1;         /* session.end, once all audio is sent */
+    bool frame_due : 1;       /* an entry for it is in the schedule */
+    bool leave_due : 1;       /* the server goes away */
+    int64_t open_us;          /* when the next socket is opened */
+    uint16_t close_code;      /* of the server's close frame; 0: none came */
+    uint16_t skip;            /* samples of the next frame that the server has already */
+    uint32_t cut_in, cut_out; /* bytes until the socket is cut; 0: it is not */
+    struct load_resume resume;
     int fd;
     struct judge_session *judged;
     struct load_frame_queue out;
-    uint32_t owed; /* frames that were due while the backlog was full */
     uint32_t due_frames;
     int64_t first_due_us; /* of frame 0, before jitter */
     int64_t last_due_us;
+    struct load_tls *tls; /* of the socket; NULL: none */
     struct load_voice voice;
     struct load_ws_reader reader;
     struct rng jitter;
@@ -88,6 +106,9 @@ struct load_client {
 void load_client_init(struct load_client *client, uint32_t index, enum load_role role);
 /* After load_client_stop() and a joined ring. */
 void load_client_deinit(struct load_field *field, struct load_client *client);
+/* What will be due for it, as long as this session of it lives. */
+void load_client_schedule(struct load_field *field, const struct load_client *client,
+                          enum load_what what, int64_t at_us);
 /* Something that was scheduled is due. */
 void load_client_due(struct load_field *field, struct load_client *client,
                      const struct load_due *due);

@@ -16,6 +16,12 @@
 enum option_id {
     OPT_HOST = 256,
     OPT_TOKEN,
+    OPT_TOKEN_FILE,
+    OPT_TLS,
+    OPT_CA,
+    OPT_RESUME,
+    OPT_CUT,
+    OPT_TRANSCRIPTS,
     OPT_SOURCE,
     OPT_TARGETS,
     OPT_NO_GRAMMAR,
@@ -52,6 +58,7 @@ static const struct number_option numbers[] = {
     {"cycle-ms", CONFIG(voice.cycle_ms), 1000, 60000},
     {"pause-ms", CONFIG(voice.pause_ms), 0, 59000},
     {"turn-cycles", CONFIG(voice.turn_cycles), 1, 1000},
+    {"audio", CONFIG(audio_s), 1, SECONDS_MAX},
     {"jitter-ms", CONFIG(jitter_ms), 0, 1000},
     {"slow-readers", CONFIG(slow_readers), 0, SESSIONS_MAX},
     {"vanishing", CONFIG(vanishing), 0, SESSIONS_MAX},
@@ -67,6 +74,12 @@ static const struct number_option numbers[] = {
 static const struct option others[] = {
     {"host", required_argument, NULL, OPT_HOST},
     {"token", required_argument, NULL, OPT_TOKEN},
+    {"token-file", required_argument, NULL, OPT_TOKEN_FILE},
+    {"tls", no_argument, NULL, OPT_TLS},
+    {"ca", required_argument, NULL, OPT_CA},
+    {"resume", no_argument, NULL, OPT_RESUME},
+    {"cut", required_argument, NULL, OPT_CUT},
+    {"transcripts", required_argument, NULL, OPT_TRANSCRIPTS},
     {"source", required_argument, NULL, OPT_SOURCE},
     {"targets", required_argument, NULL, OPT_TARGETS},
     {"no-grammar", no_argument, NULL, OPT_NO_GRAMMAR},
@@ -93,7 +106,10 @@ static const char help_text[] =
     "server\n"
     "  --host ADDRESS      numeric (127.0.0.1)\n"
     "  --port N            (8080)\n"
-    "  --token T           access token; better in the environment: SOTTO_TOKEN\n"
+    "  --token T           access token; better in a file or in SOTTO_TOKEN\n"
+    "  --token-file FILE   reads it from there\n"
+    "  --tls               wss:// and https://\n"
+    "  --ca FILE           trust this certificate authority (PEM) and no other\n"
     "sessions\n"
     "  --sessions N        that stream audio (10)\n"
     "  --silent N          connected and started besides, sending no audio (0)\n"
@@ -112,6 +128,8 @@ static const char help_text[] =
     "  --turn-cycles N     utterances in a row before a session listens (3)\n"
     "  --seed N            of script and pace, the simulator's too (1)\n"
     "time, in seconds\n"
+    "  --audio N           every session says so much and then ends (until the window\n"
+    "                      ends)\n"
     "  --ramp N            sessions start evenly over it (5)\n"
     "  --warmup N          from there to the window (10)\n"
     "  --seconds N         the window: only what is sent in it counts (60)\n"
@@ -120,6 +138,10 @@ static const char help_text[] =
     "  --storm start       all sessions start at once\n"
     "  --storm end         all sessions end at once\n"
     "  --storm reconnect   in the middle all sockets are cut and opened again\n"
+    "  --resume            a socket that is lost is followed by another one, and the\n"
+    "                      session goes on; storms, too, are returns of sessions\n"
+    "  --cut RATE          every socket is cut at a random byte, so often a minute; the\n"
+    "                      seed decides; needs --resume\n"
     "  --slow-readers N    of the sessions read 1 KB a second\n"
     "  --vanishing N       of the sessions are cut without a word\n"
     "  --greedy N          of the sessions have --greed times as many targets and\n"
@@ -132,6 +154,7 @@ static const char help_text[] =
     "  --bench-cpu N       the core of bench and simulator; the bench pins itself\n"
     "output\n"
     "  --json FILE         the result as one JSON object; - is standard output\n"
+    "  --transcripts FILE  what every session got in the end, a JSON object a line\n"
     "  --label TEXT        goes into the result\n"
     "  --quiet             no progress and no table\n"
     "  --help, --version\n"
@@ -234,6 +257,16 @@ static int take_speaking(struct load_options *out, const char *text, char error[
     return STATUS_OK;
 }
 
+static int take_cuts(struct load_options *out, const char *text, char error[256])
+{
+    char *end;
+    double rate = strtod(text, &end);
+    if (end == text || *end != '\0' || !(rate >= 0 && rate <= 60))
+        return fail(error, "--cut takes a number from 0 to 60, not \"%.40s\"", text);
+    out->config.cuts_minute = rate;
+    return STATUS_OK;
+}
+
 static int take_storm(struct load_options *out, const char *text, char error[256])
 {
     static const char *const names[] = {[LOAD_STORM_START] = "start",
@@ -254,6 +287,12 @@ static int take_other(struct load_options *out, int id, const char *text, char e
     switch (id) {
     case OPT_HOST: config->host = text; break;
     case OPT_TOKEN: config->token = text; break;
+    case OPT_TOKEN_FILE: out->token_file = text; break;
+    case OPT_TLS: config->tls = true; break;
+    case OPT_CA: config->ca_file = text; break;
+    case OPT_RESUME: config->resume = true; break;
+    case OPT_CUT: return take_cuts(out, text, error);
+    case OPT_TRANSCRIPTS: out->transcripts = text; break;
     case OPT_SOURCE:
         if (!scripted(text))
             return scripted_only("--source", text, error);
@@ -319,6 +358,10 @@ static int check(const struct load_options *options, char error[256])
         return fail(error,
                     "--slow-readers, --vanishing and --greedy are %llu together, of %u sessions",
                     (unsigned long long)special, config->sessions);
+    if (config->cuts_minute > 0 && !config->resume)
+        return fail(error, "--cut needs --resume");
+    if (config->ca_file != NULL && !config->tls)
+        return fail(error, "--ca needs --tls");
     if (config->voice.frame_ms % AUDIO_BLOCK_MS != 0)
         return fail(error, "--frame-ms must be a multiple of %d", AUDIO_BLOCK_MS);
     if (config->voice.rate % (1000 / AUDIO_BLOCK_MS) != 0)

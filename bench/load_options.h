@@ -18,6 +18,8 @@ struct load_options {
     int server_pid, sim_pid;   /* 0: unknown */
     int server_cpu, bench_cpu; /* -1: not pinned */
     const char *json;          /* NULL: none; "-": standard output */
+    const char *transcripts;   /* NULL: none */
+    const char *token_file;    /* NULL: none */
     const char *label;
     bool help;
 };

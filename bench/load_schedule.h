@@ -15,7 +15,9 @@ enum load_what {
     LOAD_DUE_READ,  /* a slow reader reads */
     LOAD_DUE_CUT,   /* the socket is cut without a word */
     LOAD_DUE_AGAIN, /* cut, and opened again */
-    LOAD_DUE_END    /* session.end */
+    LOAD_DUE_END,   /* session.end */
+    LOAD_DUE_SNIP,  /* the socket is to be cut at a random byte of what comes next */
+    LOAD_DUE_LEAVE  /* the server goes away: on to the next */
 };
 
 struct load_due {

@@ -62,8 +62,10 @@ static CURL *curl_open(const struct probe_config *config)
     CURL *curl = curl_easy_init();
     if (curl == NULL)
         return NULL;
-    snprintf(url, sizeof url, "http://%s%s%s:%u/metrics", v6 ? "[" : "", config->host,
-             v6 ? "]" : "", config->port);
+    snprintf(url, sizeof url, "http%s://%s%s%s:%u/metrics", config->tls ? "s" : "", v6 ? "[" : "",
+             config->host, v6 ? "]" : "", config->port);
+    if (config->ca_file != NULL)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, config->ca_file);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

@@ -12,7 +12,9 @@
 struct probe;
 
 struct probe_config {
-    const char *host; /* of /metrics */
+    bool tls;
+    const char *ca_file; /* NULL: the system's */
+    const char *host;    /* of /metrics */
     unsigned port;
     int server_pid, sim_pid;   /* 0: unknown, its figures stay 0 */
     int server_cpu, bench_cpu; /* cores they are pinned to, for stolen time; -1: all */

@@ -121,6 +121,20 @@ static void print_judged(const struct style *style, const struct judge_sum *judg
                 style->plain);
 }
 
+static void print_resumed(const struct style *style, const struct result *result)
+{
+    const struct judge_sum *judge = result->judge;
+    if (!result->config->resume)
+        return;
+    fprintf(style->out,
+            "resumed    %llu times, %llu of them without what was not durable; %llu cut by us",
+            (unsigned long long)judge->resumes, (unsigned long long)judge->epochs,
+            (unsigned long long)result->load->sockets_cut);
+    print_fault(style, "finals missing", judge->finals_missing);
+    print_fault(style, "repeated", judge->finals_repeated);
+    fputc('\n', style->out);
+}
+
 static double grown_kb(uint64_t bytes, const struct probe_process *process)
 {
     return bytes > process->rss_idle ? (double)(bytes - process->rss_idle) / 1e3 : 0;
@@ -197,6 +211,7 @@ void result_print(const struct result *result, FILE *out, bool colour)
             style.plain);
     print_latencies(&style, result->judge);
     print_judged(&style, result->judge);
+    print_resumed(&style, result);
     print_probe(&style, result);
     if (reason != NULL)
         fprintf(out, "%svoid       %s%s\n", style.bad, reason, style.plain);

@@ -118,13 +118,13 @@ static json_t *config_json(const struct load_config *config)
 
 static json_t *load_json(const struct load_sum *load)
 {
-    return json_pack("{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "seconds", real(load->seconds),
-                     "started", load->started, "frames_sent", count(load->frames_sent),
-                     "frames_blocked", count(load->frames_blocked), "bytes_sent",
-                     count(load->bytes_sent), "bytes_received", count(load->bytes_received),
-                     "sockets_failed", count(load->sockets_failed), "interrupted",
-                     load->interrupted, "send_late", quantiles(&load->send_late), "own_lag",
-                     quantiles(&load->own_lag));
+    return json_pack(
+        "{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "seconds", real(load->seconds), "started",
+        load->started, "frames_sent", count(load->frames_sent), "frames_blocked",
+        count(load->frames_blocked), "bytes_sent", count(load->bytes_sent), "bytes_received",
+        count(load->bytes_received), "sockets_failed", count(load->sockets_failed), "sockets_cut",
+        count(load->sockets_cut), "interrupted", load->interrupted, "send_late",
+        quantiles(&load->send_late), "own_lag", quantiles(&load->own_lag));
 }
 
 static json_t *latency_json(const struct judge_sum *judge)
@@ -180,6 +180,11 @@ static void put_judge(json_t *object, const struct judge_sum *judge)
         json_pack("{s:o,s:o,s:o,s:o,s:o}", "started", count(judge->sessions_started), "refused",
                   count(judge->sessions_refused), "lost", count(judge->sessions_lost), "errors",
                   count(judge->errors), "first_error", text_or_null(judge->first_error)));
+    json_object_set_new(object, "resumed",
+                        json_pack("{s:o,s:o,s:o,s:o}", "times", count(judge->resumes), "epochs",
+                                  count(judge->epochs), "finals_missing",
+                                  count(judge->finals_missing), "finals_repeated",
+                                  count(judge->finals_repeated)));
     json_object_set_new(object, "degraded",
                         json_pack("{s:o,s:o,s:o,s:o}", "sessions", count(judge->sessions_degraded),
                                   "restored", count(judge->sessions_restored), "median_s",

@@ -582,6 +582,101 @@ static void test_degraded(void)
     CHECK_EQ(sum.degraded_max_us, 7000000);
 }
 
+static void hear_text(const char *fields, int64_t at_us)
+{
+    char json[512];
+    snprintf(json, sizeof json, "{\"rev\":1,\"tentative\":\"\",\"start_ms\":0,\"end_ms\":900,%s}",
+             fields);
+    hear(json, at_us);
+}
+
+static void hear_started(unsigned epoch, unsigned open_segment, int64_t at_us)
+{
+    char json[128];
+    snprintf(json, sizeof json, "{\"type\":\"session.started\",\"epoch\":%u,\"open_segment\":%u}",
+             epoch, open_segment);
+    CHECK_EQ(hear(json, at_us), JUDGE_HEARD_STARTED);
+}
+
+/* What was shown and is not final is void in a new epoch; what is durable stands once. */
+static void a_session_goes_on(void)
+{
+    begin(spanish, false);
+    hear_started(1, 1, START_US);
+    send_audio(0, 1000);
+    hear_text(
+        "\"type\":\"transcript\",\"segment\":1,\"committed\":\"she\",\"final\":true,\"seq\":1",
+        START_US + 1000000);
+    hear_text("\"type\":\"transcript\",\"segment\":2,\"committed\":\"one two\"",
+              START_US + 1100000);
+    judge_session_lost(session, START_US + 1200000);
+    judge_session_lost(session, START_US + 1300000); /* a try in vain */
+    hear_started(2, 2, START_US + 4200000);
+    CHECK_EQ(judge_session_seq(session), 1);
+    hear_text("\"type\":\"transcript\",\"segment\":2,\"committed\":\"three\"", START_US + 5000000);
+    hear_text(
+        "\"type\":\"transcript\",\"segment\":1,\"committed\":\"she\",\"final\":true,\"seq\":1",
+        START_US + 5100000);
+    hear_text(
+        "\"type\":\"transcript\",\"segment\":2,\"committed\":\"three\",\"final\":true,\"seq\":4",
+        START_US + 5200000);
+    CHECK_EQ(judge_session_seq(session), 4);
+    end();
+    CHECK_EQ(sum.sessions_started, 1);
+    CHECK_EQ(sum.resumes, 1);
+    CHECK_EQ(sum.epochs, 1);
+    CHECK_EQ(sum.latency[JUDGE_RESUMED].total.count, 1);
+    CHECK_EQ(sum.latency[JUDGE_RESUMED].total.max, 3000000);
+    CHECK_EQ(sum.latency[JUDGE_CAPTION_GAP].total.max, 3900000);
+    CHECK_EQ(sum.committed_broken, 0);
+    CHECK_EQ(sum.finals_repeated, 1);
+    CHECK_EQ(sum.finals_missing, 2);
+    CHECK_EQ(sum.finals_reordered, 0);
+}
+
+/* Without a new epoch nothing may be taken back. */
+static void a_session_goes_on_as_it_was(void)
+{
+    begin(spanish, false);
+    hear_started(1, 1, START_US);
+    hear_text("\"type\":\"transcript\",\"segment\":1,\"committed\":\"one two\"",
+              START_US + 1000000);
+    hear_started(1, 1, START_US + 2000000);
+    hear_text("\"type\":\"transcript\",\"segment\":1,\"committed\":\"three\"", START_US + 3000000);
+    end();
+    CHECK_EQ(sum.epochs, 0);
+    CHECK_EQ(sum.committed_broken, 1);
+}
+
+static void text_is_written(void)
+{
+    const struct judge_config config = {
+        .rate = RATE, .source = "en", .targets = spanish, .keep_text = true, .to_us = ENDLESS_US};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    CHECK_EQ(judge_create(&judge, &config), STATUS_OK);
+    session = judge_session_open(judge, 7);
+    hear_text(
+        "\"type\":\"transcript\",\"segment\":1,\"committed\":\"She\",\"final\":true,\"seq\":1", 1);
+    hear_text("\"type\":\"transcript\",\"segment\":2,\"committed\":\"on\"", 2);
+    hear_text(
+        "\"type\":\"transcript\",\"segment\":2,\"committed\":\"runs.\",\"final\":true,\"seq\":2",
+        3);
+    hear_text("\"type\":\"translation\",\"segment\":1,\"lang\":\"es\",\"committed\":\"Ella\","
+              "\"final\":true,\"seq\":3",
+              4);
+    hear_text("\"type\":\"translation\",\"segment\":2,\"lang\":\"es\",\"failed\":\"deadline\","
+              "\"final\":true,\"seq\":4",
+              5);
+    CHECK_EQ(judge_write_text(judge, out), STATUS_OK);
+    fclose(out);
+    CHECK_STR(text, "{\"session\":7,\"text\":\"She runs.\",\"translations\":{\"es\":\"Ella\"},"
+                    "\"corrected\":\"\",\"failed\":1,\"finals\":4}\n");
+    free(text);
+    judge_destroy(judge);
+}
+
 int main(void)
 {
     RUN(everything_is_delivered);
@@ -605,5 +700,8 @@ int main(void)
     RUN(small_and_quick);
     RUN(no_memory);
     RUN(test_degraded);
+    RUN(a_session_goes_on);
+    RUN(a_session_goes_on_as_it_was);
+    RUN(text_is_written);
     return check_done();
 }
