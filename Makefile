@@ -1,10 +1,9 @@
 # What people type; CMake does the work. `make help` lists it.
 SHELL = /bin/sh
-FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 # Variables of `make run`, described in deploy/run.sh.
-export SPEECH TARGET SOURCE JSON ONCE JOBS FUZZ_SECONDS STAGES
+export SPEECH TARGET SOURCE JSON ONCE JOBS STAGES
 # Variables of `make bench`, described in deploy/bench.sh.
 export QUICK SESSIONS SPEAKING RUNS WITHOUT OUT
 
@@ -23,7 +22,8 @@ help:
 	@echo 'make bench    latency, CPU and memory from 1 to 2,000 sessions, with plots: half an hour'
 	@echo '              QUICK=1: under 3 minutes; SESSIONS="1 100" SECONDS=30 RUNS=1 OUT=dir'
 	@echo 'make quality  what is heard, translated and corrected of 173 spoken sentences'
-	@echo 'make fuzz     every fuzz target for FUZZ_SECONDS=60 (needs clang)'
+	@echo 'make fuzz     every fuzz target for SECONDS=600 of CPU, two at a time (needs clang)'
+	@echo '              TARGETS="pool_sse server_message" picks some; KEEP=1 keeps what is new'
 	@echo 'make install  into PREFIX=/usr/local (DESTDIR works)'
 	@echo 'make clean    removes build/'
 
@@ -53,7 +53,7 @@ quality:
 	@python3 -W ignore tests/quality/run.py
 
 fuzz:
-	@deploy/fuzz.sh
+	@FUZZ_SECONDS='$(SECONDS)' TARGETS='$(TARGETS)' KEEP='$(KEEP)' deploy/fuzz.sh
 
 install:
 	@deploy/build.sh release >&2

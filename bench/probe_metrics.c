@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define BUCKETS_MAX 128
+#define COUNT_MAX   1e18 /* no server has counted so far */
 
 /* One sample of the exposition format: name{labels} value. */
 struct sample {
@@ -187,7 +188,7 @@ void probe_metric_hist(const char *before, const char *after, const char *metric
         return;
     add_buckets(&buckets, before, metric, -1);
     double count = buckets.counts[buckets.len - 1];
-    out->count = count > 0 ? (uint64_t)count : 0;
+    out->count = count > 0 && count < COUNT_MAX ? (uint64_t)count : 0;
     out->p50 = quantile(&buckets, 0.5);
     out->p90 = quantile(&buckets, 0.9);
     out->p99 = quantile(&buckets, 0.99);

@@ -1,17 +1,12 @@
 #!/bin/sh
-# `make fuzz`: every fuzz target for FUZZ_SECONDS (60) over a copy of its corpus. What it finds stays in build/fuzz/found.
+# `make fuzz`: every fuzz target for SECONDS (600) of CPU, two at a time, each going on with the corpus it had in
+# build/fuzz/corpus. What breaks one stays in build/fuzz/found. TARGETS="pool_sse …" picks some; KEEP=1 adds to
+# tests/fuzz/corpus the inputs that reach what none there does.
 set -eu
 cd "$(dirname "$0")/.."
 
 deploy/build.sh fuzz
-found=build/fuzz/found
-mkdir -p "$found"
-for target in build/fuzz/bin/fuzz_*; do
-    [ -x "$target" ] || continue
-    name=$(basename "$target")
-    corpus=build/fuzz/corpus/${name#fuzz_}
-    mkdir -p "$corpus"
-    echo "== $name"
-    "$target" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=10 -print_final_stats=1 \
-        -artifact_prefix="$found/$name-" "$corpus" "tests/fuzz/corpus/${name#fuzz_}"
-done
+keep=
+[ -z "${KEEP:-}" ] || keep=--keep
+# shellcheck disable=SC2086 # words are meant
+exec python3 tests/fuzz/run.py --seconds "${FUZZ_SECONDS:-600}" --jobs "${FUZZ_JOBS:-2}" $keep build/fuzz ${TARGETS:-}

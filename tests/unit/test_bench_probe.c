@@ -91,6 +91,9 @@ static void strange_metrics(void)
         free(cut);
     }
     CHECK(probe_metric(whole, "a{b=\"\\\\\",le=\"1\"}", &value) && near(value, 3));
+    struct probe_hist hist;
+    probe_metric_hist("", "lag_bucket{le=\"1\"} Inf\n", "lag", &hist);
+    CHECK(hist.present && hist.count == 0);
 }
 
 static void texts_of_proc(void)
