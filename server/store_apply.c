@@ -6,6 +6,12 @@
 #include <assert.h>
 #include <string.h>
 
+/* What was not told is the empty text. */
+static struct store_arg text(const char *value)
+{
+    return STORE_T(value != NULL ? value : "");
+}
+
 /* The session's key if the job's process still owns it; else the job is fenced. */
 static int fence(struct store_db *db, struct store_job *job, int64_t *key)
 {
@@ -24,9 +30,9 @@ static int apply_begin(struct store_db *db, int64_t owner, struct store_job *job
 {
     const struct store_session *begin = &job->begin;
     return STORE_RUN(db, STORE_SQL_START, STORE_T(job->session), STORE_I(job->owner_epoch),
-                     STORE_I(owner), STORE_T(begin->class_name), STORE_T(begin->name),
-                     STORE_T(begin->subject), STORE_T(begin->source), STORE_I(begin->rate),
-                     STORE_T(begin->settings), STORE_I(begin->started_wall_us),
+                     STORE_I(owner), text(begin->class_name), text(begin->name),
+                     text(begin->subject), text(begin->source), STORE_I(begin->rate),
+                     text(begin->settings), STORE_I(begin->started_wall_us),
                      STORE_B(begin->token, STORE_HASH_BYTES));
 }
 
@@ -34,9 +40,9 @@ static int apply_put(struct store_db *db, struct store_job *job, int64_t key)
 {
     const struct store_message *put = &job->put;
     int rc = STORE_RUN(db, STORE_SQL_PUT, STORE_I(key), STORE_I(put->seq), STORE_I(put->kind),
-                       STORE_I(put->segment), STORE_T(put->lang),
-                       STORE_TN(put->body, put->body_len), STORE_I(put->wall_us),
-                       STORE_I(put->settled_samples), STORE_I(put->settled_exact));
+                       STORE_I(put->segment), text(put->lang), STORE_TN(put->body, put->body_len),
+                       STORE_I(put->wall_us), STORE_I(put->settled_samples),
+                       STORE_I(put->settled_exact));
     if (rc == SQLITE_OK && put->usage != NULL)
         rc = STORE_RUN(db, STORE_SQL_USAGE, STORE_I(key), STORE_T(put->usage));
     if (rc == SQLITE_OK && db->memory && put->seq > STORE_MEMORY_MESSAGES)
@@ -63,7 +69,7 @@ static int apply_end(struct store_db *db, struct store_job *job, int64_t key)
     if (db->memory)
         return store_apply_forget(db, key);
     return STORE_RUN(db, STORE_SQL_END, STORE_I(key), STORE_I(job->end.wall_us),
-                     STORE_T(job->end.reason), STORE_T(job->end.usage));
+                     text(job->end.reason), STORE_T(job->end.usage));
 }
 
 static int apply_write(struct store_db *db, struct store_job *job)
@@ -74,7 +80,7 @@ static int apply_write(struct store_db *db, struct store_job *job)
         return rc;
     switch (job->kind) {
     case STORE_JOB_SETTINGS:
-        return STORE_RUN(db, STORE_SQL_SETTINGS, STORE_I(key), STORE_T(job->settings));
+        return STORE_RUN(db, STORE_SQL_SETTINGS, STORE_I(key), text(job->settings));
     case STORE_JOB_PUT: return apply_put(db, job, key);
     case STORE_JOB_TOKENS: return apply_tokens(db, job, key);
     case STORE_JOB_END: return apply_end(db, job, key);

@@ -160,9 +160,10 @@ int store_disk_open(struct store *store)
     if (status == STATUS_OK) {
         size_t none;
         int rc = writer->db->memory ? SQLITE_OK : flush_some(store, &none);
-        if (rc != SQLITE_OK)
-            store_disk_failed(store, rc);
-        return STATUS_OK;
+        if (rc == SQLITE_OK)
+            return STATUS_OK;
+        status = store_db_status(rc);
+        store_db_explain(writer->db, store->path, rc, problem);
     }
     /* A disk that is full or fails must not keep a server from captioning. */
     if (status == STATUS_IO) {
