@@ -131,7 +131,9 @@ void loop__accept_dispatch(struct loop_accept *accept, int32_t res)
     assert(accept->in_flight > 0);
     accept->in_flight--;
     if (accept->flags & LOOP__CLOSING) {
-        if (res >= 0)
+        if (res >= 0 && accept->keep_late)
+            accept->on_accept(accept, res);
+        else if (res >= 0)
             close(res);
         loop__accept_maybe_closed(accept);
         return;

@@ -50,6 +50,9 @@ struct loop_accept {
     void (*on_accept)(struct loop_accept *accept, int fd);
     void (*on_closed)(struct loop_accept *accept);
     int fd; /* the listening socket, the caller's */
+    /* Set after the start: connections that the kernel had accepted already when it was closed come
+     * to on_accept() all the same, before on_closed(). Else they are closed. */
+    bool keep_late;
     uint32_t flags;
     uint32_t in_flight;
     struct loop_accept *next;

@@ -53,6 +53,11 @@ static void test_many(void)
 
 static void on_first_closes(struct loop_accept *accept, int fd)
 {
+    if (accepted_count > 0) { /* late, and kept */
+        accepted_count++;
+        close(fd);
+        return;
+    }
     accepted_count++;
     close(fd);
     loop_accept_close(accept, on_closed);
@@ -75,6 +80,26 @@ static void test_close_inside_callback(void)
     int lowest_after = dup(0);
     CHECK_EQ(lowest_after, lowest);
     close(lowest_after);
+    for (int i = 0; i < 5; i++)
+        close(clients[i]);
+    close(listen_fd);
+}
+
+/* The same, and nobody is turned away whom the kernel has accepted already: all are delivered, or
+ * still wait in the queue. */
+static void test_late_ones_are_kept(void)
+{
+    reset();
+    int listen_fd = kit_listen(&address);
+    for (int i = 0; i < 5; i++)
+        clients[i] = kit_connect(&address);
+    loop_accept_start(kit_loop, &acceptor, listen_fd, on_first_closes);
+    acceptor.keep_late = true;
+    kit_run();
+    CHECK_EQ(closed_count, 1);
+    for (int fd; (fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK)) >= 0; accepted_count++)
+        close(fd);
+    CHECK_EQ(accepted_count, 5);
     for (int i = 0; i < 5; i++)
         close(clients[i]);
     close(listen_fd);
@@ -207,6 +232,7 @@ int main(void)
 {
     RUN_BOTH(test_many);
     RUN_BOTH(test_close_inside_callback);
+    RUN_BOTH(test_late_ones_are_kept);
     RUN_BOTH(test_close_idle);
     RUN_BOTH(test_out_of_descriptors);
     RUN_BOTH(test_recovers_after_famine);
