@@ -128,6 +128,8 @@ int store_open(struct store **out, const struct store_config *config)
     }
     store->config = *config;
     store->config.path = store->path = path;
+    if (!store_durable(store))
+        store->config.group_ms = 0; /* no disk to share */
     pthread_mutex_init(&store->lock, NULL);
     int status = store_disk_open(store);
     if (status == STATUS_OK)

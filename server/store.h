@@ -12,8 +12,8 @@
  *
  * While the disk does not take writes (full, read-only, I/O error) they are answered
  * STATUS_IO at once and kept in memory in order, up to STORE_BACKLOG_BYTES, to be written when it
- * does; store_read() and store_claim() know them. What exceeds the bound is dropped, oldest first,
- * and counted: nothing pretends to be stored.
+ * does; store_read() knows them, store_claim() is refused. What exceeds the bound is dropped, the
+ * oldest messages first, and counted: nothing pretends to be stored.
  *
  * Threads: store_open(), store_close() on main; the rest on workers, where they wait while the
  * store's mailbox is full, so never on a loop. Memory: arguments are copied; answers are given to
@@ -124,7 +124,9 @@ struct store_row {
     int64_t wall_us;
 };
 
-/* FRONT_REPLAY: messages in order of seq, all of those asked for or the first of them (`more`). */
+/* FRONT_REPLAY: messages in order of seq, all of those asked for or the first of them (`more`).
+ * STATUS_FENCED; STATUS_IO: what the disk holds cannot be read, the rows are those kept in memory.
+ */
 struct store_replay {
     struct msg msg;
     uint64_t ticket;

@@ -7,6 +7,7 @@
 #include "server/store_job.h"
 #include "server/store_limits.h"
 #include "server/store_page.h"
+#include "server/store_vfs.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -174,7 +175,7 @@ static int copy_to(struct store_file *file, const char *part, store_backup_progr
                    void *ctx)
 {
     sqlite3 *to = NULL;
-    int rc = sqlite3_open_v2(part, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(part, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, store_vfs());
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(file->db->db, "BEGIN; SELECT 1 FROM sqlite_schema", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
@@ -186,7 +187,7 @@ static int copy_to(struct store_file *file, const char *part, store_backup_progr
 
 static int backup_refused(const char *path, const char *why, int status)
 {
-    snprintf(problem, sizeof problem, "%s: %s", path, why);
+    snprintf(problem, sizeof problem, "%.200s: %.100s", path, why);
     return status;
 }
 

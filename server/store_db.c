@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "server/store_limits.h"
+#include "server/store_vfs.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -64,9 +65,11 @@ static const char *advice(int rc)
 void store_db_explain(const struct store_db *db, const char *path, int rc,
                       char problem[STORE_PROBLEM_BYTES])
 {
-    const char *text = db != NULL && sqlite3_extended_errcode(db->db) == rc ? sqlite3_errmsg(db->db)
-                                                                            : sqlite3_errstr(rc);
-    snprintf(problem, STORE_PROBLEM_BYTES, "%s: %s (%d); %s", path, text, rc, advice(rc));
+    bool ours = db != NULL && sqlite3_extended_errcode(db->db) == rc;
+    const char *text = ours ? sqlite3_errmsg(db->db) : sqlite3_errstr(rc);
+    int error = ours && (rc & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(db->db) : 0;
+    snprintf(problem, STORE_PROBLEM_BYTES, "%.120s: %.80s (%d%s%s); %s", path, text, rc,
+             error != 0 ? ", " : "", error != 0 ? strerror(error) : "", advice(rc));
 }
 
 static int exec(struct store_db *db, const char *sql)
@@ -218,7 +221,10 @@ static int open_handle(struct store_db *db, const char *path, enum store_db_use 
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= use == STORE_DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    int rc = sqlite3_open_v2(db->memory ? ":memory:" : path, &db->db, flags, NULL);
+    const char *vfs = store_vfs();
+    if (vfs == NULL)
+        return SQLITE_NOMEM;
+    int rc = sqlite3_open_v2(db->memory ? ":memory:" : path, &db->db, flags, vfs);
     if (rc == SQLITE_OK)
         rc = configure(db);
     /* A file that may only be read is opened so without a word. */

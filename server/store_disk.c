@@ -79,9 +79,10 @@ static int flush_some(struct store *store, size_t *count)
     struct store_walk walk = store_backlog_walk(&writer->backlog);
     struct store_job *job;
     size_t fenced = 0;
+    int64_t wall_us = clock_wall_us();
     int rc = store_db_begin(writer->db);
     if (rc == SQLITE_OK)
-        rc = store_duty_beat(store);
+        rc = store_duty_beat(store, wall_us);
     for (*count = 0; rc == SQLITE_OK && *count < STORE_GROUP_MAX; ++*count) {
         if ((job = store_backlog_next(&walk)) == NULL)
             break;
@@ -94,6 +95,7 @@ static int flush_some(struct store *store, size_t *count)
         store_db_rollback(writer->db);
         return rc;
     }
+    writer->beat_wall_us = wall_us;
     store_backlog_stored(&writer->backlog, *count);
     pthread_mutex_lock(&store->lock);
     store->stats.writes += *count - fenced;

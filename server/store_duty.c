@@ -11,15 +11,13 @@
 
 #define DAY_US (86400 * (int64_t)1000000)
 
-int store_duty_beat(struct store *store)
+int store_duty_beat(struct store *store, int64_t wall_us)
 {
     struct store_writer *writer = &store->writer;
     writer->beat_us = clock_mono_us() + STORE_BEAT_MS * 1000;
     if (writer->db->memory)
         return SQLITE_OK;
-    writer->beat_wall_us = clock_wall_us();
-    return STORE_RUN(writer->db, STORE_SQL_BEAT, STORE_I(writer->owner),
-                     STORE_I(writer->beat_wall_us));
+    return STORE_RUN(writer->db, STORE_SQL_BEAT, STORE_I(writer->owner), STORE_I(wall_us));
 }
 
 static int end_abandoned(struct store *store, int64_t wall_us, int *ended)
@@ -33,25 +31,25 @@ static int end_abandoned(struct store *store, int64_t wall_us, int *ended)
 
 static void beat(struct store *store)
 {
-    struct store_db *db = store->writer.db;
-    int64_t before_us = store->writer.beat_wall_us;
+    struct store_writer *writer = &store->writer;
+    int64_t wall_us = clock_wall_us(), since_us = wall_us - writer->beat_wall_us;
     int ended = 0;
-    int rc = store_db_begin(db);
+    int rc = store_db_begin(writer->db);
     if (rc == SQLITE_OK)
-        rc = store_duty_beat(store);
-    int64_t wall_us = store->writer.beat_wall_us;
-    /* After a sleep of the machine others may live whose beat has not come yet. */
-    bool awake = wall_us > before_us && wall_us - before_us < 2 * STORE_BEAT_MS * (int64_t)1000;
-    if (rc == SQLITE_OK && awake)
+        rc = store_duty_beat(store, wall_us);
+    /* After a sleep of the machine, or of the disk, others may live whose beat has not come yet. */
+    if (rc == SQLITE_OK && since_us > 0 && since_us < 2 * STORE_BEAT_MS * (int64_t)1000)
         rc = end_abandoned(store, wall_us, &ended);
     if (rc == SQLITE_OK)
-        rc = store_db_commit(db);
+        rc = store_db_commit(writer->db);
     if (rc != SQLITE_OK) {
-        store_db_rollback(db);
         store_disk_failed(store, rc);
-    } else if (ended > 0) {
-        LOG_INFO(LOG_STORE, 0, "sessions ended that nobody claimed", "sessions=%d", ended);
+        store_db_rollback(writer->db);
+        return;
     }
+    writer->beat_wall_us = wall_us;
+    if (ended > 0)
+        LOG_INFO(LOG_STORE, 0, "sessions ended that nobody claimed", "sessions=%d", ended);
 }
 
 /* One session at a time, so that what learners say now does not wait for what they said long ago.

@@ -23,7 +23,7 @@ struct store_writer {
     int64_t owner;
     int64_t committed_us; /* CLOCK_MONOTONIC, as are those below: when what is next due */
     int64_t retry_us, beat_us, sweep_us;
-    int64_t beat_wall_us; /* when it last said that it lives */
+    int64_t beat_wall_us; /* when it last said that it lives, and that was stored */
     uint64_t file_id[2];  /* device and inode of the file in use */
 };
 
@@ -73,4 +73,4 @@ void store_duty_run(struct store *store);
 /* Milliseconds until something is due; -1: never. */
 int store_duty_wait_ms(const struct store *store);
 /* Within the caller's transaction: this process lives. SQLite's result code. */
-int store_duty_beat(struct store *store);
+int store_duty_beat(struct store *store, int64_t wall_us);

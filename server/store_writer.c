@@ -107,8 +107,8 @@ static size_t commit(struct store *store, struct store_job *const *jobs, size_t 
     if (rc == SQLITE_OK)
         rc = store_db_commit(db);
     if (rc != SQLITE_OK) {
-        store_db_rollback(db);
         store_disk_failed(store, rc);
+        store_db_rollback(db);
         return 0;
     }
     committed(store, jobs, taken, began_us);
