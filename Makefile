@@ -8,7 +8,7 @@ export SPEECH TARGET SOURCE JSON ONCE JOBS STAGES
 export QUICK SESSIONS SPEAKING RUNS WITHOUT OUT
 
 .DEFAULT_GOAL = build
-.PHONY: help deps build run serve check soak bench quality fuzz install clean
+.PHONY: help deps build run serve check soak bench chaos quality fuzz install clean
 
 help:
 	@echo 'make deps     installs the Debian packages that are missing'
@@ -21,6 +21,8 @@ help:
 	@echo 'make soak     the tests that take long'
 	@echo 'make bench    latency, CPU and memory from 1 to 2,000 sessions, with plots: half an hour'
 	@echo '              QUICK=1: under 3 minutes; SESSIONS="1 100" SECONDS=30 RUNS=1 OUT=dir'
+	@echo 'make chaos    200 sessions, sockets cut, the server killed every 30 s: what each got in the end'
+	@echo '              QUICK=1: half a minute; ten minutes otherwise'
 	@echo 'make quality  what is heard, translated and corrected of 173 spoken sentences'
 	@echo 'make fuzz     every fuzz target for SECONDS=600 of CPU, two at a time (needs clang)'
 	@echo '              TARGETS="pool_sse server_message" picks some; KEEP=1 keeps what is new'
@@ -47,6 +49,10 @@ soak:
 
 bench:
 	@BENCH_SECONDS='$(SECONDS)' deploy/bench.sh
+
+chaos:
+	@deploy/build.sh release >&2
+	@python3 -B bench/chaos.py $(if $(QUICK),--sessions 50 --seconds 24 --every 7 --cut 4 --side-by-side)
 
 quality:
 	@deploy/build.sh release >&2
