@@ -368,10 +368,11 @@ uint32_t admission_refused(struct admission *admission, int reason)
                               (uint32_t)(1000000 / gap_us(admission)), random);
 }
 
-struct admission_answer admission_ask(struct admission *admission, uint64_t *ticket, int64_t now_us)
+struct admission_answer admission_ask(struct admission *admission, uint64_t *ticket, bool back,
+                                      int64_t now_us)
 {
-    struct admission_answer answer = {
-        .reason = atomic_load_explicit(&admission->over, memory_order_relaxed), .at_us = now_us};
+    int over = atomic_load_explicit(&admission->over, memory_order_relaxed);
+    struct admission_answer answer = {.reason = back ? ADMISSION_NONE : over, .at_us = now_us};
     if (answer.reason == ADMISSION_NONE) {
         pthread_mutex_lock(&admission->lock);
         if (*ticket == 0)
