@@ -156,10 +156,14 @@ static void write_started(struct buf *out, const struct event *event)
     set_text(out, "session", event->session);
     set_int(out, "epoch", event->epoch);
     set_int(out, "open_segment", event->open_segment);
-    put_key(out, "resume_token");
-    buf_puts(out, "null");
+    if (event->resume_token != NULL) {
+        set_text(out, "resume_token", event->resume_token);
+    } else {
+        put_key(out, "resume_token");
+        buf_puts(out, "null");
+    }
     set_int(out, "audio_samples", (int64_t)event->audio_samples);
-    set_bool(out, "durable", false);
+    set_bool(out, "durable", event->durable);
     set_text(out, "started_at", event->started_at);
     write_settings(out, &event->settings);
     set_open(out, "limits", '{');
@@ -281,11 +285,9 @@ static void write_goaway(struct buf *out, const struct event *event)
     set_int(out, "within_ms", event->within_ms);
 }
 
-static void write_ended(struct buf *out, const struct event *event)
+static void write_usage(struct buf *out, const struct event_usage *usage)
 {
-    const struct event_usage *usage = &event->usage;
-    set_text(out, "reason", event->reason);
-    set_open(out, "usage", '{');
+    buf_putc(out, '{');
     set_int(out, "audio_ms", (int64_t)usage->audio_ms);
     set_int(out, "stt_ms", (int64_t)usage->stt_ms);
     set_int(out, "requests", (int64_t)usage->requests);
@@ -299,6 +301,13 @@ static void write_ended(struct buf *out, const struct event *event)
         set_text(out, "currency", usage->currency);
     }
     buf_putc(out, '}');
+}
+
+static void write_ended(struct buf *out, const struct event *event)
+{
+    set_text(out, "reason", event->reason);
+    put_key(out, "usage");
+    write_usage(out, &event->usage);
 }
 
 static void write_error(struct buf *out, const struct event *event)
@@ -337,6 +346,57 @@ int codec_event_write(const struct event *event, struct buf *out)
     put_text(out, writers[event->kind].type);
     writers[event->kind].write(out, event);
     return buf_puts(out, "}");
+}
+
+/* --- for the store --- */
+
+static void write_vocabulary(struct buf *out, const struct client_settings *settings)
+{
+    set_texts(out, "vocabulary", (const char *const *)settings->vocabulary,
+              settings->vocabulary_len);
+    set_open(out, "glossary", '[');
+    for (unsigned i = 0; i < settings->glossary_len; i++) {
+        const struct glossary_entry *entry = &settings->glossary[i];
+        list_object(out);
+        set_text(out, "from", entry->from);
+        set_text(out, "to", entry->to);
+        set_text(out, "lang", entry->lang);
+        buf_putc(out, '}');
+    }
+    buf_putc(out, ']');
+}
+
+static void write_since(struct buf *out, const struct client_settings *settings)
+{
+    set_open(out, "since", '[');
+    for (unsigned i = 0; i < settings->targets_len; i++)
+        buf_printf(out, i > 0 ? ",%u" : "%u", settings->targets_since[i]);
+    buf_putc(out, ']');
+    set_int(out, "grammar_since", settings->grammar_since);
+}
+
+int codec_settings_write(const struct client_settings *settings, struct buf *out)
+{
+    buf_puts(out, "{\"type\":\"session.start\"");
+    set_text(out, "source", settings->source);
+    set_texts(out, "targets", (const char *const *)settings->targets, settings->targets_len);
+    set_int(out, "rate", settings->rate);
+    set_bool(out, "grammar", settings->grammar);
+    set_bool(out, "partials", settings->partials);
+    set_text(out, "stability", stability_name(settings->stability));
+    if (settings->explain_in[0] != '\0')
+        set_text(out, "explain_in", settings->explain_in);
+    write_vocabulary(out, settings);
+    write_since(out, settings);
+    set_text(out, "class", settings->class_name);
+    set_text(out, "name", settings->name);
+    return buf_putc(out, '}');
+}
+
+int codec_usage_write(const struct event_usage *usage, struct buf *out)
+{
+    write_usage(out, usage);
+    return buf_status(out);
 }
 
 /* --- the head --- */

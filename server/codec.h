@@ -10,12 +10,20 @@
 #include <stdint.h>
 
 struct buf;
+struct client_settings;
 struct event;
+struct event_usage;
 struct lat;
 
 /* Appends everything after the spliced fields: `"type":"transcript",…}`. STATUS_NOMEM,
  * STATUS_LIMIT. */
 int codec_event_write(const struct event *event, struct buf *out);
+
+/* A session.start of these settings, all of them: as the store keeps them and
+ * client_message_parse() reads them. */
+int codec_settings_write(const struct client_settings *settings, struct buf *out);
+/* As `usage` of session.ended. */
+int codec_usage_write(const struct event_usage *usage, struct buf *out);
 
 /* Bytes to keep free in front of a body. */
 #define CODEC_HEAD_MAX 256

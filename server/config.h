@@ -72,6 +72,9 @@ struct config {
     bool webhook_private;
     uint64_t webhook_tries;
 
+    const char *store_path, *store_sync;
+    uint64_t store_group_ms, store_retention_days;
+
     struct config_provider stt[CONFIG_PROVIDERS]; /* those without api are not there */
     bool stt_punctuation;
     uint64_t stt_agreement;

@@ -127,6 +127,15 @@
       "the address may be of this machine or of a private network")                                \
     X("webhook", "tries", webhook_tries, NUMBER, "6", 1, 20,                                       \
       "of a letter, 1, 4, 16 … seconds apart; then it is a dead letter")                           \
+    X("store", "path", store_path, TEXT, "", 0, 0,                                                 \
+      "SQLite file of transcripts and sessions; empty: sotto.db in the state folder; none: in "    \
+      "memory only")                                                                               \
+    X("store", "sync", store_sync, TEXT, "full", 0, 0,                                             \
+      "full: what was sent survives a power cut; normal: only the end of the process")             \
+    X("store", "group_ms", store_group_ms, NUMBER, "5", 0, 5,                                      \
+      "the longest a write waits for others to share its commit")                                  \
+    X("store", "retention_days", store_retention_days, NUMBER, "0", 0, 36500,                      \
+      "sessions that began so long ago are deleted; 0: never")                                     \
     X("stt", "api", stt[0].api, TEXT, "google_v1", 0, 0,                                           \
       "how the speech API is spoken to: google_v1, google_v2 or riva")                             \
     X("stt", "target", stt[0].target, TEXT, "127.0.0.1:50051", 0, 0,                               \

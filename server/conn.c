@@ -6,16 +6,15 @@
 #include "base/rng.h"
 #include "base/status.h"
 #include "base/worker.h"
-#include "server/ask.h"
 #include "server/codec.h"
 #include "server/config.h"
 #include "server/conn_job.h"
 #include "server/directory.h"
 #include "server/front.h"
+#include "server/host.h"
 #include "server/metrics.h"
+#include "server/resume.h"
 #include "server/server.h"
-#include "server/speech.h"
-#include "stt/client.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,39 +26,60 @@ static void conn_run(struct conn *conn);
 
 /* --- events out: front → worker → front → socket --- */
 
-/* A reader that fell behind by more than the bound will not catch up by waiting. */
-static void conn_kill_slow(struct conn *conn)
+static void conn_forget(struct conn *conn)
+{
+    out_queue_clear(&conn->out);
+    out_queue_clear(&conn->later);
+    conn->replaying = false;
+}
+
+void conn_kill_slow(struct conn *conn)
 {
     LOG_WARN(LOG_FRONT, conn->id, "client does not read, closing", "queued_bytes=%zu",
              conn->out.bytes);
     metrics_add(METRIC_SLOW_CLOSED, 1);
     conn->state = CONN_CLOSED;
-    out_queue_clear(&conn->out);
+    conn_forget(conn);
     ws_kill(conn);
 }
 
-/* Something was lost that the client counts on: it is told by the close. */
-static void conn_abort(struct conn *conn, const char *what, int status)
+/* What waits is closed over; then the socket. */
+static void conn_close(struct conn *conn, int code)
 {
-    LOG_ERROR(LOG_FRONT, conn->id, "closing", "lost=%s status=%s", what, status_name(status));
-    conn->close_code = 1011;
+    if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED)
+        return;
+    conn->close_code = code;
     conn->state = CONN_CLOSING;
     ws_want_write(conn);
 }
 
+void conn_abort(struct conn *conn)
+{
+    LOG_ERROR(LOG_FRONT, conn->id, "closing: out of memory", "host=%d", conn->host != NULL);
+    conn_close(conn, 1011);
+}
+
+void conn_last(struct conn *conn)
+{
+    if (conn->state != CONN_CLOSED)
+        conn->state = CONN_CLOSING;
+}
+
 /* Nothing follows the message that ends a connection. */
-static void conn_emit(struct conn *conn, uint64_t to, struct event *event)
+static void conn_emit(struct conn *conn, struct event *event)
 {
     if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED) {
         event_free(event);
         return;
     }
     bool last = event != NULL && event->close_code != 0;
-    struct conn_job_to where = {
-        .server = conn->front->server, .outbox = &conn->front->outbox, .key = conn->id, .id = to};
+    struct conn_job_to where = {.server = conn->front->server,
+                                .outbox = &conn->front->outbox,
+                                .key = conn->id,
+                                .id = conn->id};
     int status = conn_job_encode(&where, event);
     if (status == STATUS_NOMEM) {
-        conn_abort(conn, "event", status);
+        conn_abort(conn);
         return;
     }
     if (status != STATUS_OK || ++conn->encoding > ENCODING_MAX) {
@@ -70,9 +90,9 @@ static void conn_emit(struct conn *conn, uint64_t to, struct event *event)
         conn->state = CONN_CLOSING;
 }
 
-static void conn_error(struct conn *conn, const char *code, const char *message)
+void conn_error(struct conn *conn, const char *code, const char *message)
 {
-    conn_emit(conn, conn->id, event_error(code, message, 0));
+    conn_emit(conn, event_error(code, message, 0));
 }
 
 /* Refused for capacity: clients that come back all at once would be refused all at once. */
@@ -83,91 +103,33 @@ static uint32_t retry_after(void)
     return 1000 + jitter % 4000;
 }
 
-/* --- session ops --- */
-
-static void on_emit(void *ctx, struct event *event)
+void conn_refuse(struct conn *conn, const char *why)
 {
-    struct conn *conn = ctx;
-    conn_emit(conn, conn->session_id, event);
+    metrics_add(METRIC_SESSIONS_REFUSED, 1);
+    conn_emit(conn, event_error("over_capacity", why, retry_after()));
 }
 
-static int on_stt_open(void *ctx, uint32_t call, char *config, size_t len)
+void conn_busy(struct conn *conn)
 {
-    struct conn *conn = ctx;
-    const struct stt_request request = {
-        .provider = session_provider(conn->session), .bytes = config, .len = len};
-    return speech_open(conn->front->server, conn->session_id, call, &request);
+    conn_refuse(conn, "what was stored cannot be read now: come back");
 }
 
-static unsigned on_stt_healthy(void *ctx)
+void conn_replaced(struct conn *conn)
 {
-    struct conn *conn = ctx;
-    return speech_healthy(conn->front->server);
+    /* What still waits is sent to the other socket. */
+    conn_forget(conn);
+    conn_error(conn, "replaced", "the session goes on over another connection");
 }
-
-static int on_stt_send(void *ctx, uint32_t call, struct stt_block *block)
-{
-    struct conn *conn = ctx;
-    return speech_send(conn->front->server, conn->session_id, call, block);
-}
-
-static int on_stt_finish(void *ctx, uint32_t call)
-{
-    struct conn *conn = ctx;
-    return speech_finish(conn->front->server, conn->session_id, call);
-}
-
-static int on_stt_cancel(void *ctx, uint32_t call)
-{
-    struct conn *conn = ctx;
-    return speech_cancel(conn->front->server, conn->session_id, call);
-}
-
-static struct ask_from ask_from_of(struct conn *conn)
-{
-    return (struct ask_from){.server = conn->front->server,
-                             .session = conn->session_id,
-                             .key = conn->id,
-                             .serial = conn->serial};
-}
-
-static int on_translate(void *ctx, uint32_t lane, const struct translate_ask *ask)
-{
-    struct conn *conn = ctx;
-    struct ask_from from = ask_from_of(conn);
-    return ask_translate(&conn->front->outbox, &from, lane, ask);
-}
-
-static int on_grammar(void *ctx, uint32_t lane, const struct grammar_ask *ask)
-{
-    struct conn *conn = ctx;
-    struct ask_from from = ask_from_of(conn);
-    return ask_grammar(&conn->front->outbox, &from, lane, ask);
-}
-
-static void on_cancel(void *ctx, uint32_t lane, uint32_t ask)
-{
-    struct conn *conn = ctx;
-    struct ask_from from = ask_from_of(conn);
-    ask_cancel(&from, lane, ask);
-}
-
-static const struct session_ops session_ops = {
-    on_emit,      on_stt_open, on_stt_send, on_stt_finish,  on_stt_cancel,
-    on_translate, on_grammar,  on_cancel,   on_stt_healthy,
-};
 
 /* --- life --- */
 
 static void on_timer(struct loop_timer *timer)
 {
     struct conn *conn = (struct conn *)((char *)timer - offsetof(struct conn, timer));
-    if (conn->session != NULL) {
-        conn_run(conn);
-        return;
-    }
     if (conn->state == CONN_OPEN || conn->state == CONN_STARTING)
         conn_error(conn, "start_required", "session.start did not come within 5 s");
+    else if (conn->state == CONN_RESUMING)
+        conn_busy(conn);
     conn_run(conn);
 }
 
@@ -179,6 +141,7 @@ struct conn *conn_create(struct front *front, struct lws *wsi)
     conn->front = front;
     conn->wsi = wsi;
     out_queue_init(&conn->out);
+    out_queue_init(&conn->later);
     conn->parsed_tail = &conn->parsed_head;
     buf_init(&conn->text, FRAME_BYTES_MAX);
     buf_init(&conn->audio, AUDIO_PENDING_BYTES);
@@ -196,27 +159,17 @@ struct conn *conn_create(struct front *front, struct lws *wsi)
     return conn;
 }
 
-static void conn_drop_session(struct conn *conn)
-{
-    if (conn->session != NULL)
-        session_destroy(conn->session);
-    conn->session = NULL;
-    if (conn->session_id == 0)
-        return;
-    front_unbind(conn->front, conn->session_id);
-    directory_remove(conn->front->server->directory, conn->session_id);
-    conn->session_id = 0;
-}
-
 void conn_destroy(struct conn *conn)
 {
     struct front *front = conn->front;
     conn->state = CONN_CLOSED;
     loop_timer_stop(&conn->timer);
-    conn_drop_session(conn);
+    if (conn->host != NULL)
+        host_detach(conn->host, conn->goodbye);
     front_unbind(front, conn->id);
     directory_remove(front->server->directory, conn->id);
-    out_queue_clear(&conn->out);
+    resume_drop(conn);
+    conn_forget(conn);
     for (struct conn_parsed *parsed = conn->parsed_head, *next; parsed != NULL; parsed = next) {
         next = parsed->next;
         conn_parsed_free(parsed);
@@ -232,7 +185,7 @@ void conn_destroy(struct conn *conn)
 /* Audio that is still waiting counts as arrived: it came before the message. */
 static uint64_t conn_samples(const struct conn *conn)
 {
-    uint64_t received = conn->session != NULL ? session_received(conn->session) : 0;
+    uint64_t received = conn->host != NULL ? session_received(conn->host->session) : 0;
     return received + conn->audio.len / 2;
 }
 
@@ -244,7 +197,7 @@ static void conn_parse(struct conn *conn)
                              .id = conn->id};
     int status = conn_job_parse(&to, &conn->text, conn_samples(conn));
     if (status != STATUS_OK) {
-        conn_abort(conn, "message", status);
+        conn_abort(conn);
         return;
     }
     metrics_add(METRIC_TEXT_MESSAGES, 1);
@@ -265,10 +218,11 @@ static void conn_receive_audio(struct conn *conn, const void *bytes, size_t len)
         return;
     }
     size_t used = 0;
-    if (conn->session != NULL && conn->audio.len == 0 && conn->parsed_head == NULL) {
-        size_t room = session_room(conn->session, loop_now_us(conn->front->loop));
+    if (conn->host != NULL && conn->audio.len == 0 && conn->parsed_head == NULL) {
+        struct session *session = conn->host->session;
+        size_t room = session_room(session, loop_now_us(conn->front->loop));
         used = len < room ? len : room;
-        session_audio(conn->session, bytes, used, loop_now_us(conn->front->loop));
+        session_audio(session, bytes, used, loop_now_us(conn->front->loop));
     }
     if (used < len && buf_append(&conn->audio, (const char *)bytes + used, len - used) != STATUS_OK)
         /* Reading stopped long before; a peer's bytes cannot come here without it. */
@@ -300,6 +254,8 @@ void conn_receive(struct conn *conn, const struct conn_piece *piece)
 {
     if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED || !conn_count(conn, piece))
         return;
+    if (conn->host != NULL && conn->started)
+        host_confirmed(conn->host);
     if (conn->in_text) {
         buf_append(&conn->text, piece->bytes, piece->len);
         if (piece->last)
@@ -317,11 +273,12 @@ static bool feed_audio(struct conn *conn, int64_t now_us)
 {
     if (conn->audio.len == 0)
         return false;
-    size_t room = session_room(conn->session, now_us);
+    struct session *session = conn->host->session;
+    size_t room = session_room(session, now_us);
     size_t len = conn->audio.len < room ? conn->audio.len : room;
     if (len == 0)
         return false;
-    session_audio(conn->session, conn->audio.data, len, now_us);
+    session_audio(session, conn->audio.data, len, now_us);
     buf_consume(&conn->audio, len);
     if (conn->audio.len == 0)
         buf_deinit(&conn->audio); /* a backlog is rare, its memory is not kept for the next */
@@ -332,12 +289,12 @@ static bool feed_message(struct conn *conn, int64_t now_us)
 {
     struct conn_parsed *parsed = conn->parsed_head;
     if (parsed == NULL ||
-        (conn->audio.len > 1 && session_received(conn->session) < parsed->samples))
+        (conn->audio.len > 1 && session_received(conn->host->session) < parsed->samples))
         return false;
     conn->parsed_head = parsed->next;
     if (conn->parsed_head == NULL)
         conn->parsed_tail = &conn->parsed_head;
-    session_message(conn->session, parsed->message, parsed->samples, now_us);
+    session_message(conn->host->session, parsed->message, parsed->samples, now_us);
     conn_parsed_free(parsed);
     return true;
 }
@@ -354,10 +311,11 @@ static bool must_pause(struct conn *conn)
 {
     if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED)
         return false;
-    return conn->audio.len > 1 || conn->state == CONN_STARTING || conn->parsing >= CONN_PARSING_MAX;
+    return conn->audio.len > 1 || conn->state == CONN_STARTING || conn->state == CONN_RESUMING ||
+           conn->parsing >= CONN_PARSING_MAX;
 }
 
-static void conn_pace(struct conn *conn)
+void conn_pace(struct conn *conn)
 {
     bool pause = must_pause(conn);
     int64_t now_us = loop_now_us(conn->front->loop);
@@ -371,101 +329,63 @@ static void conn_pace(struct conn *conn)
     }
 }
 
-/* Speech puts the next due time off with every frame: the timer is moved only when it would fire
- * before long, or too late. */
-#define WAKE_NEAR_US 250000
-
-static void conn_wake(struct conn *conn, int64_t due_us, int64_t now_us)
+int64_t conn_feed(struct conn *conn, int64_t now_us)
 {
-    struct loop_timer *timer = &conn->timer;
-    if (due_us == INT64_MAX) {
-        loop_timer_stop(timer);
-        return;
-    }
-    bool early = loop_timer_armed(timer) && timer->due_us <= due_us;
-    if (!early || (timer->due_us != due_us && timer->due_us <= now_us + WAKE_NEAR_US))
-        loop_timer_start(conn->front->loop, timer, due_us, on_timer);
+    struct session *session = conn->host->session;
+    while (!session_over(session) && (feed_audio(conn, now_us) || feed_message(conn, now_us)))
+        ;
+    bool waiting = conn->audio.len > 1;
+    session_waiting(session, waiting, now_us);
+    if (session_over(session))
+        buf_deinit(&conn->audio);
+    int64_t due = waiting ? now_us + ROOM_RETRY_US : INT64_MAX;
+    if (conn->leave_us == 0)
+        return due;
+    if (now_us >= conn->leave_us)
+        conn_close(conn, 1001);
+    else if (conn->leave_us < due)
+        due = conn->leave_us;
+    return due;
 }
 
 static void conn_run(struct conn *conn)
 {
-    struct loop *loop = conn->front->loop;
-    if (conn->session == NULL || conn->state == CONN_CLOSED) {
+    if (conn->host != NULL && conn->state != CONN_CLOSED)
+        host_run(conn->host);
+    else
         conn_pace(conn);
-        return;
-    }
-    int64_t now_us = loop_now_us(loop);
-    while (!session_over(conn->session) && (feed_audio(conn, now_us) || feed_message(conn, now_us)))
-        ;
-    bool waiting = conn->audio.len > 1;
-    session_waiting(conn->session, waiting, now_us);
-    int64_t due = session_tick(conn->session, now_us);
-    if (waiting && now_us + ROOM_RETRY_US < due)
-        due = now_us + ROOM_RETRY_US;
-    if (session_over(conn->session)) {
-        due = INT64_MAX;
-        buf_deinit(&conn->audio);
-    }
-    conn_wake(conn, due, now_us);
-    conn_pace(conn);
 }
 
 /* --- messages of the front's mailbox --- */
 
-static void session_name(char out[33])
-{
-    uint8_t bytes[16];
-    rng_secure(bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
-static void refuse_capacity(struct conn *conn, const char *why)
-{
-    metrics_add(METRIC_SESSIONS_REFUSED, 1);
-    conn_emit(conn, conn->id, event_error("over_capacity", why, retry_after()));
-}
-
 static void conn_start(struct conn *conn, struct client_message *message)
 {
     struct server *server = conn->front->server;
-    if (message->settings.resume) {
-        conn_error(conn, "resume_refused",
-                   "this server does not hold sessions yet: start a new one");
-        return;
-    }
     /* Relaxed: a flag that is only ever set. */
     if (atomic_load_explicit(&server->stopping, memory_order_relaxed)) {
-        refuse_capacity(conn, "the server is stopping");
+        conn_refuse(conn, "the server is stopping");
         return;
     }
-    if (directory_add(server->directory, DIRECTORY_SESSION, conn->front->index,
-                      &conn->session_id) != STATUS_OK) {
-        refuse_capacity(conn, "the server holds as many sessions as it may");
+    if (message->resume.wanted) {
+        resume_begin(conn, &message->resume);
         return;
     }
-    front_bind(conn->front, conn->session_id, conn);
-    char name[33];
-    session_name(name);
-    struct session_start start = {.id = conn->session_id,
-                                  .name = name,
-                                  .message = message,
-                                  .seed = rng_seed(),
-                                  .wall_us = clock_wall_us(),
-                                  .handover = &conn->front->handover};
-    conn->serial = atomic_fetch_add_explicit(&server->serial, 1, memory_order_relaxed);
-    conn->state = CONN_LIVE;
-    if (session_create(&conn->session, &start, &server->session_config, &session_ops, conn,
-                       loop_now_us(conn->front->loop)) != STATUS_OK) {
-        conn->session = NULL;
-        conn_drop_session(conn);
+    struct host *host;
+    const struct host_start start = {
+        .subject = "", .message = message, .wall_us = clock_wall_us(), .owner_epoch = 1};
+    int status = host_create(&host, conn->front, &start);
+    if (status == STATUS_LIMIT) {
+        conn_refuse(conn, "the server holds as many sessions as it may");
+        return;
+    }
+    if (status != STATUS_OK) {
         conn_error(conn, "internal", "out of memory");
         return;
     }
-    metrics_add(METRIC_SESSIONS, 1);
-    LOG_INFO(LOG_SESSION, conn->session_id, "session started",
-             "name=%s source=%s targets=%u rate=%u", name, message->settings.source,
-             message->settings.targets_len, message->settings.rate);
+    LOG_INFO(LOG_SESSION, host->id, "session started", "name=%s source=%s targets=%u rate=%u",
+             host->name, message->settings.source, message->settings.targets_len,
+             message->settings.rate);
+    host_attach(host, &(struct host_socket){.conn = conn, .first = true});
 }
 
 /* Messages before a session exists. */
@@ -497,18 +417,16 @@ void conn_on_parsed(struct conn *conn, struct conn_parsed *parsed)
     }
     if (parsed->message == NULL) {
         conn_parsed_free(parsed);
-        conn_abort(conn, "message", STATUS_NOMEM);
+        conn_abort(conn);
         return;
     }
     enum client_kind kind = parsed->message->kind;
     if (kind == CLIENT_BAD || kind == CLIENT_UNKNOWN)
         metrics_add(METRIC_BAD_MESSAGES, 1);
     if (kind == CLIENT_NOT_UTF8) {
-        conn->close_code = 1007;
-        conn->state = CONN_CLOSING;
+        conn_close(conn, 1007);
         conn_parsed_free(parsed);
-        ws_want_write(conn);
-    } else if (conn->session != NULL) {
+    } else if (conn->host != NULL) {
         *conn->parsed_tail = parsed;
         conn->parsed_tail = &parsed->next;
     } else {
@@ -520,55 +438,85 @@ void conn_on_parsed(struct conn *conn, struct conn_parsed *parsed)
 
 void conn_on_body(struct conn *conn, struct conn_body *body)
 {
-    struct out *out = body->out;
     conn->encoding--;
-    if (conn->state == CONN_CLOSED) {
-        conn_body_free(body);
+    if (body->out == NULL)
+        conn_abort(conn);
+    else
+        conn_queue(conn, body->out);
+    conn_body_free(body);
+}
+
+void conn_queue(struct conn *conn, struct out *out)
+{
+    bool later = conn->replaying && out->kind != EVENT_STARTED;
+    if (conn->state == CONN_CLOSED)
         return;
-    }
-    if (out == NULL) {
-        conn_abort(conn, "event", body->status);
-        conn_body_free(body);
-        conn_run(conn);
-        return;
-    }
     if (out->has_lat)
         lat_mark(&out->lat, LAT_SERVER, clock_mono_us());
     if (conn->front->server->config->off & CONFIG_OFF_COALESCING)
         out->replace_key = 0;
-    if (out_queue_add(&conn->out, out))
+    if (out_queue_add(later ? &conn->later : &conn->out, out))
         metrics_add(METRIC_PARTIALS_REPLACED, 1);
-    conn_body_free(body);
-    if (conn->out.bytes > OUT_BYTES_MAX)
+    if (conn->out.bytes + conn->later.bytes > OUT_BYTES_MAX)
         conn_kill_slow(conn);
     else
         ws_send(conn);
 }
 
-void conn_on_stt(struct conn *conn, struct stt_event *event)
+void conn_queue_replay(struct conn *conn, struct out *out)
 {
-    if (conn->session != NULL)
-        session_stt(conn->session, event, loop_now_us(conn->front->loop));
-    speech_event_free(event);
-    conn_run(conn);
+    if (conn->state == CONN_CLOSED)
+        return;
+    out_queue_add(&conn->out, out);
+    ws_send(conn);
 }
 
-void conn_on_answer(struct conn *conn, const struct session_answer *answer)
+void conn_replayed(struct conn *conn, struct out *last)
 {
-    if (conn->session != NULL)
-        session_answer(conn->session, answer, loop_now_us(conn->front->loop));
-    conn_run(conn);
+    conn->replaying = false;
+    out_queue_move(&conn->out, &conn->later);
+    /* It ended while nobody was there. */
+    if (last != NULL && !last->queued) {
+        conn_last(conn);
+        conn_queue(conn, last);
+    }
+    ws_send(conn);
+}
+
+/* The ones behind a message that was not stored yet have waited for it, too. */
+void conn_stored(struct conn *conn, int64_t done_us)
+{
+    for (struct out *out = conn->out.head; out != NULL && out->ticket <= conn->host->stored;
+         out = out->next)
+        if (out->has_lat)
+            lat_mark(&out->lat, LAT_STORE, done_us);
+    ws_send(conn);
+}
+
+void conn_attach(struct conn *conn, struct host *host, bool replaying)
+{
+    loop_timer_stop(&conn->timer);
+    conn->host = host;
+    conn->state = CONN_LIVE;
+    conn->replaying = replaying;
+}
+
+void conn_wait(struct conn *conn, int64_t until_us)
+{
+    loop_timer_start(conn->front->loop, &conn->timer, until_us, on_timer);
+}
+
+void conn_leave(struct conn *conn, int64_t at_us)
+{
+    conn->leave_us = at_us;
 }
 
 void conn_goaway(struct conn *conn, uint32_t within_ms)
 {
-    if (conn->session != NULL) {
-        session_goaway(conn->session, within_ms, loop_now_us(conn->front->loop));
-    } else if (conn->state == CONN_OPEN || conn->state == CONN_STARTING) {
-        conn->close_code = 1001;
-        conn->state = CONN_CLOSING;
-        ws_want_write(conn);
-    }
+    if (conn->host != NULL)
+        host_goaway(conn->host, within_ms);
+    else
+        conn_close(conn, 1001);
     conn_run(conn);
 }
 
@@ -577,18 +525,25 @@ void conn_goaway(struct conn *conn, uint32_t within_ms)
 void conn_abandon(struct conn *conn)
 {
     conn->state = CONN_CLOSED;
-    out_queue_clear(&conn->out);
+    conn_forget(conn);
+}
+
+/* What has to be stored first holds back what was said after it. */
+static bool is_ready(const struct conn *conn, const struct out *out)
+{
+    return out != NULL &&
+           (out->ticket == 0 || (conn->host != NULL && out->ticket <= conn->host->stored));
 }
 
 bool conn_has_output(const struct conn *conn)
 {
-    return conn->out.head != NULL || conn_may_close(conn);
+    return is_ready(conn, conn->out.head) || conn_may_close(conn);
 }
 
 bool conn_may_close(const struct conn *conn)
 {
     return conn->state == CONN_CLOSING && conn->close_code != 0 && conn->out.head == NULL &&
-           conn->encoding == 0;
+           conn->later.head == NULL && conn->encoding == 0;
 }
 
 static void count_sent(const struct out *out, size_t bytes)
@@ -611,10 +566,10 @@ static void count_sent(const struct out *out, size_t bytes)
 bool conn_next(struct conn *conn, char **data, size_t *len)
 {
     struct out *out = conn->out.head;
-    if (out == NULL)
+    if (!is_ready(conn, out))
         return false;
     int64_t now_us = clock_mono_us();
-    int64_t t_ms = conn->session != NULL ? session_t_ms(conn->session, now_us) : 0;
+    int64_t t_ms = conn->host != NULL ? session_t_ms(conn->host->session, now_us) : 0;
     lat_mark(&out->lat, LAT_SERVER, now_us);
     *data = codec_splice(out->body, out->seq, t_ms, out->has_lat ? &out->lat : NULL);
     *len = (size_t)(out->body - *data) + out->len;
@@ -627,7 +582,12 @@ bool conn_next(struct conn *conn, char **data, size_t *len)
 void conn_sent(struct conn *conn)
 {
     assert(conn->out.head != NULL);
-    if (conn->out.head->close_code != 0)
-        conn->close_code = conn->out.head->close_code;
+    const struct out *out = conn->out.head;
+    if (out->kind == EVENT_STARTED)
+        conn->started = true;
+    if (out->close_code != 0) {
+        conn->close_code = out->close_code;
+        conn->last_sent = true;
+    }
     out_queue_pop(&conn->out);
 }

@@ -18,13 +18,13 @@ struct conn_body;
 struct conn_parsed;
 struct front;
 struct lws;
-struct session;
-struct session_answer;
-struct stt_event;
+struct host;
+struct out;
 
 enum conn_state {
     CONN_OPEN,     /* upgraded; session.start is awaited */
     CONN_STARTING, /* a first text message is being parsed */
+    CONN_RESUMING, /* asks for a session of before, which is being looked for */
     CONN_LIVE,     /* has a session */
     CONN_CLOSING,  /* the last message is queued; what comes in is dropped */
     CONN_CLOSED,   /* close is under way in libwebsockets */
@@ -34,11 +34,10 @@ struct conn {
     struct front *front;
     struct lws *wsi;
     uint64_t id;
-    uint64_t session_id; /* 0 while there is none */
-    uint32_t serial;
     enum conn_state state;
-    struct session *session;
-    struct loop_timer timer; /* session_tick, or the wait for session.start */
+    struct host *host;          /* NULL while there is no session */
+    struct loop_timer timer;    /* the wait for session.start, or for a session of before */
+    struct conn_resume *resume; /* CONN_RESUMING: what it asks for (server/resume.c) */
 
     struct buf text; /* the text message being received */
     size_t message_bytes;
@@ -50,13 +49,19 @@ struct conn {
     struct conn_parsed *parsed_head, **parsed_tail; /* waiting for the audio before them */
     unsigned bad_in_row;
     bool rx_paused;
+    bool goodbye;     /* its Close said that it does not come back */
     bool peer_closed; /* its Close has come: the library's answer is all that follows */
 
     struct out_queue out;
-    unsigned encoding;       /* events at the workers */
-    int close_code;          /* CONN_CLOSING: sent once the queue is empty; 0: not known yet */
-    int64_t alive_due_us;    /* while reading stops: when the library is told again that this is
-                                our doing */
+    struct out_queue later; /* while it is told what it has missed: what came since */
+    bool replaying;
+    bool started;         /* session.started was handed to the socket */
+    bool last_sent;       /* what ends the session was, too */
+    int64_t leave_us;     /* the server stops: closed then; 0: not */
+    unsigned encoding;    /* events at the workers */
+    int close_code;       /* CONN_CLOSING: sent once the queue is empty; 0: not known yet */
+    int64_t alive_due_us; /* while reading stops: when the library is told again that this is
+                             our doing */
 };
 
 /* NULL: at a cap or out of memory. */
@@ -86,10 +91,40 @@ bool conn_may_close(const struct conn *conn);
 /* Messages of the front's mailbox; all are taken. */
 void conn_on_parsed(struct conn *conn, struct conn_parsed *parsed);
 void conn_on_body(struct conn *conn, struct conn_body *body);
-void conn_on_stt(struct conn *conn, struct stt_event *event);
-void conn_on_answer(struct conn *conn, const struct session_answer *answer);
 /* The server stops. */
 void conn_goaway(struct conn *conn, uint32_t within_ms);
+
+/* server/host.c and server/resume.c: what a session asks of its socket. */
+void conn_attach(struct conn *conn, struct host *host, bool replaying);
+/* Audio and messages that wait, as far as the session has room; when to look again, INT64_MAX for
+ * when something has happened. */
+int64_t conn_feed(struct conn *conn, int64_t now_us);
+/* Stops and starts reading. */
+void conn_pace(struct conn *conn);
+/* For the socket; a reference of its own. */
+void conn_queue(struct conn *conn, struct out *out);
+/* A stored message, ahead of what came since. */
+void conn_queue_replay(struct conn *conn, struct out *out);
+/* It has missed nothing else; `last`, or NULL, is what ended its session meanwhile. */
+void conn_replayed(struct conn *conn, struct out *last);
+/* The host's `stored` has grown. */
+void conn_stored(struct conn *conn, int64_t done_us);
+/* What ends the session is on its way: nothing more is read. */
+void conn_last(struct conn *conn);
+/* How long it waits for a session of before. */
+void conn_wait(struct conn *conn, int64_t until_us);
+/* Closed 1001 then. */
+void conn_leave(struct conn *conn, int64_t at_us);
+void conn_error(struct conn *conn, const char *code, const char *message);
+/* over_capacity, with a time to come back after. */
+void conn_refuse(struct conn *conn, const char *why);
+void conn_busy(struct conn *conn);
+/* Another socket has its session. */
+void conn_replaced(struct conn *conn);
+/* Something was lost that the client counts on: it is told by the close. */
+void conn_abort(struct conn *conn);
+/* A reader that fell behind by more than the bound will not catch up by waiting. */
+void conn_kill_slow(struct conn *conn);
 
 /* ws.c: what a connection asks of its socket. */
 void ws_want_write(struct conn *conn);

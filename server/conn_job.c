@@ -10,6 +10,8 @@
 #include "server/out.h"
 #include "server/outbox.h"
 #include "server/server.h"
+#include "server/durable.h"
+#include <stdio.h>
 
 void conn_parsed_free(struct conn_parsed *parsed)
 {
@@ -63,10 +65,27 @@ static void body_msg_free(struct msg *msg)
     conn_body_free((struct conn_body *)msg);
 }
 
+/* Before the body goes to the front: then what the front asks the store later knows of it. */
+static void store_write(struct conn_body *body)
+{
+    const struct store_ref ref = {.session = body->session,
+                                  .owner_epoch = body->owner_epoch,
+                                  .to = body->event->ticket != 0 ? body->job.msg.session : 0,
+                                  .ticket = body->event->ticket};
+    int status = durable_event(body->server, &ref, body->event, body->out);
+    if (status == STATUS_OK)
+        return;
+    out_unref(body->out);
+    body->out = NULL;
+    body->status = status;
+}
+
 static void run_encode(struct job *job)
 {
     struct conn_body *body = (struct conn_body *)job;
     body->status = out_create(&body->out, body->event);
+    if (body->out != NULL && body->event->kept)
+        store_write(body);
     event_free(body->event);
     body->event = NULL;
     if (body->out != NULL && body->out->has_lat)
@@ -85,6 +104,8 @@ int conn_job_encode(const struct conn_job_to *to, struct event *event)
     body->job.run = run_encode;
     body->server = to->server;
     body->event = event;
+    body->owner_epoch = to->owner_epoch;
+    snprintf(body->session, sizeof body->session, "%s", to->session != NULL ? to->session : "");
     int status = outbox_submit(to->outbox, to->key, &body->job);
     if (status != STATUS_OK)
         conn_body_free(body);

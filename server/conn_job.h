@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/worker.h"
+#include "server/limits.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,8 @@ struct conn_body {
     struct job job;
     struct server *server;
     struct event *event;
+    char session[SESSION_NAME_BYTES];
+    uint32_t owner_epoch;
     struct out *out; /* NULL: it could not be serialised, `status` tells why */
     int status;
 };
@@ -44,6 +47,9 @@ struct conn_job_to {
     struct server *server;
     struct outbox *outbox;
     uint64_t key, id;
+    /* Of a session's events with a ticket: whose writes they are. */
+    const char *session;
+    uint32_t owner_epoch;
 };
 
 /* Takes the bytes of `text`. STATUS_FULL, STATUS_NOMEM: nothing will come. */

@@ -15,6 +15,7 @@ struct slot {
 
 struct directory {
     pthread_mutex_t lock;
+    pthread_rwlock_t routes; /* written while a holder moves */
     uint32_t slots_len;
     uint32_t free_head; /* 1-based */
     uint32_t max[DIRECTORY_KINDS];
@@ -29,6 +30,7 @@ struct directory *directory_create(uint32_t connections_max, uint32_t sessions_m
     if (directory == NULL)
         return NULL;
     pthread_mutex_init(&directory->lock, NULL);
+    pthread_rwlock_init(&directory->routes, NULL);
     directory->slots_len = len;
     directory->max[DIRECTORY_CONNECTION] = connections_max;
     directory->max[DIRECTORY_SESSION] = sessions_max;
@@ -42,6 +44,7 @@ void directory_destroy(struct directory *directory)
 {
     if (directory == NULL)
         return;
+    pthread_rwlock_destroy(&directory->routes);
     pthread_mutex_destroy(&directory->lock);
     mem_free(directory);
 }
@@ -101,6 +104,28 @@ int directory_front(const struct directory *directory, uint64_t id)
     if ((uint32_t)(word >> 16) != (uint32_t)(id >> 32) || (word & 0xff) == 0)
         return -1;
     return (int)(word & 0xff) - 1;
+}
+
+int directory_hold(struct directory *directory, uint64_t id)
+{
+    pthread_rwlock_rdlock(&directory->routes);
+    return directory_front(directory, id);
+}
+
+void directory_release(struct directory *directory)
+{
+    pthread_rwlock_unlock(&directory->routes);
+}
+
+void directory_move(struct directory *directory, uint64_t id, uint32_t front)
+{
+    assert(front < 255 && directory_front(directory, id) >= 0);
+    pthread_rwlock_wrlock(&directory->routes);
+    struct slot *slot = &directory->slots[directory_slot(id)];
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    atomic_store_explicit(&slot->word, (word & ~(uint64_t)0xff) | (front + 1),
+                          memory_order_release);
+    pthread_rwlock_unlock(&directory->routes);
 }
 
 uint32_t directory_slot(uint64_t id)

@@ -23,6 +23,15 @@ int directory_add(struct directory *directory, enum directory_kind kind, uint32_
 void directory_remove(struct directory *directory, uint64_t id);
 /* The front that holds `id`, or -1 when nobody does any more. */
 int directory_front(const struct directory *directory, uint64_t id);
+/*
+ * As directory_front(), and what is sent to it before directory_release() arrives ahead of what is
+ * sent after a directory_move(): who sends to a session's front does so in between. Never waits
+ * long: nothing that blocks may be done meanwhile.
+ */
+int directory_hold(struct directory *directory, uint64_t id);
+void directory_release(struct directory *directory);
+/* `id` is held by `front` from now on. */
+void directory_move(struct directory *directory, uint64_t id, uint32_t front);
 /* Dense index of an id, below connections_max + sessions_max: for arrays beside the directory. */
 uint32_t directory_slot(uint64_t id);
 /* Holders now. */

@@ -49,10 +49,21 @@ bool event_copy_settings(struct event *event, const struct client_settings *sett
     to->name = event_str(event, settings->name);
     for (unsigned i = 0; i < settings->targets_len; i++)
         to->targets[i] = event_str(event, settings->targets[i]);
-    /* Not echoed: the client knows them, and they may be large. */
-    to->vocabulary = NULL;
-    to->glossary = NULL;
-    return true;
+    to->vocabulary = arena_alloc(event->arena, (settings->vocabulary_len + 1) * sizeof(char *));
+    to->glossary = arena_alloc(event->arena, (settings->glossary_len + 1) * sizeof *to->glossary);
+    if (to->vocabulary == NULL || to->glossary == NULL) {
+        event->incomplete = true;
+        return false;
+    }
+    for (unsigned i = 0; i < settings->vocabulary_len; i++)
+        to->vocabulary[i] = event_str(event, settings->vocabulary[i]);
+    for (unsigned i = 0; i < settings->glossary_len; i++) {
+        const struct glossary_entry *entry = &settings->glossary[i];
+        to->glossary[i] = (struct glossary_entry){.from = event_str(event, entry->from),
+                                                  .to = event_str(event, entry->to),
+                                                  .lang = event_str(event, entry->lang)};
+    }
+    return !event->incomplete;
 }
 
 bool event_copy_words(struct event *event, const struct stt_word *words, size_t len)

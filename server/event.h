@@ -58,6 +58,9 @@ struct event_edit {
 struct event {
     enum event_kind kind;
     uint64_t seq; /* durable messages only, else 0 */
+    bool kept;    /* by the store, whatever of it is */
+    /* What it changes in the store is decided under this number before it is sent; 0: nothing. */
+    uint64_t ticket;
     bool has_lat;
     struct lat lat;
     /* A queued event with the same non-zero key is replaced by this one (partials: newest wins). */
@@ -72,6 +75,8 @@ struct event {
     int64_t start_ms, end_ms;
     const struct event_word *words;
     size_t words_len;
+    uint64_t settled_samples; /* final transcripts: as in struct stt_transcript */
+    bool settled_exact;
     const char *corrected;
     const struct event_edit *edits;
     size_t edits_len;
@@ -79,6 +84,14 @@ struct event {
     const char *session, *started_at; /* STARTED */
     struct client_settings settings;  /* STARTED, UPDATED: effective; strings in the arena */
     struct event_limits limits;
+    const char *resume_token; /* STARTED; NULL: the session cannot be resumed */
+    const char *subject;      /* STARTED: whose session it is, for the store */
+    int64_t wall_us;          /* STARTED: when the session began */
+    uint32_t attach;          /* STARTED: which socket of the session it is for */
+    /* STARTED but the first: hash of the token that it was resumed with. */
+    uint8_t token_before[32];
+    bool first;   /* STARTED: the session is new to the store */
+    bool durable; /* STARTED */
     uint32_t epoch, open_segment;
     uint64_t audio_samples; /* STARTED, ACK, FLUSHED */
     const char *id;         /* FLUSHED; NULL: none */
@@ -98,6 +111,7 @@ void event_free(struct event *event);
 /* Copies into the event's arena; NULL stays NULL. After a failed copy the event is `incomplete` and
  * must not be sent. */
 const char *event_str(struct event *event, const char *text);
+/* Vocabulary and glossary too, which the client is not told again, but the store keeps. */
 bool event_copy_settings(struct event *event, const struct client_settings *settings);
 bool event_copy_words(struct event *event, const struct stt_word *words, size_t len);
 bool event_copy_edits(struct event *event, const struct grammar_result *result);

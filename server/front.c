@@ -9,8 +9,12 @@
 #include "server/ask.h"
 #include "server/config.h"
 #include "server/conn.h"
+#include "server/conn_job.h"
 #include "server/directory.h"
+#include "server/host.h"
+#include "server/resume.h"
 #include "server/server.h"
+#include "server/durable.h"
 #include "server/ws.h"
 #include "stt/client.h"
 #include <assert.h>
@@ -22,23 +26,41 @@
 
 /* While a context ends: how often its progress is looked at. */
 #define CLOSE_POLL_US 2000
+#define AGAIN_US      1000
 
 struct conn *front_find(struct front *front, uint64_t id)
 {
     uint32_t slot = directory_slot(id);
-    struct conn *conn = id != 0 && slot < front->conns_len ? front->conns[slot] : NULL;
-    return conn != NULL && (conn->id == id || conn->session_id == id) ? conn : NULL;
+    struct conn *conn = id != 0 && slot < front->slots_len ? front->conns[slot] : NULL;
+    return conn != NULL && conn->id == id ? conn : NULL;
 }
 
 void front_bind(struct front *front, uint64_t id, struct conn *conn)
 {
-    assert(directory_slot(id) < front->conns_len);
+    assert(directory_slot(id) < front->slots_len);
     front->conns[directory_slot(id)] = conn;
 }
 
 void front_unbind(struct front *front, uint64_t id)
 {
     front->conns[directory_slot(id)] = NULL;
+}
+
+struct host *front_host(struct front *front, uint64_t id)
+{
+    uint32_t slot = directory_slot(id);
+    return id != 0 && slot < front->slots_len ? front->hosts[slot] : NULL;
+}
+
+void front_bind_host(struct front *front, uint64_t id, struct host *host)
+{
+    assert(directory_slot(id) < front->slots_len);
+    front->hosts[directory_slot(id)] = host;
+}
+
+void front_unbind_host(struct front *front, uint64_t id)
+{
+    front->hosts[directory_slot(id)] = NULL;
 }
 
 /* --- the end of a front: sessions drained, context destroyed, uv closed, loop stopped --- */
@@ -101,44 +123,96 @@ static void front_stop(struct front *front)
     int64_t wait_us = front->live > 0 ? STOP_SOCKETS_MS * 1000LL : 0;
     loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop) + wait_us,
                      on_stop_deadline);
-    for (uint32_t i = 0; i < front->conns_len; i++) {
-        struct conn *conn = front->conns[i];
-        /* A session's slot leads to the same connection: each is told once. */
-        if (conn != NULL && directory_slot(conn->id) == i)
-            conn_goaway(conn, STOP_SESSIONS_MS);
-    }
+    for (uint32_t i = 0; i < front->slots_len; i++)
+        if (front->conns[i] != NULL)
+            conn_goaway(front->conns[i], STOP_SESSIONS_MS);
+    for (uint32_t i = 0; i < front->slots_len; i++)
+        if (front->hosts[i] != NULL && front->hosts[i]->conn == NULL)
+            host_goaway(front->hosts[i], 0);
 }
 
 /* --- the mailbox --- */
 
-static void on_msg(struct loop_inbox *inbox, struct msg *msg)
+/* For a host, which may be on its way here. */
+static void receive_host(struct front *front, struct msg *msg)
 {
-    struct front *front = (struct front *)((char *)inbox - offsetof(struct front, inbox));
-    if (msg->kind == FRONT_STOP) {
-        msg->free_fn(msg);
-        front_stop(front);
-        return;
-    }
-    struct conn *conn = front_find(front, msg->session);
-    if (conn == NULL) {
-        msg->free_fn(msg);
+    struct host *host = host_find(front, msg->session);
+    if (host == NULL) {
+        if (!resume_keep(front, msg))
+            msg->free_fn(msg);
         return;
     }
     switch ((enum front_msg)msg->kind) {
-    case FRONT_PARSED: conn_on_parsed(conn, (struct conn_parsed *)msg); break;
-    case FRONT_BODY: conn_on_body(conn, (struct conn_body *)msg); break;
-    case FRONT_STT: conn_on_stt(conn, (struct stt_event *)msg); break;
-    case FRONT_ANSWER:
-        conn_on_answer(conn, &((struct ask_answer *)msg)->answer);
-        msg->free_fn(msg);
-        break;
-    case FRONT_STORED:
-    case FRONT_REPLAY:
-    case FRONT_CLAIMED:
-    case FRONT_STORE_PAGE:
-    case FRONT_HTTP: msg->free_fn(msg); break;
-    case FRONT_STOP: break;
+    case FRONT_BODY: host_on_body(host, (struct conn_body *)msg); return;
+    case FRONT_STT: host_on_stt(host, (struct stt_event *)msg); return;
+    case FRONT_REPLAY: host_on_replay(host, (struct resume_replayed *)msg); return;
+    case FRONT_ANSWER: host_on_answer(host, &((struct ask_answer *)msg)->answer); break;
+    case FRONT_STORED: host_on_stored(host, (struct store_done *)msg); break;
+    default: break;
     }
+    msg->free_fn(msg);
+}
+
+static void receive_conn(struct conn *conn, struct msg *msg)
+{
+    switch ((enum front_msg)msg->kind) {
+    case FRONT_PARSED: conn_on_parsed(conn, (struct conn_parsed *)msg); return;
+    case FRONT_BODY: conn_on_body(conn, (struct conn_body *)msg); return;
+    case FRONT_CLAIMED: resume_on_claimed(conn, (struct resume_claimed *)msg); return;
+    case FRONT_REFUSED: resume_on_refused(conn, msg); return;
+    default: break;
+    }
+    msg->free_fn(msg);
+}
+
+void front_receive(struct front *front, struct msg *msg)
+{
+    switch ((enum front_msg)msg->kind) {
+    case FRONT_STOP:
+        msg->free_fn(msg);
+        front_stop(front);
+        return;
+    case FRONT_WANTED: resume_on_wanted(front, msg); return;
+    case FRONT_LEAVE: resume_on_leave(front, msg); return;
+    case FRONT_ARRIVE: resume_on_arrive(front, msg); return;
+    default: break;
+    }
+    struct conn *conn = front_find(front, msg->session);
+    if (conn != NULL)
+        receive_conn(conn, msg);
+    else
+        receive_host(front, msg);
+}
+
+static void on_msg(struct loop_inbox *inbox, struct msg *msg)
+{
+    front_receive((struct front *)((char *)inbox - offsetof(struct front, inbox)), msg);
+}
+
+static void on_again(struct loop_timer *timer)
+{
+    struct front *front = (struct front *)((char *)timer - offsetof(struct front, again_timer));
+    struct front_kept *again = front->again;
+    front->again = NULL;
+    while (again != NULL) {
+        struct front_kept *next = again->next;
+        front_receive(front, again->msg);
+        mem_free(again);
+        again = next;
+    }
+}
+
+void front_later(struct front *front, struct msg *msg)
+{
+    struct front_kept *kept = mem_alloc(sizeof *kept);
+    assert(kept != NULL); /* a few words, for a message that must not be lost */
+    *kept = (struct front_kept){.msg = msg};
+    struct front_kept **tail = &front->again;
+    while (*tail != NULL)
+        tail = &(*tail)->next;
+    *tail = kept;
+    loop_timer_start(front->loop, &front->again_timer, loop_now_us(front->loop) + AGAIN_US,
+                     on_again);
 }
 
 int front_send(struct front *front, struct msg *msg)
@@ -191,6 +265,7 @@ static void front_abort(struct front *front)
         loop_destroy(front->loop);
     mem_free(front->keepalive);
     mem_free(front->conns);
+    mem_free(front->hosts);
     mem_free(front);
 }
 
@@ -202,9 +277,12 @@ int front_create(struct front **out, struct server *server, unsigned index, int 
     front->server = server;
     front->index = index;
     front->listen_fd = listen_fd;
-    front->conns_len = (uint32_t)(server->config->connections_max + server->config->sessions_max);
-    front->conns = mem_calloc(front->conns_len, sizeof(struct conn *));
-    int status = front->conns != NULL ? front_open(front) : STATUS_NOMEM;
+    front->kept_tail = &front->kept;
+    front->slots_len = (uint32_t)(server->config->connections_max + server->config->sessions_max);
+    front->conns = mem_calloc(front->slots_len, sizeof(struct conn *));
+    front->hosts = mem_calloc(front->slots_len, sizeof(struct host *));
+    bool made = front->conns != NULL && front->hosts != NULL;
+    int status = made ? front_open(front) : STATUS_NOMEM;
     if (status != STATUS_OK) {
         front_abort(front);
         return status;
@@ -242,10 +320,13 @@ void front_join(struct front *front)
 
 void front_free(struct front *front)
 {
+    resume_forget(front);
+    loop_timer_stop(&front->again_timer);
     outbox_deinit(&front->outbox);
     loop_inbox_close(&front->inbox);
     loop_destroy(front->loop);
     mem_free(front->keepalive);
     mem_free(front->conns);
+    mem_free(front->hosts);
     mem_free(front);
 }

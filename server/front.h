@@ -17,12 +17,19 @@
 
 struct buf;
 struct conn;
+struct host;
 struct loop_uv;
 struct lws_context;
 struct lws_retry_bo;
 struct lws_vhost;
 struct msg;
 struct server;
+
+/* A message that waits. */
+struct front_kept {
+    struct front_kept *next;
+    struct msg *msg;
+};
 
 /* The struct is visible to the files of the front only (conn.c, ws.c, http.c). */
 struct front {
@@ -37,8 +44,12 @@ struct front {
     struct loop_inbox inbox;
     struct loop_timer stop_timer;
     struct outbox outbox;
-    struct conn **conns; /* by directory slot: connections and the sessions on them */
-    uint32_t conns_len;
+    struct conn **conns; /* by directory slot, as the hosts */
+    struct host **hosts;
+    uint32_t slots_len;
+    struct front_kept *kept, **kept_tail; /* for hosts that are on their way here */
+    struct front_kept *again;             /* to be received once more */
+    struct loop_timer again_timer;
     uint32_t live; /* connections open here */
     bool stopping;
     bool started; /* has a thread */
@@ -57,9 +68,17 @@ void front_join(struct front *front);
 void front_free(struct front *front);
 int front_send(struct front *front, struct msg *msg);
 
-/* The connection that holds `id` as its own or as its session's; NULL when gone. */
+/* The connection `id`; NULL when gone. */
 struct conn *front_find(struct front *front, uint64_t id);
 void front_bind(struct front *front, uint64_t id, struct conn *conn);
 void front_unbind(struct front *front, uint64_t id);
+/* Whatever host is in the slot of `id`, or NULL. */
+struct host *front_host(struct front *front, uint64_t id);
+void front_bind_host(struct front *front, uint64_t id, struct host *host);
+void front_unbind_host(struct front *front, uint64_t id);
+/* A message of the mailbox; taken. */
+void front_receive(struct front *front, struct msg *msg);
+/* Takes `msg`, which is received again a little later. */
+void front_later(struct front *front, struct msg *msg);
 /* One connection fewer: a stopping front ends with its last. */
 void front_conn_gone(struct front *front);

@@ -239,6 +239,15 @@ static void check_targets(struct parse *parse)
                     settings->source);
 }
 
+static void read_since(json_t *object, struct client_settings *settings)
+{
+    json_t *since = json_object_get(object, "since");
+    for (unsigned i = 0; i < settings->targets_len; i++)
+        settings->targets_since[i] = (uint32_t)json_integer_value(json_array_get(since, i));
+    settings->grammar_since =
+        (uint32_t)json_integer_value(json_object_get(object, "grammar_since"));
+}
+
 static void read_start(struct parse *parse, json_t *object)
 {
     struct client_settings *settings = &parse->message->settings;
@@ -253,10 +262,39 @@ static void read_start(struct parse *parse, json_t *object)
     else
         settings->rate = (uint32_t)json_integer_value(rate);
     read_settings(parse, object);
+    read_since(object, settings);
     settings->class_name = read_string(parse, object, "class", NAME_BYTES_MAX);
     settings->name = read_string(parse, object, "name", NAME_BYTES_MAX);
-    settings->resume = json_is_object(json_object_get(object, "resume"));
     check_targets(parse);
+}
+
+/* What a client that comes back says of settings is not heard: the session has its own. */
+static void read_resume(struct parse *parse, json_t *object)
+{
+    struct client_resume *resume = &parse->message->resume;
+    resume->wanted = true;
+    const char *session = read_string(parse, object, "session", NAME_BYTES_MAX);
+    if (strlen(session) == SESSION_NAME_BYTES - 1 &&
+        strspn(session, "0123456789abcdef") == SESSION_NAME_BYTES - 1)
+        memcpy(resume->session, session, SESSION_NAME_BYTES);
+    resume->token = read_string(parse, object, "token", NAME_BYTES_MAX);
+    json_t *seq = json_object_get(object, "seq");
+    if (!json_is_integer(seq) || json_integer_value(seq) < 0)
+        problem(parse, "bad_message",
+                "resume needs session, token and seq, the highest one you have", "");
+    else
+        resume->seq = (uint64_t)json_integer_value(seq);
+}
+
+static void read_first(struct parse *parse, json_t *object)
+{
+    json_t *resume = json_object_get(object, "resume");
+    if (resume == NULL || json_is_null(resume))
+        read_start(parse, object);
+    else if (json_is_object(resume))
+        read_resume(parse, resume);
+    else
+        problem(parse, "bad_message", "must be an object", "resume");
 }
 
 static void read_activity(struct parse *parse, json_t *object)
@@ -288,7 +326,7 @@ static const struct {
     enum client_kind kind;
     void (*read)(struct parse *parse, json_t *object);
 } types[] = {
-    {"session.start", CLIENT_START, read_start},
+    {"session.start", CLIENT_START, read_first},
     {"session.update", CLIENT_UPDATE, read_settings},
     {"audio.activity", CLIENT_ACTIVITY, read_activity},
     {"audio.flush", CLIENT_FLUSH, read_flush},
@@ -326,7 +364,7 @@ struct client_message *client_message_parse(const char *text, size_t len)
     message->arena = arena;
     message->code = message->problem = message->flush_id = "";
     message->settings.source = message->settings.explain_in = "";
-    message->settings.class_name = message->settings.name = "";
+    message->settings.class_name = message->settings.name = message->resume.token = "";
     struct parse parse = {.message = message};
     if (!utf8_valid(text, len)) {
         message->kind = CLIENT_NOT_UTF8;

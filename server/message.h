@@ -56,7 +56,16 @@ struct client_settings {
     struct glossary_entry *glossary;
     unsigned glossary_len;
     const char *class_name, *name; /* "" when not sent */
-    bool resume;
+    /* First segment of each target, and of grammar: what a session that is restored owes. */
+    uint32_t targets_since[TARGETS_MAX], grammar_since;
+};
+
+/* session.start of a client that comes back. */
+struct client_resume {
+    bool wanted;
+    char session[SESSION_NAME_BYTES]; /* "" when it cannot be one */
+    const char *token;
+    uint64_t seq;
 };
 
 struct client_message {
@@ -64,6 +73,7 @@ struct client_message {
     const char *code;                /* error code for CLIENT_BAD and CLIENT_UNKNOWN */
     const char *problem;             /* what to tell the client; in the arena or static */
     struct client_settings settings; /* START, UPDATE */
+    struct client_resume resume;     /* START */
     const char *flush_id;            /* FLUSH; "" when none */
     bool speaking;                   /* ACTIVITY */
     uint64_t audio_samples;          /* ACTIVITY */

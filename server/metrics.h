@@ -18,6 +18,9 @@ struct lat;
     X(TOKENS_REFUSED, "sotto_tokens_refused_total", "tokens and tickets refused")                  \
     X(SESSIONS, "sotto_sessions_total", "sessions started")                                        \
     X(SESSIONS_REFUSED, "sotto_sessions_refused_total", "sessions refused for capacity")           \
+    X(RESUMES, "sotto_resumes_total", "clients that came back to their session")                   \
+    X(RESUMES_REFUSED, "sotto_resumes_refused_total", "clients whose session was not to be had")   \
+    X(RESTORES, "sotto_restores_total", "sessions restored from the store")                        \
     X(AUDIO_BYTES, "sotto_audio_bytes_total", "audio received, bytes")                             \
     X(TEXT_MESSAGES, "sotto_text_messages_total", "text messages received")                        \
     X(BAD_MESSAGES, "sotto_bad_messages_total", "messages that made no sense")                     \

@@ -12,26 +12,34 @@
 /* Kept free before a body: libwebsockets' own head (LWS_PRE is 16), then the splice. */
 #define OUT_HEAD (32 + CODEC_HEAD_MAX)
 
+struct out *out_again(uint64_t seq, const char *body, size_t len)
+{
+    struct out *out = mem_alloc(sizeof *out + OUT_HEAD + len);
+    if (out == NULL)
+        return NULL;
+    *out =
+        (struct out){.refs = 1, .seq = seq, .kind = -1, .body = out->block + OUT_HEAD, .len = len};
+    memcpy(out->body, body, len);
+    return out;
+}
+
 int out_create(struct out **out, const struct event *event)
 {
     struct buf bytes;
     buf_init(&bytes, EVENT_BYTES_MAX);
     int status = codec_event_write(event, &bytes);
-    struct out *made = status == STATUS_OK ? mem_alloc(sizeof *made + OUT_HEAD + bytes.len) : NULL;
+    struct out *made = status == STATUS_OK ? out_again(event->seq, bytes.data, bytes.len) : NULL;
     if (made != NULL) {
-        *made = (struct out){.refs = 1,
-                             .seq = event->seq,
-                             .has_lat = event->has_lat,
-                             .lat = event->lat,
-                             .replace_key = event->replace_key,
-                             .close_code = event->close_code,
-                             .kind = (int)event->kind,
-                             .final = event->final,
-                             .failed = event->failed != NULL,
-                             .spliced = event->spliced,
-                             .body = made->block + OUT_HEAD,
-                             .len = bytes.len};
-        memcpy(made->body, bytes.data, bytes.len);
+        made->ticket = event->ticket;
+        made->attach = event->attach;
+        made->has_lat = event->has_lat;
+        made->lat = event->lat;
+        made->replace_key = event->replace_key;
+        made->close_code = event->close_code;
+        made->kind = (int)event->kind;
+        made->final = event->final;
+        made->failed = event->failed != NULL;
+        made->spliced = event->spliced;
         *out = made;
     }
     buf_deinit(&bytes);
@@ -102,6 +110,16 @@ bool out_queue_add(struct out_queue *queue, struct out *out)
     queue->tail = &out->next;
     queue->bytes += out->len;
     return replaced;
+}
+
+void out_queue_move(struct out_queue *to, struct out_queue *from)
+{
+    if (from->head == NULL)
+        return;
+    *to->tail = from->head;
+    to->tail = from->tail;
+    to->bytes += from->bytes;
+    out_queue_init(from);
 }
 
 void out_queue_pop(struct out_queue *queue)

@@ -17,7 +17,9 @@ struct out {
     struct out *next; /* in the queue */
     unsigned refs;
     bool queued;
-    uint64_t seq; /* durable messages only, else 0 */
+    uint64_t seq;    /* durable messages only, else 0 */
+    uint64_t ticket; /* not sent before the store has decided it; 0: at once */
+    uint32_t attach; /* session.started: which socket of its session it is for */
     bool has_lat;
     struct lat lat;
     uint64_t replace_key;
@@ -31,6 +33,8 @@ struct out {
 
 /* Turns an event into bytes: STATUS_NOMEM, STATUS_LIMIT. One reference, the caller's. Worker. */
 int out_create(struct out **out, const struct event *event);
+/* A stored message once more: its body as out_create() made it. NULL: out of memory. Any thread. */
+struct out *out_again(uint64_t seq, const char *body, size_t len);
 struct out *out_ref(struct out *out);
 void out_unref(struct out *out);
 
@@ -51,3 +55,5 @@ void out_queue_clear(struct out_queue *queue);
 bool out_queue_add(struct out_queue *queue, struct out *out);
 /* Drops the head. */
 void out_queue_pop(struct out_queue *queue);
+/* Everything in `from` goes to the end of `to`. */
+void out_queue_move(struct out_queue *to, struct out_queue *from);

@@ -10,10 +10,13 @@
 #include "server/auth.h"
 #include "server/config.h"
 #include "server/directory.h"
+#include "server/durable.h"
 #include "server/front.h"
 #include "server/listen.h"
+#include "server/registry.h"
 #include "server/speech.h"
 #include "server/start.h"
+#include "server/store_path.h"
 #include "server/tls.h"
 #include "server/upstream.h"
 #include "stt/client.h"
@@ -32,14 +35,15 @@
 void server_post(struct server *server, struct msg *msg)
 {
     for (;;) {
-        int front = directory_front(server->directory, msg->session);
-        if (front < 0) {
+        int front = directory_hold(server->directory, msg->session);
+        int status = front >= 0 ? front_send(server->fronts[front], msg) : STATUS_NOT_FOUND;
+        directory_release(server->directory);
+        if (status == STATUS_OK)
+            return;
+        if (status == STATUS_NOT_FOUND) {
             msg->free_fn(msg);
             return;
         }
-        int status = front_send(server->fronts[front], msg);
-        if (status == STATUS_OK)
-            return;
         if (status != STATUS_FULL || loop_is_current(server->fronts[front]->loop)) {
             if (status == STATUS_FULL)
                 LOG_WARN(LOG_FRONT, msg->session, "mailbox full, message lost", "kind=%d",
@@ -69,7 +73,7 @@ static struct session_config session_config_from(const struct config *config,
                    .idle_ms = (uint32_t)config->idle_ms,
                    .session_ms = (uint32_t)config->session_ms,
                    .targets_max = TARGETS_MAX,
-                   .resume_ms = 0,
+                   .resume_ms = (uint32_t)config->resume_ms,
                    .flush_ms = (uint32_t)config->flush_ms,
                    .drain_ms = (uint32_t)config->drain_ms},
         .stt_provider = providers->stt,
@@ -95,17 +99,40 @@ static struct session_config session_config_from(const struct config *config,
     };
 }
 
+static int make_store(struct server *server)
+{
+    const struct config *config = server->config;
+    char *path, why[STORE_PATH_WHY_BYTES];
+    int status = store_path_find(config->store_path, &path, why);
+    if (status != STATUS_OK) {
+        LOG_ERROR(LOG_MAIN, 0, "no place for the store", "path=%s error=%s",
+                  LOG_Q(config->store_path), LOG_Q(why));
+        return status;
+    }
+    const struct store_config store = {.path = path,
+                                       .sync_full = strcmp(config->store_sync, "full") == 0,
+                                       .group_ms = (uint32_t)config->store_group_ms,
+                                       .retention_days = (uint32_t)config->store_retention_days,
+                                       .resume_ms = (uint32_t)config->resume_ms,
+                                       .post = durable_on_answer,
+                                       .ctx = server};
+    status = store_open(&server->store, &store);
+    mem_free(path);
+    return status;
+}
+
 static int make_shared(struct server *server)
 {
     const struct config *config = server->config;
     server->directory =
         directory_create((uint32_t)config->connections_max, (uint32_t)config->sessions_max);
+    server->registry = registry_create((uint32_t)config->sessions_max);
     unsigned threads = config->off & CONFIG_OFF_WORKERS ? 0 : (unsigned)config->workers;
     server->workers = worker_pool_create(threads, WORKER_QUEUE);
     server->translate_cache = translate_cache_create(config->translate_cache);
     server->grammar_cache = grammar_cache_create(config->grammar_cache);
-    if (server->directory == NULL || server->workers == NULL || server->translate_cache == NULL ||
-        server->grammar_cache == NULL)
+    if (server->directory == NULL || server->registry == NULL || server->workers == NULL ||
+        server->translate_cache == NULL || server->grammar_cache == NULL)
         return STATUS_NOMEM;
     return STATUS_OK;
 }
@@ -164,6 +191,8 @@ static int make_trust(struct server *server)
 static int make_rest(struct server *server, const int *listening)
 {
     int status = make_trust(server);
+    if (status == STATUS_OK)
+        status = make_store(server);
     if (status == STATUS_OK)
         status = make_shared(server);
     if (status == STATUS_OK)
@@ -259,10 +288,14 @@ void server_stop(struct server *server)
     worker_pool_destroy(server->workers);
     if (server->upstream != NULL)
         upstream_destroy(server->upstream);
+    /* What sessions have said last is in its mailbox; its answers find nobody. */
+    if (server->store != NULL)
+        store_close(server->store);
     for (unsigned i = 0; i < server->fronts_len; i++)
         front_free(server->fronts[i]);
     translate_cache_destroy(server->translate_cache);
     grammar_cache_destroy(server->grammar_cache);
+    registry_destroy(server->registry);
     directory_destroy(server->directory);
     tls_destroy(server->tls);
     auth_destroy(server->auth);

@@ -21,6 +21,8 @@ struct front;
 struct grammar_cache;
 struct loop;
 struct msg;
+struct registry;
+struct store;
 struct pool;
 struct stt_client;
 struct tls;
@@ -39,7 +41,12 @@ enum front_msg {
     FRONT_CLAIMED,    /* server/store.h: struct store_claim */
     FRONT_STORE_PAGE, /* server/store_query.h: struct store_page */
     FRONT_HTTP,       /* an HTTP answer that was made on a worker */
-    FRONT_STOP,       /* go away, then end the loop */
+    /* server/resume.h: a session moves between fronts. */
+    FRONT_WANTED,
+    FRONT_LEAVE,
+    FRONT_ARRIVE,
+    FRONT_REFUSED,
+    FRONT_STOP, /* go away, then end the loop */
 };
 
 struct server {
@@ -52,6 +59,8 @@ struct server {
     /* Acquire: allowed values of Origin, "": the server's own; replaced by reloads. */
     _Atomic(const char *) origins;
     struct directory *directory;
+    struct registry *registry;
+    struct store *store;
     struct worker_pool *workers;
     struct stt_client *stt;
     struct upstream *upstream; /* server/upstream.h */

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define MS 1000LL /* microseconds */
+/* Before a socket is closed because the server stops: what was said by then is to become final. */
+#define GOAWAY_FLUSH_MS 1500
 
 void session__emit(struct session *session, struct event *event)
 {
@@ -57,20 +59,63 @@ void session__health(struct session *session, bool degraded, const char *what, c
     session__emit(session, event);
 }
 
-static void emit_started(struct session *session)
+void session_attach(struct session *session, const struct session_attach *attach, int64_t now_us)
 {
+    session->now_us = now_us;
+    if (session->over && attach->first)
+        return; /* it could not even begin, and has said so */
+    session->held = false;
+    session->idle_due_us = now_us + session->config->limits.idle_ms * MS;
     struct event *event = event_create(EVENT_STARTED);
     if (event != NULL) {
         char at[CLOCK_RFC3339_BYTES];
         clock_rfc3339(session->wall_us, at);
         event->session = event_str(event, session->name);
         event->started_at = event_str(event, at);
-        event->epoch = 1;
-        event->open_segment = 1;
+        event->resume_token = event_str(event, attach->resume_token);
+        event->subject = event_str(event, session->subject);
+        event->wall_us = session->wall_us;
+        event->attach = attach->attach;
+        event->first = attach->first;
+        event->durable = attach->durable;
+        event->epoch = session->epoch;
+        event->open_segment = stt_stream_segment(session->speech);
+        event->audio_samples = stt_stream_received(session->speech);
         event->limits = session->config->limits;
         event_copy_settings(event, &session->settings);
     }
+    /* One that is over already is resumed for what its client has not heard yet. */
+    bool over = session->over;
+    session->over = false;
     session__emit(session, event);
+    session->over = session->over || over;
+}
+
+void session_hold(struct session *session, int64_t now_us)
+{
+    session->now_us = now_us;
+    session->held = true;
+    session->has_odd = false;
+    session->waiting_since_us = 0;
+}
+
+void session_storage(struct session *session, bool works, const char *why, int64_t now_us)
+{
+    session->now_us = now_us;
+    if (session->storage_failing == !works)
+        return;
+    session->storage_failing = !works;
+    session__health(session, !works, "storage", works ? "what is said is stored again" : why, 0);
+    if (!works)
+        session__error(session, "storage",
+                       "what is final is shown but not stored for now: it may be missing after a "
+                       "restart",
+                       0);
+}
+
+void session_handover(struct session *session, struct durations *handover)
+{
+    stt_stream_handover(session->speech, handover);
 }
 
 int session_create(struct session **out, const struct session_start *start,
@@ -83,13 +128,19 @@ int session_create(struct session **out, const struct session_start *start,
         return STATUS_NOMEM;
     session->id = start->id;
     snprintf(session->name, sizeof session->name, "%s", start->name);
+    snprintf(session->subject, sizeof session->subject, "%s",
+             start->subject != NULL ? start->subject : "");
+    session->epoch = start->restore != NULL ? start->restore->epoch : 1;
     session->config = config;
     session->ops = ops;
     session->ctx = ctx;
     session->now_us = session->started_us = session->speed_since_us = now_us;
     session->wall_us = start->wall_us;
+    if (start->restore != NULL)
+        session->started_us -= start->restore->age_us;
     session->idle_due_us = now_us + config->limits.idle_ms * MS;
-    int status = session__settings_start(session, &start->message->settings);
+    int status =
+        session__settings_start(session, &start->message->settings, start->restore != NULL);
     if (status == STATUS_OK)
         status = session__speech_open(session, start);
     if (status != STATUS_OK) {
@@ -97,8 +148,13 @@ int session_create(struct session **out, const struct session_start *start,
         mem_free(session);
         return status;
     }
-    emit_started(session);
     session__lanes_apply(session);
+    if (start->restore != NULL)
+        status = session__restore(session, start->restore);
+    if (status != STATUS_OK) {
+        session_destroy(session);
+        return status;
+    }
     *out = session;
     return STATUS_OK;
 }
@@ -320,10 +376,33 @@ void session_goaway(struct session *session, uint32_t within_ms, int64_t now_us)
         event->within_ms = within_ms;
     }
     session__emit(session, event);
+    int64_t ahead_us = (int64_t)within_ms * MS / 2;
+    ahead_us = ahead_us < GOAWAY_FLUSH_MS * MS ? ahead_us : GOAWAY_FLUSH_MS * MS;
+    session->goaway_flush_us = now_us + within_ms * MS - ahead_us;
+}
+
+void session_shutdown(struct session *session, uint32_t within_ms, int64_t now_us)
+{
+    if (session->over)
+        return;
+    session_goaway(session, within_ms, now_us);
+    session->goaway_flush_us = 0;
     session_end(session, "shutdown", 1001, now_us);
     int64_t deadline = now_us + within_ms * MS;
     if (deadline < session->end_deadline_us)
         session->end_deadline_us = deadline;
+}
+
+static int64_t run_goaway(struct session *session)
+{
+    if (session->goaway_flush_us == 0)
+        return INT64_MAX;
+    if (session->now_us < session->goaway_flush_us)
+        return session->goaway_flush_us;
+    session->goaway_flush_us = 0;
+    if (!session->ending && !session->speech_refused)
+        stt_stream_flush(session->speech, session->now_us);
+    return INT64_MAX;
 }
 
 static void emit_ack(struct session *session, uint64_t samples)
@@ -364,6 +443,15 @@ static int64_t run_ack(struct session *session)
     return INT64_MAX;
 }
 
+const struct event_usage *session_usage(struct session *session)
+{
+    uint64_t samples = stt_stream_received(session->speech);
+    session->usage.audio_ms = samples * 1000 / session->settings.rate;
+    session->usage.stt_ms = session->billed_before_ms + stt_stream_billed_ms(session->speech);
+    session->usage.currency = session->config->currency;
+    return &session->usage;
+}
+
 static void emit_ended(struct session *session)
 {
     uint64_t settled = stt_stream_settled(session->speech);
@@ -371,12 +459,8 @@ static void emit_ended(struct session *session)
         emit_ack(session, settled);
     struct event *event = event_create(EVENT_ENDED);
     if (event != NULL) {
-        uint64_t samples = stt_stream_received(session->speech);
         event->reason = session->end_reason;
-        event->usage = session->usage;
-        event->usage.audio_ms = samples * 1000 / session->settings.rate;
-        event->usage.stt_ms = stt_stream_billed_ms(session->speech);
-        event->usage.currency = session->config->currency;
+        event->usage = *session_usage(session);
         event->close_code = session->end_code;
     }
     session__emit(session, event);
@@ -404,6 +488,8 @@ static int64_t run_end(struct session *session)
 static int64_t run_limits(struct session *session)
 {
     int64_t longest = session->started_us + session->config->limits.session_ms * MS;
+    if (session->held)
+        session->idle_due_us = session->now_us + session->config->limits.idle_ms * MS;
     if (session->now_us >= session->idle_due_us)
         session__error(session, "idle", "nothing was received for limits.idle_ms", 0);
     else if (session->now_us >= longest)
@@ -435,8 +521,14 @@ int64_t session_tick(struct session *session, int64_t now_us)
     due = earliest(due, session__shed_tick(session));
     due = earliest(due, run_flushes(session));
     due = earliest(due, run_ack(session));
+    due = earliest(due, run_goaway(session));
     due = earliest(due, session->ending ? run_end(session) : run_limits(session));
     return session->over ? INT64_MAX : due;
+}
+
+uint64_t session_seq(const struct session *session)
+{
+    return session->seq;
 }
 
 uint64_t session_received(const struct session *session)

@@ -54,19 +54,61 @@ struct session_config {
     uint32_t ack_ms; /* least time between two audio.ack */
 };
 
+/* A final that is known when a session goes on after its process ended. */
+struct session_final {
+    uint32_t segment, rev;
+    const char *text, *language;
+    int64_t start_ms, end_ms;
+};
+
+/* Where a session goes on that another process, or this one before, has held; borrowed. */
+struct session_restore {
+    uint32_t epoch;
+    uint64_t seq;
+    int64_t age_us;           /* since it began, for t_ms */
+    uint64_t settled_samples; /* as of the newest final, like the next */
+    bool settled_exact;
+    const struct session_final *finals; /* the newest ones, ascending */
+    size_t finals_len;
+    /* Newest segment with a final of each target, in the order of the settings, and of grammar. */
+    uint32_t targets_done[TARGETS_MAX], grammar_done;
+    struct event_usage usage;
+};
+
 struct session_start {
-    uint64_t id;                    /* directory id, for the log */
-    const char *name;               /* the id clients see; copied */
-    struct client_message *message; /* CLIENT_START; borrowed */
+    uint64_t id;                           /* directory id, for the log */
+    const char *name;                      /* the id clients see; copied */
+    const char *subject;                   /* whose token it was begun with, "": nobody's; copied */
+    const struct session_restore *restore; /* NULL: it begins */
+    struct client_message *message;        /* CLIENT_START; borrowed */
     uint64_t seed;
     int64_t wall_us;            /* for started_at */
     struct durations *handover; /* as in struct stt_stream_config */
 };
 
-/* Emits session.started. STATUS_NOMEM, STATUS_INVALID. */
+/* session_resume() or session_begin() is what tells the client. STATUS_NOMEM, STATUS_INVALID. */
 int session_create(struct session **out, const struct session_start *start,
                    const struct session_config *config, const struct session_ops *ops, void *ctx,
                    int64_t now_us);
+/*
+ * A socket is there: session.started with the token to come back with (NULL: it cannot), for the
+ * `attach`-th socket. The first one of a session that begins has `first`; later ones are told what
+ * is open after session_restate().
+ */
+struct session_attach {
+    const char *resume_token;
+    uint32_t attach;
+    bool first, durable;
+};
+void session_attach(struct session *session, const struct session_attach *attach, int64_t now_us);
+/* What of the open segment a client that comes back may have missed. */
+void session_restate(struct session *session, int64_t now_us);
+/* The socket is gone: the session waits, its recognition and its answers go on. */
+void session_hold(struct session *session, int64_t now_us);
+/* The store does not take what it is given, or does again: the client is told. */
+void session_storage(struct session *session, bool works, const char *why, int64_t now_us);
+/* Audio is timed by another front from now on. */
+void session_handover(struct session *session, struct durations *handover);
 /* Cancels what it has asked for; emits nothing. */
 void session_destroy(struct session *session);
 
@@ -101,14 +143,20 @@ void session_answer(struct session *session, const struct session_answer *answer
 /* Flush, deliver what is owed within drain_ms, session.ended, close with `close_code`. A second
  * call is ignored. */
 void session_end(struct session *session, const char *reason, int close_code, int64_t now_us);
-/* The server will stop: session.goaway, then as session_end(). */
+/* The server will stop: session.goaway. What is said goes on being heard; shortly before the time
+ * is over, it is asked to become final. */
 void session_goaway(struct session *session, uint32_t within_ms, int64_t now_us);
+/* As both, for a session that nobody can come back to: what is owed is delivered within the time. */
+void session_shutdown(struct session *session, uint32_t within_ms, int64_t now_us);
 /* Runs what is due; the next due time, INT64_MAX for none. Call after every other call. */
 int64_t session_tick(struct session *session, int64_t now_us);
 
+/* Of the newest durable message, 0: none yet. */
+uint64_t session_seq(const struct session *session);
 uint64_t session_received(const struct session *session);
 /* Milliseconds since session.started, for t_ms. */
 int64_t session_t_ms(const struct session *session, int64_t now_us);
+const struct event_usage *session_usage(struct session *session);
 /* A fatal event or session.ended has been emitted: nothing more comes. */
 bool session_over(const struct session *session);
 /* The place of the speech provider that the newest call goes to, in order of preference. */

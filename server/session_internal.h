@@ -41,7 +41,9 @@ struct session_flush {
 
 struct session {
     uint64_t id;
-    char name[40];
+    char name[SESSION_NAME_BYTES];
+    char subject[NAME_BYTES_MAX + 1];
+    uint32_t epoch;
     const struct session_config *config;
     const struct session_ops *ops;
     void *ctx;
@@ -60,6 +62,7 @@ struct session {
     bool heard; /* the speech API has answered this session at least once */
     bool speech_degraded;
     bool speech_refused;
+    bool restating;      /* the stream tells the open segment once more */
     bool speech_asleep;  /* as last counted, like the next */
     uint64_t skipped_ms; /* audio that was not streamed */
     uint32_t segment;    /* newest segment with a final transcript */
@@ -98,6 +101,10 @@ struct session {
     unsigned bad_in_row;
 
     bool ending;
+    bool held;                 /* no socket: nobody is idle */
+    bool storage_failing;      /* as the client was told */
+    int64_t goaway_flush_us;   /* 0: none, or done */
+    uint64_t billed_before_ms; /* by the streams before it was restored */
     const char *end_reason;
     int end_code;
     int64_t end_deadline_us;
@@ -126,7 +133,14 @@ void session__speech_activity(struct session *session, const struct client_messa
 /* Counts what the gate of silence has done since the last time. */
 void session__speech_count(struct session *session);
 
+/* session_restore.c */
+/* Speech and lanes go on where the finals end. */
+int session__restore(struct session *session, const struct session_restore *restore);
+
 /* session_lanes.c */
+/* A final of before: it is given to the lanes that still owe it. */
+void session__lanes_restore(struct session *session, const struct session_restore *restore,
+                            const struct session_final *final);
 void session__lanes_apply(struct session *session);
 void session__lanes_destroy(struct session *session);
 void session__lanes_source(struct session *session, const struct stt_transcript *transcript);
@@ -143,7 +157,8 @@ void session__shed_note(struct session *session, const struct session_answer *an
 int64_t session__shed_tick(struct session *session);
 
 /* session_settings.c */
-int session__settings_start(struct session *session, const struct client_settings *settings);
+int session__settings_start(struct session *session, const struct client_settings *settings,
+                            bool restored);
 void session__settings_update(struct session *session, const struct client_settings *settings);
 /* The segment that is about to be reported: an update that waits for it takes effect. */
 void session__settings_segment(struct session *session, uint32_t segment);

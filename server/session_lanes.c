@@ -326,6 +326,31 @@ void session__lanes_source(struct session *session, const struct stt_transcript 
     buf_deinit(&text);
 }
 
+void session__lanes_restore(struct session *session, const struct session_restore *restore,
+                            const struct session_final *final)
+{
+    const struct client_settings *settings = &session->settings;
+    struct translate_source source = {.segment = final->segment,
+                                      .rev = final->rev,
+                                      .final = true,
+                                      .text = final->text,
+                                      .stability = stability_of(session),
+                                      .start_ms = final->start_ms,
+                                      .end_ms = final->end_ms};
+    for (unsigned i = 0; i < settings->targets_len; i++) {
+        struct session_lane *lane = lane_by_target(session, settings->targets[i]);
+        if (lane != NULL && final->segment > restore->targets_done[i] &&
+            final->segment >= settings->targets_since[i])
+            translate_lane_source(lane->lane, &source, session->now_us);
+    }
+    struct grammar_source words = {
+        .segment = final->segment, .rev = final->rev, .final = true, .text = final->text};
+    if (session->grammar != NULL && final->segment > restore->grammar_done &&
+        final->segment >= settings->grammar_since)
+        grammar_lane_source(session->grammar, &words, session->now_us);
+    session->lanes_changed = true;
+}
+
 static uint32_t lanes_owed(const struct session *session)
 {
     uint32_t oldest = session->grammar != NULL ? grammar_lane_owed(session->grammar) : 0;

@@ -33,11 +33,31 @@ static bool copy_settings(struct client_settings *to, const struct client_settin
     return ok;
 }
 
-int session__settings_start(struct session *session, const struct client_settings *settings)
+/* Each target keeps the segment it began with; new ones begin with `from`. */
+static void settings_since(struct client_settings *next, const struct client_settings *before,
+                           uint32_t from)
+{
+    uint32_t since[TARGETS_MAX];
+    for (unsigned i = 0; i < next->targets_len; i++) {
+        since[i] = from;
+        for (unsigned j = 0; j < before->targets_len; j++)
+            if (strcasecmp(next->targets[i], before->targets[j]) == 0)
+                since[i] = before->targets_since[j];
+    }
+    memcpy(next->targets_since, since, sizeof since);
+    next->grammar_since = before->grammar ? before->grammar_since : from;
+}
+
+int session__settings_start(struct session *session, const struct client_settings *settings,
+                            bool restored)
 {
     session->arena = arena_create(SETTINGS_BYTES_MAX);
     if (session->arena == NULL || !copy_settings(&session->settings, settings, session->arena))
         return STATUS_NOMEM;
+    /* A client says nothing of this: it is the store's, of a session that is restored. */
+    for (unsigned i = 0; i < settings->targets_len && !restored; i++)
+        session->settings.targets_since[i] = 1;
+    session->settings.grammar_since = restored ? settings->grammar_since : 1;
     return STATUS_OK;
 }
 
@@ -111,6 +131,7 @@ void session__settings_update(struct session *session, const struct client_setti
     session__speech_update(session, update);
     bool open = stt_stream_segment_open(session->speech) || session->begun == segment;
     session->next_from = segment + (open ? 1 : 0);
+    settings_since(&session->next, &session->settings, session->next_from);
     struct event *event = event_create(EVENT_UPDATED);
     if (event != NULL)
         event_copy_settings(event, &session->next);

@@ -53,6 +53,10 @@ static void emit_transcript(struct session *session, const struct stt_transcript
         event->start_ms = transcript->start_ms;
         event->end_ms = transcript->end_ms;
         event_copy_words(event, transcript->words, transcript->words_len);
+        event->settled_samples = transcript->settled;
+        event->settled_exact = transcript->settled_exact;
+        if (transcript->final)
+            event->usage = *session_usage(session);
         event->has_lat = true;
         event->lat = transcript->lat;
         if (!transcript->final)
@@ -64,6 +68,10 @@ static void emit_transcript(struct session *session, const struct stt_transcript
 static void on_transcript(void *ctx, const struct stt_transcript *transcript)
 {
     struct session *session = ctx;
+    if (session->restating) {
+        emit_transcript(session, transcript);
+        return;
+    }
     session->heard = true;
     session__settings_segment(session, transcript->segment);
     session->begun = transcript->segment;
@@ -127,6 +135,16 @@ static void on_health(void *ctx, enum stt_health health, int grpc_status, const 
 static const struct stt_stream_ops stream_ops = {on_open,       on_send,    on_finish, on_cancel,
                                                  on_transcript, on_settled, on_health, on_healthy};
 
+void session_restate(struct session *session, int64_t now_us)
+{
+    session->now_us = now_us;
+    if (session->over || !session->settings.partials)
+        return;
+    session->restating = true;
+    stt_stream_restate(session->speech);
+    session->restating = false;
+}
+
 /* How often a word must be heard again before it stays: half of the configured number for low
  * stability, half more for high. */
 static unsigned agreement_of(const struct session *session, enum stability stability)
@@ -163,6 +181,12 @@ int session__speech_open(struct session *session, const struct session_start *st
         .vocabulary = session->settings.vocabulary,
         .vocabulary_len = session->settings.vocabulary_len,
     };
+    if (start->restore != NULL && start->restore->finals_len > 0) {
+        const struct session_restore *restore = start->restore;
+        stream.first_segment = restore->finals[restore->finals_len - 1].segment + 1;
+    }
+    if (start->restore != NULL)
+        stream.first_sample = start->restore->settled_samples;
     return stt_stream_create(&session->speech, &stream, &stream_ops, session);
 }
 

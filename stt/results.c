@@ -95,6 +95,14 @@ static void lat_stamp(struct stt_stream *stream, const struct stt_heard *heard, 
     lat_mark(&stream->lat, LAT_HOLD, now_us);
 }
 
+/* What a final that ends at `position` settles: never what the next leg is to hear again. */
+static uint64_t settled_by(const struct stt_stream *stream, uint64_t position)
+{
+    uint64_t most = stream->legs_len > 1 ? stream->legs[1].base : stream->legs[0].resume;
+    position = position < most ? position : most;
+    return position > stream->settled ? position : stream->settled;
+}
+
 static void segment_show(struct stt_stream *stream, bool final, const struct stt_heard *heard)
 {
     assert(stream->start <= stream->end && stream->end <= stream->received);
@@ -116,6 +124,8 @@ static void segment_show(struct stt_stream *stream, bool final, const struct stt
         .language = language,
         .words = words,
         .words_len = words != NULL ? words_len : 0,
+        .settled = final ? settled_by(stream, heard->end) : stream->settled,
+        .settled_exact = !stream->segment.blurred,
         .lat = stream->lat,
     };
     stream->ops.transcript(stream->ctx, &transcript);
@@ -198,6 +208,8 @@ static void segment_place(struct stt_stream *stream, const struct stt_heard *hea
         stream->start = segment_start(stream, heard);
     /* Where the last segment ends is a guess when it was ended by us. */
     stream->end = heard->end > stream->shown_end ? heard->end : stream->shown_end;
+    /* A stream made anew may have shown more than it has heard. */
+    stream->end = stream->end < stream->received ? stream->end : stream->received;
     if (stream->start > stream->end)
         stream->start = stream->end;
     stream->started = true;
@@ -216,12 +228,9 @@ static void segment_end_at_word(struct stt_stream *stream, const struct stt_toke
     stream->end = end > stream->start ? end : stream->start;
 }
 
-/* Settles, but never what the next leg is to hear again. */
 static void results_settle(struct stt_stream *stream, uint64_t position)
 {
-    uint64_t most = stream->legs_len > 1 ? stream->legs[1].base : stream->legs[0].resume;
-    position = position < most ? position : most;
-    stt__settle(stream, position);
+    stt__settle(stream, settled_by(stream, position));
 }
 
 /* Audio of segments that were ended by us is kept until the provider's final, or there would be too

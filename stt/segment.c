@@ -493,3 +493,19 @@ void stt_segment_split(struct stt_segment *segment, size_t len)
     segment_align(segment, segment->committed.len, &alignment);
     segment_print_rest(segment, alignment.next);
 }
+
+int stt_segment_past(struct stt_segment *segment, const char *text, uint32_t start_ms,
+                     uint32_t end_ms)
+{
+    struct stt_words words = {0};
+    struct stt_words_parsed parsed;
+    int status = stt_words_parse(&words, text, 0, &parsed);
+    if (status == STATUS_OK)
+        status = past_reserve(segment, words.len);
+    for (size_t i = 0; status == STATUS_OK && i < words.len; i++) {
+        words.at[i].at_ms = start_ms + (uint32_t)((end_ms - start_ms) * (i + 1) / words.len);
+        status = stt_words_push(&segment->past, &words.at[i]);
+    }
+    stt_words_deinit(&words);
+    return status;
+}

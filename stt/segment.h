@@ -95,6 +95,11 @@ void stt_segment_split(struct stt_segment *segment, size_t len);
 /* Another call says what comes next; its audio begins where audio is settled. */
 void stt_segment_rebase(struct stt_segment *segment);
 
+/* Words that were final before another stream went on: past ones, their times spread over the span.
+ * STATUS_NOMEM: some may be there. */
+int stt_segment_past(struct stt_segment *segment, const char *text, uint32_t start_ms,
+                     uint32_t end_ms);
+
 /* Committed and tentative text, never NULL. */
 const char *stt_segment_text(const struct stt_segment *segment);
 const char *stt_segment_tentative(const struct stt_segment *segment);

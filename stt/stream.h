@@ -42,6 +42,10 @@ struct stt_transcript {
     const char *language;         /* BCP-47 */
     const struct stt_word *words; /* finals, when the provider sent times */
     size_t words_len;
+    /* Of a final: where a stream that is made anew has to begin, and whether words were settled
+     * only by their age, so that it begins at some place among those of the finals. */
+    uint64_t settled;
+    bool settled_exact;
     struct lat lat; /* stamped up to the receipt of the response and the time held here */
 };
 
@@ -107,6 +111,17 @@ int stt_stream_create(struct stt_stream **out, const struct stt_stream_config *c
                       const struct stt_stream_ops *ops, void *ctx);
 /* Cancels its calls (events that still come for them are ignored by stt_stream_event's caller). */
 void stt_stream_destroy(struct stt_stream *stream);
+
+/*
+ * Of a stream made anew, before its first audio: the finals that reach past first_sample, in order.
+ * Their words are heard again, and are not told again. `exact` as in struct stt_transcript of the
+ * last of them. STATUS_NOMEM.
+ */
+int stt_stream_past(struct stt_stream *stream, const struct stt_transcript *final, bool exact);
+/* Tells the open segment once more, as it was told last; nothing when there is none. */
+void stt_stream_restate(struct stt_stream *stream);
+/* Blocks are timed elsewhere from now on: `handover` as in struct stt_stream_config. */
+void stt_stream_handover(struct stt_stream *stream, struct durations *handover);
 
 /* PCM s16le, `bytes` even, received at `now_us`. Takes a copy. Never more than stt_stream_room()
  * bytes. */

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -93,12 +94,17 @@ def free_port():
 class Sotto(Program):
     """The server on a port of its own, in front of the given upstreams."""
 
-    def __init__(self, speech_port, chat_port, chat_ca, *args, env=None, preexec=None):
+    def __init__(self, speech_port, chat_port, chat_ca, *args, env=None, preexec=None, tls=None):
         flags = ["--listen", "127.0.0.1:0", "--stt-target", "127.0.0.1:%d" % speech_port,
                  "--stt-plaintext", "--chat-url", "https://127.0.0.1:%d/v1" % chat_port,
                  "--chat-ca", chat_ca]
+        if "--store-path" not in args:  # one of its own, not the user's
+            folder = tempfile.mkdtemp(prefix="sotto-store-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            flags += ["--store-path", os.path.join(folder, "sotto.db")]
         super().__init__("sotto", *flags, *args, env=env, preexec=preexec, ready=r"msg=\"ready\" .*?port=(\d+)")
         self.port = int(self.match.group(1))
+        self.tls = tls  # an ssl.SSLContext of its clients
 
     def wait_ready(self, wait_s=15):
         end = time.monotonic() + wait_s * SLOW
@@ -108,11 +114,20 @@ class Sotto(Program):
             time.sleep(0.05)
         raise AssertionError("not ready: %r\n%s" % (self.get("/readyz"), self.text()[-2000:]))
 
+    def hup(self, result):
+        """SIGHUP, and the word that it is over: `reloaded` or `not reloaded`."""
+        before = len(self.text())
+        self.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 10 * SLOW
+        while not re.search(r'msg="%s' % result, self.text()[before:]):
+            assert time.monotonic() < end, self.text()[before:]
+            time.sleep(0.02)
+
     def get(self, path, headers=None):
-        request = urllib.request.Request("http://127.0.0.1:%d%s" % (self.port, path),
-                                         headers=headers or {})
+        scheme = "https" if self.tls else "http"
+        request = urllib.request.Request("%s://127.0.0.1:%d%s" % (scheme, self.port, path), headers=headers or {})
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=10, context=self.tls) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -178,12 +193,58 @@ class Closed(Exception):
         self.code = code
 
 
+class TlsSocket:
+    """A client's TLS, read by one thread while another writes, which Python's own sockets do not allow."""
+
+    def __init__(self, sock, context):
+        self.sock, self.lock, self.sending = sock, threading.Lock(), threading.Lock()
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        self.settimeout, self.close, self.shutdown = sock.settimeout, sock.close, sock.shutdown
+        while not self.shake():
+            self.feed()
+
+    def shake(self):
+        try:
+            self.tls.do_handshake()
+            return True
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            self.sock.sendall(self.outgoing.read())
+
+    def feed(self):
+        data = self.sock.recv(65536)
+        with self.lock:
+            self.incoming.write(data) if data else self.incoming.write_eof()
+
+    def sendall(self, data):
+        with self.sending:
+            with self.lock:
+                for at in range(0, len(data), 16384):  # a record
+                    self.tls.write(data[at:at + 16384])
+                records = self.outgoing.read()
+            self.sock.sendall(records)
+
+    def recv(self, count):
+        while True:
+            try:
+                with self.lock:
+                    return self.tls.read(count)
+            except ssl.SSLWantReadError:
+                self.feed()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+
+
 class WebSocket:
     """RFC 6455 by hand, so that a test can also break the rules."""
 
-    def __init__(self, port, path="/v1/stream", protocol="sotto.v1", headers=(), timeout=20):
+    def __init__(self, port, path="/v1/stream", protocol="sotto.v1", headers=(), timeout=20, tls=None):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout * SLOW)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:  # an ssl.SSLContext
+            self.sock = TlsSocket(self.sock, tls)
         self.lock = threading.Lock()
         self.buffer = b""
         lines = ["GET %s HTTP/1.1" % path, "Host: 127.0.0.1:%d" % port, "Upgrade: websocket",
@@ -326,9 +387,9 @@ def speak(ws, pcm, speed=1.0, frame_ms=100, rate=RATE, sent=None):
             sent.append((min(len(pcm), at + step) // 2, time.monotonic()))
 
 
-def run_session(port, pcm, speed=1.0, sent=None, rate=RATE, frame_ms=100, **fields):
+def run_session(port, pcm, speed=1.0, sent=None, rate=RATE, frame_ms=100, tls=None, **fields):
     """A whole session: start, audio, end. Returns the events and the close code."""
-    ws = WebSocket(port)
+    ws = WebSocket(port, tls=tls)
     assert ws.status == 101, ws.head
     started = ws.start(rate=rate, **fields)
     result = {}

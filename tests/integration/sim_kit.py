@@ -22,8 +22,12 @@ class Rig:
         self.sim = kit.Program("sotto-sim", "--dir", self.dir.name, "--speech-port", 0, "--chat-port", 0,
                                "--speech-latency", 40, "--chat-first-token", 20, "--chat-tokens-s", 0, *sim,
                                ready=r"ready speech=(\d+) chat=(\d+) ca=(\S+)", stream="stdout")
-        speech, self.chat_port, self.ca = self.sim.match.groups()
-        self.sotto = kit.Sotto(int(speech), int(self.chat_port), self.ca, *sotto).wait_ready()
+        self.speech_port, self.chat_port, self.ca = self.sim.match.groups()
+        self.sotto = self.again(*sotto)
+
+    def again(self, *sotto):
+        """Another server before the same clouds."""
+        return kit.Sotto(int(self.speech_port), int(self.chat_port), self.ca, *sotto).wait_ready()
 
     def request(self, path, body=None):
         command = ["curl", "-sS", "--fail", "--http2", "--cacert", self.ca,

@@ -9,6 +9,9 @@ import unittest
 
 import kit
 
+# Without a store nobody can come back, so sessions end here; test_resume.py tells of those that go on elsewhere.
+FORGETS = ("--store-path", "none")
+
 LIMIT_S = 5
 
 
@@ -39,10 +42,10 @@ class Stop(unittest.TestCase):
         return ws
 
     def test_idle_server(self):
-        self.assertLess(self.end(self.upstream().sotto().wait_ready()), 2 * kit.SLOW)
+        self.assertLess(self.end(self.upstream().sotto(*FORGETS).wait_ready()), 2 * kit.SLOW)
 
     def speaking(self, *args):
-        sotto = self.upstream().sotto(*args).wait_ready()
+        sotto = self.upstream().sotto(*FORGETS, *args).wait_ready()
         sockets = [self.session(sotto) for _ in range(5)]
         readers = [self.read(ws) for ws in sockets]
         speakers = [threading.Thread(target=kit.speak, args=(ws, kit.tone(2))) for ws in sockets]
@@ -78,7 +81,7 @@ class Stop(unittest.TestCase):
         self.speaking("--fronts", "3")
 
     def test_connections_without_a_session(self):
-        sotto = self.upstream().sotto().wait_ready()
+        sotto = self.upstream().sotto(*FORGETS).wait_ready()
         ws = kit.WebSocket(sotto.port)
         self.addCleanup(ws.close)
         reader = self.read(ws)
@@ -87,7 +90,7 @@ class Stop(unittest.TestCase):
         self.assertEqual(reader["all"], ([], 1001))
 
     def test_client_that_does_not_read(self):
-        sotto = self.upstream().sotto().wait_ready()
+        sotto = self.upstream().sotto(*FORGETS).wait_ready()
         ws = self.session(sotto)
         ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         kit.speak(ws, kit.tone(1), speed=4)
@@ -95,7 +98,7 @@ class Stop(unittest.TestCase):
 
     def test_mute_speech_upstream(self):
         """Nothing comes back: the session ends by its deadline all the same."""
-        sotto = self.upstream(speech=("--mute",)).sotto().wait_ready()
+        sotto = self.upstream(speech=("--mute",)).sotto(*FORGETS).wait_ready()
         ws = self.session(sotto)
         reader = self.read(ws)
         kit.speak(ws, kit.tone(1), speed=4)
@@ -106,7 +109,7 @@ class Stop(unittest.TestCase):
 
     def test_mute_chat_upstream(self):
         upstreams = self.upstream()
-        sotto = upstreams.sotto().wait_ready()
+        sotto = upstreams.sotto(*FORGETS).wait_ready()
         upstreams.chat_fault("silent")
         ws = self.session(sotto)
         reader = self.read(ws)
@@ -136,7 +139,7 @@ class Stop(unittest.TestCase):
     def test_session_that_is_ending_already(self):
         """drain_ms is longer than the server has: session.ended still comes, with the client's own reason."""
         upstreams = self.upstream()
-        sotto = upstreams.sotto("--drain-ms", "30000").wait_ready()
+        sotto = upstreams.sotto(*FORGETS, "--drain-ms", "30000").wait_ready()
         upstreams.chat_fault("silent")
         ws = self.session(sotto)
         reader = self.read(ws)
@@ -152,7 +155,7 @@ class Stop(unittest.TestCase):
     def test_under_load(self):
         """Requests at every stage when the pool goes away."""
         sotto = self.upstream(speech=("--latency-ms", "5", "--final-every-ms", "100"),
-                              chat=("--latency-ms", "5")).sotto("--translate-partial-gap-ms", "0").wait_ready()
+                              chat=("--latency-ms", "5")).sotto(*FORGETS, "--translate-partial-gap-ms", "0").wait_ready()
         sockets = [self.session(sotto, targets=["es", "fr", "de", "it", "pt", "nl"]) for _ in range(20)]
         readers = [self.read(ws) for ws in sockets]
         pcm = kit.tone(1)
@@ -164,7 +167,7 @@ class Stop(unittest.TestCase):
 
     def test_second_signal_changes_nothing(self):
         upstreams = self.upstream()
-        sotto = upstreams.sotto().wait_ready()
+        sotto = upstreams.sotto(*FORGETS).wait_ready()
         ws = self.session(sotto)
         self.read(ws)
         sotto.process.send_signal(signal.SIGINT)
@@ -175,7 +178,7 @@ class Stop(unittest.TestCase):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(path)
             notify.settimeout(10 * kit.SLOW)
-            sotto = self.upstream().sotto(env={"NOTIFY_SOCKET": path})
+            sotto = self.upstream().sotto(*FORGETS, env={"NOTIFY_SOCKET": path})
             self.assertEqual(notify.recv(100), b"READY=1")
             with socket.create_connection(("127.0.0.1", sotto.port), timeout=5):
                 pass  # told only once it listens

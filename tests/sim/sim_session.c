@@ -322,7 +322,7 @@ static void client_leave(struct sim *s)
         s->totals->goaways++;
         int64_t drain_ms = s->config.limits.drain_ms;
         end_expect(s, (within_ms < drain_ms ? within_ms : drain_ms) * MS);
-        session_goaway(s->session, (uint32_t)within_ms, s->now_us);
+        session_shutdown(s->session, (uint32_t)within_ms, s->now_us);
     } else if (c->how == END_DESTROY) {
         s->totals->destroyed++;
         s->done = true;
@@ -457,6 +457,7 @@ static void sim_begin(struct sim *s, uint64_t minutes)
     struct session_start by = {
         .id = s->index + 1, .name = s->tag, .message = &start, .seed = rng_next(&s->rng)};
     HOLD(s, session_create(&s->session, &by, &s->config, &session_ops, s, s->now_us) == STATUS_OK);
+    session_attach(s->session, &(struct session_attach){.attach = 1, .first = true}, s->now_us);
     HOLD(s, s->rules.started);
     s->due_us = s->now_us;
 }

@@ -173,7 +173,11 @@ static inline int kit_create(struct kit *kit)
     struct client_message message = {.kind = CLIENT_START, .settings = kit->settings};
     struct session_start start = {.id = 1, .name = "kit", .message = &message, .seed = 7};
     kit->due_us = kit->now_us;
-    return session_create(&kit->session, &start, &kit->config, &kit_ops, kit, kit->now_us);
+    int status = session_create(&kit->session, &start, &kit->config, &kit_ops, kit, kit->now_us);
+    if (status == STATUS_OK)
+        session_attach(kit->session, &(struct session_attach){.attach = 1, .first = true},
+                       kit->now_us);
+    return status;
 }
 
 static inline void kit_start(struct kit *kit)

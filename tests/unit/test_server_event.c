@@ -76,7 +76,8 @@ static void test_settings(void)
     CHECK_STR(event->settings.targets[0], "es");
     CHECK_STR(event->settings.class_name, "7b");
     CHECK_EQ(event->settings.rate, 16000);
-    CHECK(event->settings.vocabulary == NULL && event->settings.glossary == NULL);
+    CHECK_STR(event->settings.vocabulary[0], "cat");
+    CHECK(event->settings.vocabulary[0] != vocabulary[0]);
     event_free(event);
 }
 

@@ -35,7 +35,7 @@ static void test_start(void)
     CHECK_EQ(message->settings.vocabulary_len, 1);
     CHECK_STR(message->settings.glossary[0].to, "b");
     CHECK_STR(message->settings.name, "Ana");
-    CHECK(!message->settings.resume);
+    CHECK(!message->resume.wanted);
     client_message_free(message);
 }
 

@@ -463,7 +463,7 @@ static void test_goaway(void)
     struct kit kit;
     kit_start(&kit);
     kit_speak(&kit, 1000);
-    session_goaway(kit.session, 2000, kit.now_us);
+    session_shutdown(kit.session, 2000, kit.now_us);
     kit_tick(&kit);
     CHECK_EQ(kit_last(&kit, EVENT_GOAWAY)->within_ms, 2000);
     kit_pass(&kit, 2 * SECOND - 1);
@@ -471,7 +471,7 @@ static void test_goaway(void)
     kit_pass(&kit, 1);
     CHECK_STR(kit_last(&kit, EVENT_ENDED)->reason, "shutdown");
     CHECK_EQ(kit_last(&kit, EVENT_ENDED)->close_code, 1001);
-    session_goaway(kit.session, 2000, kit.now_us);
+    session_shutdown(kit.session, 2000, kit.now_us);
     CHECK_EQ(kit_count(&kit, EVENT_GOAWAY), 1);
     kit_end(&kit);
 }

@@ -1,0 +1,41 @@
+/* A stream that goes on where another was broken off, and what a client that comes back is told. */
+#include "stt/stream_internal.h"
+
+#include "base/status.h"
+#include <assert.h>
+
+int stt_stream_past(struct stt_stream *stream, const struct stt_transcript *final, bool exact)
+{
+    assert(final->final && stream->received == stream->config.first_sample &&
+           final->start_ms <= final->end_ms);
+    int status = stt_segment_past(&stream->segment, final->committed, (uint32_t) final->start_ms,
+                                  (uint32_t) final->end_ms);
+    if (!exact)
+        stt_segment_blurred(&stream->segment);
+    stream->shown_end = stt__samples(stream, final->end_ms);
+    return status;
+}
+
+void stt_stream_restate(struct stt_stream *stream)
+{
+    const char *committed = stt_segment_text(&stream->segment);
+    const char *tentative = stt_segment_tentative(&stream->segment);
+    if (!stream->started || stream->shown.rev == 0 ||
+        (committed[0] == '\0' && tentative[0] == '\0'))
+        return;
+    struct stt_transcript transcript = {
+        .segment = stream->number,
+        .rev = stream->shown.rev,
+        .committed = committed,
+        .tentative = tentative,
+        .start_ms = stt__ms(stream, stream->start),
+        .end_ms = stt__ms(stream, stream->end),
+        .language = stream->heard_language[0] != '\0' ? stream->heard_language : stream->language,
+    };
+    stream->ops.transcript(stream->ctx, &transcript);
+}
+
+void stt_stream_handover(struct stt_stream *stream, struct durations *handover)
+{
+    stream->config.handover = handover;
+}
