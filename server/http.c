@@ -3,10 +3,12 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/auth.h"
 #include "server/config.h"
 #include "server/directory.h"
 #include "server/front.h"
 #include "server/metrics.h"
+#include "server/origin.h"
 #include "server/report.h"
 #include "server/server.h"
 #include "server/upstream.h"
@@ -181,24 +183,9 @@ static const struct {
 
 /* --- who may ask --- */
 
-static bool host_is_loopback(const char *host)
-{
-    size_t len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
-    if (len > strlen(host))
-        return false;
-    const char *port = host + len;
-    if (port[0] != '\0' && (port[0] != ':' || port[1 + strspn(port + 1, "0123456789")] != '\0'))
-        return false;
-    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
-    for (int i = 0; i < 3; i++)
-        if (strlen(names[i]) == len && strncasecmp(host, names[i], len) == 0)
-            return true;
-    return false;
-}
-
-/* Until token keys exist the server answers on loopback only, so a page of elsewhere that resolves
- * its own name to 127.0.0.1 (DNS rebinding) must not reach it. */
-static const char *host_problem(struct lws *wsi, int *status)
+/* Without token keys anybody may speak who reaches the server. A page of elsewhere that resolves its
+ * own name to 127.0.0.1 (DNS rebinding) must not: its name is in Host. */
+static const char *host_problem(struct front *front, struct lws *wsi, int *status)
 {
     char host[HOST_BYTES_MAX];
     *status = 400;
@@ -206,20 +193,11 @@ static const char *host_problem(struct lws *wsi, int *status)
     if (len <= 0 || lws_hdr_fragment_length(wsi, WSI_TOKEN_HOST, 1) > 0)
         return "exactly one Host header is needed";
     *status = 421;
-    return host_is_loopback(host) ? NULL
-                                  : "this server answers to localhost, 127.0.0.1 and [::1] only";
-}
-
-static bool origin_listed(const char *list, const char *origin)
-{
-    size_t len = strlen(origin);
-    for (const char *at = list; *at != '\0'; at += strspn(at, ", ")) {
-        size_t item = strcspn(at, ", ");
-        if (item == len && strncasecmp(at, origin, len) == 0)
-            return true;
-        at += item;
-    }
-    return false;
+    if (!auth_open(front->server->auth) || front->server->config->insecure)
+        return NULL;
+    return origin_host_is_loopback(host)
+               ? NULL
+               : "this server answers to localhost, 127.0.0.1 and [::1] only";
 }
 
 static bool origin_allowed(struct front *front, struct lws *wsi)
@@ -232,16 +210,15 @@ static bool origin_allowed(struct front *front, struct lws *wsi)
     if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0 ||
         lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) <= 0)
         return false;
-    if (front->server->config->origins[0] != '\0')
-        return origin_listed(front->server->config->origins, origin);
-    const char *name = strstr(origin, "://");
-    return name != NULL && strcasecmp(name + 3, host) == 0;
+    const char *list = atomic_load_explicit(&front->server->origins, memory_order_acquire);
+    return list[0] != '\0' ? origin_listed(list, origin)
+                           : origin_same(origin, host, front->server->tls != NULL);
 }
 
 int http_request(struct front *front, struct lws *wsi, const char *path, struct http_reply *reply)
 {
     int status;
-    const char *wrong = host_problem(wsi, &status);
+    const char *wrong = host_problem(front, wsi, &status);
     if (wrong != NULL)
         return problem(wsi, status, wrong, reply);
     if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0) {
@@ -308,7 +285,7 @@ static const char *upgrade_problem(struct front *front, struct lws *wsi, int *st
 {
     struct server *server = front->server;
     char path[64];
-    const char *wrong = host_problem(wsi, status);
+    const char *wrong = host_problem(front, wsi, status);
     if (wrong != NULL)
         return wrong;
     *status = 403;

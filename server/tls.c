@@ -114,14 +114,19 @@ static int read_key(struct tls_pair *pair, const char *path)
                : refuse("[tls] key", path, "there is no private key without passphrase in it");
 }
 
-static int check_pair(struct tls_pair *pair, const char *path)
+static int check_key(const struct tls_pair *pair, const char *path)
 {
-    struct tm end;
     if (X509_check_private_key(pair->cert, pair->key) != 1)
         return refuse("[tls] key", path, "it is not the key of the certificate");
     if (EVP_PKEY_get_base_id(pair->key) == EVP_PKEY_RSA &&
         EVP_PKEY_get_bits(pair->key) < RSA_BITS_MIN)
         return refuse("[tls] key", path, "an RSA key has 2048 bits at least");
+    return STATUS_OK;
+}
+
+static int check_time(struct tls_pair *pair, const char *path)
+{
+    struct tm end;
     if (ASN1_TIME_to_tm(X509_get0_notAfter(pair->cert), &end) != 1)
         return refuse("[tls] cert", path, "its end cannot be read");
     pair->expires_s = timegm(&end);
@@ -151,7 +156,9 @@ int tls_load(const struct config *config, struct tls_pair **out)
     if (status == STATUS_OK)
         status = read_key(pair, key);
     if (status == STATUS_OK)
-        status = check_pair(pair, key);
+        status = check_key(pair, key);
+    if (status == STATUS_OK)
+        status = check_time(pair, cert);
     if (status != STATUS_OK) {
         tls_pair_free(pair);
         return status;
@@ -279,4 +286,9 @@ int tls_setup(struct tls *tls, struct ssl_ctx_st *ctx)
               SSL_CTX_set_cipher_list(ctx, CIPHERS) == 1 &&
               SSL_CTX_set1_groups_list(ctx, GROUPS) == 1;
     return ok ? STATUS_OK : STATUS_INTERNAL;
+}
+
+bool tls_holds_more(const struct ssl_st *ssl)
+{
+    return ssl != NULL && SSL_pending(ssl) > 0;
 }

@@ -9,10 +9,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct config;
 struct ssl_ctx_st;
+struct ssl_st;
 struct tls;
 /* A certificate with its chain, and its key. */
 struct tls_pair;
@@ -31,5 +33,7 @@ void tls_destroy(struct tls *tls);
 void tls_put(struct tls *tls, struct tls_pair *pair);
 /* Prepares a front's context. STATUS_INTERNAL. */
 int tls_setup(struct tls *tls, struct ssl_ctx_st *ctx);
+/* Bytes that were decrypted and not read yet. NULL: no TLS, no bytes. */
+bool tls_holds_more(const struct ssl_st *ssl);
 /* When the certificate in force ends, seconds since 1970. Any thread. */
 int64_t tls_expires_s(struct tls *tls);

@@ -26,6 +26,7 @@
 /* The library keeps one of these a WebSocket and one a plain request. */
 struct ws_user {
     struct conn *conn;
+    bool pausing; /* reading is to stop as soon as it may */
 };
 
 static struct front *front_of(struct lws *wsi)
@@ -60,14 +61,26 @@ void ws_send(struct conn *conn)
         ws_want_write(conn);
 }
 
+/*
+ * A pause while TLS holds decrypted bytes would keep version 4.1.6 in a loop for ever: it puts back
+ * what it has read and reads again until TLS holds nothing. So the rest of the TLS record, 16 KB at
+ * most, is taken first.
+ */
 void ws_pause_rx(struct conn *conn, bool pause)
 {
-    lws_rx_flow_control(conn->wsi, pause ? 0 : 1);
-    /* What TLS has read and decrypted shows in no descriptor: the library looks for it after any
-     * other event, and this is one. */
-    if (!pause && conn->front->server->tls != NULL)
-        lws_callback_on_writable(conn->wsi);
+    struct ws_user *user = lws_wsi_user(conn->wsi);
+    user->pausing = pause && tls_holds_more(lws_get_ssl(conn->wsi));
+    if (user->pausing)
+        lws_callback_on_writable(conn->wsi); /* should no other piece of the record come */
+    else
+        lws_rx_flow_control(conn->wsi, pause ? 0 : 1);
     loop_uv_kick(conn->front->uv);
+}
+
+static void pause_now(struct ws_user *user)
+{
+    if (user->conn != NULL && user->pausing)
+        ws_pause_rx(user->conn, true);
 }
 
 void ws_alive(struct conn *conn)
@@ -98,6 +111,7 @@ static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t le
         .last = lws_is_final_fragment(wsi) != 0,
     };
     conn_receive(user->conn, &piece);
+    pause_now(user);
     return 0;
 }
 
@@ -120,6 +134,7 @@ static int on_writeable(struct lws *wsi, struct ws_user *user)
     struct conn *conn = user->conn;
     char *data;
     size_t len;
+    pause_now(user);
     /* The library's own Close may still be on its way; nothing follows it. */
     if (conn->state == CONN_CLOSED)
         return 0;
@@ -227,6 +242,10 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     }
 }
 
+/* Added to every answer over TLS: who came by TLS once does not come without. */
+static const struct lws_protocol_vhost_options hsts = {
+    .name = "strict-transport-security:", .value = "max-age=31536000"};
+
 static const struct lws_protocols protocols[] = {
     {.name = "http", .callback = on_http, .per_session_data_size = sizeof(struct http_reply)},
     {.name = "sotto.v1",
@@ -288,6 +307,7 @@ int ws_open(struct front *front)
     if (front->server->tls != NULL) {
         info.options |= LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
         info.alpn = "http/1.1";
+        info.headers = &hsts;
     }
     front->vhost = lws_create_vhost(front->lws, &info);
     return front->vhost != NULL ? STATUS_OK : STATUS_INTERNAL;

@@ -1,6 +1,7 @@
 #include "base/status.h"
 #include "server/config.h"
 #include "tests/check.h"
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char message[4096];
@@ -77,6 +78,114 @@ static void test_secrets_are_masked(void)
     CHECK(strstr(text, "very-secret") == NULL);
     CHECK(strstr(text, "key = (set) ; SOTTO_CHAT_KEY") != NULL);
     config_free(set);
+}
+
+/* Writes a file that lives on; `path` ends in XXXXXX. */
+static void write_file(char *path, const char *text, int mode)
+{
+    int fd = mkstemp(path);
+    CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    CHECK_EQ(fchmod(fd, (mode_t)mode), 0);
+    close(fd);
+}
+
+static void test_secrets_from_files(void)
+{
+    struct config_set *set = NULL;
+    char path[] = "/tmp/sotto-secret-XXXXXX", entry[64];
+    write_file(path, "sk-from-a-file\n", 0600);
+    snprintf(entry, sizeof entry, "SOTTO_CHAT_KEY=file:%s", path);
+    char *environment[] = {entry, NULL};
+    CHECK_EQ(load(&set, NULL, environment, NULL), STATUS_OK);
+    CHECK_STR(config_get(set)->chat_key, "sk-from-a-file");
+    char text[16384] = {0};
+    FILE *out = fmemopen(text, sizeof text - 1, "w");
+    config_print(set, out);
+    fclose(out);
+    CHECK(strstr(text, "from-a-file") == NULL);
+    CHECK(strstr(text, "key = file:/tmp/sotto-secret-") != NULL);
+    config_free(set);
+    CHECK_EQ(chmod(path, 0644), 0);
+    CHECK_EQ(load(&set, NULL, environment, NULL), STATUS_INVALID);
+    CHECK(strstr(message, "SOTTO_CHAT_KEY: key: /tmp/") != NULL);
+    CHECK(strstr(message, "chmod o-r") != NULL);
+    unlink(path);
+    CHECK_EQ(load(&set, NULL, environment, NULL), STATUS_IO);
+    CHECK(strstr(message, "No such file") != NULL);
+    /* Of what is no secret it is only text. */
+    char *flags[] = {"--stt-model", "file:x", NULL};
+    CHECK_EQ(load(&set, NULL, NULL, flags), STATUS_OK);
+    CHECK_STR(config_get(set)->stt[0].model, "file:x");
+    config_free(set);
+}
+
+/* What ps and /proc would show is gone; what was read stays. */
+static void test_secrets_are_hidden(void)
+{
+    struct config_set *set;
+    char variable[] = "SOTTO_CHAT_KEY=one", other[] = "SOTTO_FRONTS=2", key[] = "--stt-api-key",
+         value[] = "two", joined[] = "--grammar-key=three", log[] = "--log=warn";
+    char *environment[] = {variable, other, NULL}, *flags[] = {key, value, joined, log, NULL};
+    CHECK_EQ(load(&set, NULL, environment, flags), STATUS_OK);
+    config_hide(flags, environment);
+    CHECK_STR(variable, "SOTTO_CHAT_KEY=");
+    CHECK_STR(other, "SOTTO_FRONTS=2");
+    CHECK_STR(key, "--stt-api-key");
+    CHECK_STR(value, "");
+    CHECK_STR(joined, "--grammar-key=");
+    CHECK_STR(log, "--log=warn");
+    CHECK_STR(config_get(set)->chat_key, "one");
+    CHECK_STR(config_get(set)->stt[0].api_key, "two");
+    CHECK_STR(config_get(set)->grammar_key, "three");
+    config_free(set);
+}
+
+static int reload(struct config_set **set, const struct config_set *old)
+{
+    memset(message, 0, sizeof message);
+    FILE *err = fmemopen(message, sizeof message - 1, "w");
+    int status = config_reload(set, old, err);
+    fclose(err);
+    return status;
+}
+
+static void rewrite(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    CHECK(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void test_reload(void)
+{
+    struct config_set *old, *set = NULL, *third;
+    char path[] = "/tmp/sotto-config-XXXXXX";
+    write_file(path, "[server]\nfronts = 2\nlog = info\n[chat]\nkey = one\n", 0600);
+    char *argv[] = {"sotto", "--config", path, "--workers", "5", NULL};
+    char *environment[] = {"SOTTO_STT_API_KEY=two", NULL};
+    CHECK_EQ(config_load(&old, 5, argv, environment, stderr), STATUS_OK);
+    size_t at = 0;
+    CHECK_EQ(reload(&set, old), STATUS_OK);
+    CHECK(config_changed(old, set, &at) == NULL);
+    config_free(set);
+    rewrite(path, "[server]\nworkers = 1\nlog = debug\n[chat]\nkey = other\n");
+    CHECK_EQ(reload(&set, old), STATUS_OK);
+    at = 0;
+    CHECK_STR(config_changed(old, set, &at), "[server] fronts");
+    CHECK_STR(config_changed(old, set, &at), "[server] log");
+    CHECK_STR(config_changed(old, set, &at), "[chat] key");
+    CHECK(config_changed(old, set, &at) == NULL);
+    CHECK_EQ(config_get(set)->fronts, 1);
+    CHECK_EQ(config_get(set)->workers, 5); /* a flag is above the file */
+    CHECK_STR(config_get(set)->stt[0].api_key, "two");
+    /* A mistake leaves nothing but its reason. */
+    rewrite(path, "[server]\nlisten = nowhere\n");
+    CHECK_EQ(reload(&third, set), STATUS_INVALID);
+    CHECK(strstr(message, "listen must be") != NULL);
+    unlink(path);
+    CHECK_EQ(reload(&third, set), STATUS_INVALID);
+    CHECK(strstr(message, "cannot read") != NULL);
+    config_free(set);
+    config_free(old);
 }
 
 static void expect_error(const char *file, char *flag, char *value, const char *says)
@@ -168,6 +277,9 @@ int main(void)
     RUN(test_defaults);
     RUN(test_priority);
     RUN(test_secrets_are_masked);
+    RUN(test_secrets_from_files);
+    RUN(test_secrets_are_hidden);
+    RUN(test_reload);
     RUN(test_without);
     RUN(test_errors_name_the_place);
     RUN(test_forgotten_values);

@@ -78,9 +78,9 @@ static void test_secrets(void)
     check_refused("a.hs256", "chmod o-w");
     kit_write("a.hs256", KIT_SECRET, 0640);
     CHECK_EQ(load(), STATUS_OK);
-    kit_write("a.es256.pem", KIT_SECRET, 0600);
-    check_refused("a.hs256", "two keys");
-    kit_remove("a.es256.pem");
+    kit_write("a.rs256.pem", KIT_SECRET, 0600);
+    check_refused("a.rs256.pem", "two keys");
+    kit_remove("a.rs256.pem");
     kit_remove("a.hs256");
 }
 

@@ -18,18 +18,18 @@
 
 static char kit_folder[64];
 
-static void kit_folder_make(void)
+static inline void kit_folder_make(void)
 {
     snprintf(kit_folder, sizeof kit_folder, "/tmp/sotto-keys-XXXXXX");
     CHECK(mkdtemp(kit_folder) != NULL);
 }
 
-static void kit_path(const char *name, char out[256])
+static inline void kit_path(const char *name, char out[256])
 {
     snprintf(out, 256, "%s/%s", kit_folder, name);
 }
 
-static void kit_write(const char *name, const char *text, mode_t mode)
+static inline void kit_write(const char *name, const char *text, mode_t mode)
 {
     char path[256];
     kit_path(name, path);
@@ -38,7 +38,7 @@ static void kit_write(const char *name, const char *text, mode_t mode)
     CHECK_EQ(chmod(path, mode), 0);
 }
 
-static void kit_remove(const char *name)
+static inline void kit_remove(const char *name)
 {
     char path[256];
     kit_path(name, path);
@@ -46,7 +46,7 @@ static void kit_remove(const char *name)
 }
 
 /* Writes a key's PEM: private, or its public half. */
-static void kit_write_pem(const char *name, EVP_PKEY *key, bool private)
+static inline void kit_write_pem(const char *name, EVP_PKEY *key, bool private)
 {
     char path[256];
     kit_path(name, path);
