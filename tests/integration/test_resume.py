@@ -20,10 +20,12 @@ def voice(number, seconds, pause_ms=500):
 
 
 class Resume(unittest.TestCase):
+    more = ()
+
     @classmethod
     def setUpClass(cls):
         cls.dir = tempfile.TemporaryDirectory(prefix="sotto-store-")
-        cls.store = ("--store-path", os.path.join(cls.dir.name, "sotto.db"))
+        cls.store = ("--store-path", os.path.join(cls.dir.name, "sotto.db"), *cls.more)
         cls.rig = sim_kit.Rig(sotto=cls.store)
 
     @classmethod
@@ -108,6 +110,21 @@ class Resume(unittest.TestCase):
         self.assertIn("replaced", client.errors)
         self.assertEqual(client.words(), client.said)
         old.close()
+
+class ResumeOnFronts(Resume):
+    """The same where the new socket is mostly another front's: the session moves there."""
+
+    more = ("--fronts", "4")
+
+    def test_it_moves_again_and_again(self):
+        client = self.client(6, 6)
+        for at_ms in range(300, 5700, 300):
+            client.run(until_sample=at_ms * kit.RATE // 1000)
+            if at_ms % 600 == 0:
+                client.drop()
+            client.connect()
+        self.assertTrue(client.run())
+        self.check(client)
 
 
 if __name__ == "__main__":
