@@ -27,13 +27,32 @@ static uint32_t told_of(CURL *easy, const char *name)
     return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 }
 
-/* Of several upstreams none knows what the others allow. */
+/* What all with a part of the requests allow together; UINT32_MAX as long as one has told none. */
+static struct budget_told told_of_all(const struct pool *pool)
+{
+    uint64_t requests = 0, tokens = 0;
+    for (unsigned i = 0; i < pool->config.upstreams_len; i++) {
+        const struct pool__upstream *upstream = &pool->upstreams[i];
+        const struct budget *budget = &upstream->budget;
+        if (upstream->config.weight == 0)
+            continue;
+        requests += budget->requests.told > 0 ? budget->requests.told : UINT32_MAX;
+        tokens += budget->tokens.told > 0 ? budget->tokens.told : UINT32_MAX;
+    }
+    return (struct budget_told){
+        .requests_limit = requests < UINT32_MAX ? (uint32_t)requests : UINT32_MAX,
+        .requests_left = UINT32_MAX,
+        .tokens_limit = tokens < UINT32_MAX ? (uint32_t)tokens : UINT32_MAX,
+        .tokens_left = UINT32_MAX,
+    };
+}
+
+/* Each upstream tells of itself only: what is left there is left there. */
 void pool__budget_observe(struct pool__slot *slot)
 {
     struct pool *pool = slot->pool;
     CURL *easy = slot->easy;
-    if (pool->config.upstreams_len > 1)
-        return;
+    int64_t now_us = loop_now_us(pool->loop);
     struct budget_told told = {
         .requests_limit = told_of(easy, "x-ratelimit-limit-requests"),
         .requests_left = told_of(easy, "x-ratelimit-remaining-requests"),
@@ -45,7 +64,11 @@ void pool__budget_observe(struct pool__slot *slot)
         told.requests_left = UINT32_MAX;
     if (told.tokens_limit == 0 || told.tokens_limit == UINT32_MAX)
         told.tokens_left = UINT32_MAX;
-    scheduler_observe(pool->scheduler, &told, loop_now_us(pool->loop));
+    if (pool->config.upstreams_len > 1) {
+        budget_observe(&slot->upstream->budget, &told, now_us);
+        told = told_of_all(pool);
+    }
+    scheduler_observe(pool->scheduler, &told, now_us);
 }
 
 struct pool__failure pool__failure_of(struct pool__slot *slot, CURLcode result)
@@ -99,12 +122,12 @@ static int64_t pause_of(uint32_t after_ms)
 static void upstream_throttled(struct pool__upstream *upstream, uint32_t after_ms)
 {
     struct pool *pool = upstream->pool;
+    int64_t now_us = loop_now_us(pool->loop);
     POOL_COUNT(pool, throttled, 1);
     if (pool__upstream_has_other(upstream)) {
-        upstream->pause_us = loop_now_us(pool->loop) + pause_of(after_ms) * 1000;
+        budget_refused(&upstream->budget, now_us + pause_of(after_ms) * 1000, now_us);
         return;
     }
-    int64_t now_us = loop_now_us(pool->loop);
     if (after_ms > POOL_RETRY_AFTER_MAX_MS)
         after_ms = 0;
     scheduler_refused(pool->scheduler, now_us + (int64_t)after_ms * 1000, now_us);

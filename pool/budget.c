@@ -72,6 +72,18 @@ void budget_take(struct budget *budget, uint32_t tokens)
     bucket_take(&budget->tokens.bucket, tokens);
 }
 
+void budget_charge(struct budget *budget, uint32_t tokens)
+{
+    bucket_give(&budget->requests.bucket, -1);
+    bucket_give(&budget->tokens.bucket, -(int64_t)tokens);
+}
+
+void budget_refund(struct budget *budget, uint32_t tokens)
+{
+    bucket_give(&budget->requests.bucket, 1);
+    bucket_give(&budget->tokens.bucket, tokens);
+}
+
 void budget_settle(struct budget *budget, int64_t delta)
 {
     bucket_give(&budget->tokens.bucket, delta);
@@ -108,8 +120,10 @@ void budget_observe(struct budget *budget, const struct budget_told *told, int64
     side_told(&budget->tokens, told->tokens_limit, now_us);
     side_apply(budget, &budget->requests, now_us);
     side_apply(budget, &budget->tokens, now_us);
-    bucket_correct(&budget->requests.bucket, told->requests_left, now_us);
-    bucket_correct(&budget->tokens.bucket, told->tokens_left, now_us);
+    if (told->requests_left != UINT32_MAX)
+        bucket_correct(&budget->requests.bucket, told->requests_left, now_us);
+    if (told->tokens_left != UINT32_MAX)
+        bucket_correct(&budget->tokens.bucket, told->tokens_left, now_us);
 }
 
 uint32_t budget_share(const struct budget *budget, uint32_t tokens)

@@ -37,6 +37,10 @@ void budget_init(struct budget *budget, uint32_t requests, uint32_t tokens, int6
 int64_t budget_due(struct budget *budget, uint32_t tokens, int64_t now_us);
 /* After budget_due() has said now. */
 void budget_take(struct budget *budget, uint32_t tokens);
+/* Whatever is there: a debt may be left. */
+void budget_charge(struct budget *budget, uint32_t tokens);
+/* A request of so many tokens was not looked at. */
+void budget_refund(struct budget *budget, uint32_t tokens);
 /* `delta` tokens come back or, negative, are owed. */
 void budget_settle(struct budget *budget, int64_t delta);
 /* The provider said no; nothing is sent before `until_us`. */

@@ -35,6 +35,19 @@ void chat_provider_names(unsigned can, struct buf *out)
     }
 }
 
+/* There is no code for a model that knows no schemas: some name the field, some say it in words. */
+static unsigned unwanted_format(const struct chat_error *error)
+{
+    if (strncmp(error->param, "response_format", strlen("response_format")) != 0 &&
+        strstr(error->message, "response_format") == NULL &&
+        strstr(error->message, "json_schema") == NULL)
+        return 0;
+    return strstr(error->message, "json_object") != NULL &&
+                   strstr(error->message, "json_schema") == NULL
+               ? CHAT_NO_JSON_OBJECT
+               : CHAT_NO_SCHEMA;
+}
+
 /* The bit of the field that an error is about; 0: it is about none of them. */
 static unsigned unwanted_of(const struct chat_error *error)
 {
@@ -50,22 +63,29 @@ static unsigned unwanted_of(const struct chat_error *error)
     };
     if (strcmp(error->code, "unsupported_parameter") != 0 &&
         strcmp(error->code, "unsupported_value") != 0)
-        return 0;
+        return unwanted_format(error);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (strcmp(error->param, fields[i].param) == 0)
             return fields[i].bit;
-    return 0;
+    return unwanted_format(error);
 }
 
 bool chat_api_learn(const struct chat_api *api, int http_status, const struct chat_error *error,
                     bool *news)
 {
-    unsigned bit = http_status == 400 && api->unwanted != NULL ? unwanted_of(error) : 0;
+    bool refused = http_status == 400 || http_status == 422;
+    unsigned bit = refused && api->unwanted != NULL ? unwanted_of(error) : 0;
     *news = false;
     if (bit == 0)
         return false;
     *news = (atomic_fetch_or_explicit(api->unwanted, bit, memory_order_relaxed) & bit) == 0;
     return true;
+}
+
+bool chat_api_wants(const struct chat_api *api, enum chat_unwanted bit)
+{
+    return api == NULL || api->unwanted == NULL ||
+           (atomic_load_explicit(api->unwanted, memory_order_relaxed) & bit) == 0;
 }
 
 bool chat_api_follows(const struct chat_api *api)

@@ -94,6 +94,8 @@ enum chat_unwanted {
     CHAT_NO_REASONING_EFFORT = 2,
     CHAT_NO_STREAM_OPTIONS = 4,
     CHAT_OTHER_MAX_TOKENS = 8, /* the bound has the other of its two names */
+    CHAT_NO_SCHEMA = 16,       /* response_format json_schema; json_object is asked for instead */
+    CHAT_NO_JSON_OBJECT = 32,  /* that neither: the prompt alone asks for JSON */
 };
 
 /* True for an error that says which of these fields is not wanted: requests written from now on go
@@ -101,6 +103,8 @@ enum chat_unwanted {
 bool chat_api_learn(const struct chat_api *api, int http_status, const struct chat_error *error,
                     bool *news);
 
+/* False once it has refused the field of that bit. Any thread. */
+bool chat_api_wants(const struct chat_api *api, enum chat_unwanted bit);
 /* True when it does what a system prompt says; else it only gets text and languages. */
 bool chat_api_follows(const struct chat_api *api);
 

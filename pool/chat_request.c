@@ -48,13 +48,15 @@ static const struct chat_provider *provider_of(const struct chat_request *reques
 static void request_format(const struct chat_request *request, struct buf *out)
 {
     bool schema = request->schema_name != NULL && request->schema != NULL;
-    if (schema && (provider_of(request)->can & CHAT_CAN_SCHEMA) != 0) {
+    if (schema && (provider_of(request)->can & CHAT_CAN_SCHEMA) != 0 &&
+        chat_api_wants(request->api, CHAT_NO_SCHEMA)) {
         buf_puts(out, ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":");
         chat__json_string(out, request->schema_name);
         buf_puts(out, ",\"strict\":true,\"schema\":");
         buf_puts(out, request->schema);
         buf_puts(out, "}}");
-    } else if (schema || request->json_object) {
+    } else if ((schema || request->json_object) &&
+               chat_api_wants(request->api, CHAT_NO_JSON_OBJECT)) {
         buf_puts(out, ",\"response_format\":{\"type\":\"json_object\"}");
     }
 }
@@ -102,18 +104,11 @@ static void request_messages(const struct chat_request *request, struct buf *out
     buf_puts(out, "}]");
 }
 
-static bool is_wanted(const struct chat_request *request, unsigned bit)
-{
-    if (request->api == NULL || request->api->unwanted == NULL)
-        return true;
-    return (atomic_load_explicit(request->api->unwanted, memory_order_relaxed) & bit) == 0;
-}
-
 static const char *bound_name(const struct chat_request *request)
 {
     const char *field = request->api != NULL ? request->api->max_tokens_field : NULL;
     field = first_set(request->max_tokens_field, field, provider_of(request)->max_tokens_field);
-    if (is_wanted(request, CHAT_OTHER_MAX_TOKENS))
+    if (chat_api_wants(request->api, CHAT_OTHER_MAX_TOKENS))
         return field;
     return strcmp(field, "max_tokens") == 0 ? "max_completion_tokens" : "max_tokens";
 }
@@ -122,10 +117,10 @@ static void request_sampling(const struct chat_request *request, struct buf *out
 {
     const struct chat_api *api = request->api;
     if (request->temperature >= 0 && (api == NULL || !api->no_temperature) &&
-        is_wanted(request, CHAT_NO_TEMPERATURE))
+        chat_api_wants(request->api, CHAT_NO_TEMPERATURE))
         request_temperature(request->temperature, out);
     if (api != NULL && api->reasoning_effort != NULL && api->reasoning_effort[0] != '\0' &&
-        is_wanted(request, CHAT_NO_REASONING_EFFORT)) {
+        chat_api_wants(request->api, CHAT_NO_REASONING_EFFORT)) {
         buf_puts(out, ",\"reasoning_effort\":");
         chat__json_string(out, api->reasoning_effort);
     }
@@ -139,7 +134,7 @@ static void completion_write(const struct chat_request *request, struct buf *out
     if (request->stream)
         buf_puts(out, ",\"stream\":true");
     bool usage = request->include_usage && (provider_of(request)->can & CHAT_CAN_STREAM_USAGE) != 0;
-    if (request->stream && usage && is_wanted(request, CHAT_NO_STREAM_OPTIONS))
+    if (request->stream && usage && chat_api_wants(request->api, CHAT_NO_STREAM_OPTIONS))
         buf_puts(out, ",\"stream_options\":{\"include_usage\":true}");
     request_sampling(request, out);
     if (request->max_tokens > 0)

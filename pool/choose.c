@@ -1,7 +1,7 @@
 /*
  * Which upstream and which connection takes a request. Upstreams take turns by weight; those that
- * answer errors only, asked for a pause, or have no stream free are left out, and one without a
- * weight steps in when no other can.
+ * answer errors only, have no stream free or have spent what they allow are left out, and one
+ * without a weight steps in when no other can.
  */
 #include "base/log.h"
 #include "base/status.h"
@@ -35,9 +35,10 @@ static bool conn_better(const struct pool__conn *conn, const struct pool__conn *
     return conn->serial != avoid && conn_before(conn, best);
 }
 
-static bool upstream_open(const struct pool__upstream *upstream, int64_t now_us)
+/* It is asked for what it allows, and by one request more when its tokens run out. */
+static bool upstream_affords(struct pool__upstream *upstream, int64_t now_us)
 {
-    return pool_breaker_allows(&upstream->breaker, now_us) && now_us >= upstream->pause_us;
+    return budget_due(&upstream->budget, 1, now_us) <= now_us;
 }
 
 /* One that has not been asked for long does not get all it has missed. */
@@ -59,7 +60,7 @@ static bool upstream_before(const struct pool__upstream *a, const struct pool__u
     return upstream_pass(a) < upstream_pass(b);
 }
 
-struct pool__conn *pool__conn_choose(struct pool *pool, struct pool__avoid avoid)
+static struct pool__conn *choose(struct pool *pool, struct pool__avoid avoid, bool affords)
 {
     struct pool__conn *best[POOL_UPSTREAMS_MAX] = {0}, *chosen = NULL;
     int64_t now_us = loop_now_us(pool->loop);
@@ -69,7 +70,8 @@ struct pool__conn *pool__conn_choose(struct pool *pool, struct pool__avoid avoid
             *of = conn;
     }
     for (unsigned i = 0; i < pool->config.upstreams_len; i++) {
-        if (best[i] == NULL || !upstream_open(best[i]->upstream, now_us))
+        if (best[i] == NULL || !pool_breaker_allows(&best[i]->upstream->breaker, now_us) ||
+            (affords && !upstream_affords(best[i]->upstream, now_us)))
             continue;
         if (chosen == NULL || upstream_before(best[i]->upstream, chosen->upstream, avoid.upstream))
             chosen = best[i];
@@ -77,9 +79,20 @@ struct pool__conn *pool__conn_choose(struct pool *pool, struct pool__avoid avoid
     return chosen;
 }
 
-bool pool__conn_chosen(struct pool__conn *conn)
+struct pool__conn *pool__conn_choose(struct pool *pool, struct pool__avoid avoid)
+{
+    return choose(pool, avoid, true);
+}
+
+bool pool__conns_have_room(struct pool *pool)
+{
+    return choose(pool, (struct pool__avoid){0}, false) != NULL;
+}
+
+bool pool__conn_chosen(struct pool__conn *conn, uint32_t tokens)
 {
     struct pool__upstream *upstream = conn->upstream;
+    budget_charge(&upstream->budget, tokens);
     struct pool *pool = conn->pool;
     unsigned weight = upstream->config.weight;
     conn->turn = ++pool->turns;
@@ -142,17 +155,18 @@ bool pool__upstream_has_other(const struct pool__upstream *upstream)
     int64_t now_us = loop_now_us(pool->loop);
     for (const struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next)
         if (conn->upstream != upstream && conn->state == CONN_WARM &&
-            upstream_open(conn->upstream, now_us))
+            pool_breaker_allows(&conn->upstream->breaker, now_us) &&
+            now_us >= conn->upstream->budget.pause_us)
             return true;
     return false;
 }
 
-int64_t pool__upstreams_due(const struct pool *pool, int64_t now_us)
+int64_t pool__upstreams_due(struct pool *pool, int64_t now_us)
 {
     int64_t due_us = INT64_MAX;
     for (unsigned i = 0; i < pool->config.upstreams_len; i++) {
-        const struct pool__upstream *upstream = &pool->upstreams[i];
-        int64_t at_us = upstream->pause_us;
+        struct pool__upstream *upstream = &pool->upstreams[i];
+        int64_t at_us = budget_due(&upstream->budget, 1, now_us);
         if (upstream->breaker.state != POOL_BREAKER_CLOSED && upstream->breaker.until_us > at_us)
             at_us = upstream->breaker.until_us;
         if (at_us > now_us && at_us < due_us)

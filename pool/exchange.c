@@ -209,7 +209,7 @@ static void exchange_hedge(struct pool__exchange *exchange)
     struct pool__conn *conn = hedge_conn(exchange);
     exchange->hedged = true;
     if (conn != NULL && pool_hedge_allows(&pool->hedge) &&
-        scheduler_spend(pool->scheduler, exchange->item.cost, loop_now_us(pool->loop)))
+        scheduler_spend(pool->scheduler, &exchange->item, loop_now_us(pool->loop)))
         exchange->hedge = pool__slot_place(exchange, conn);
     if (exchange->hedge != NULL) {
         pool_hedge_take(&pool->hedge);
@@ -319,6 +319,7 @@ static void exchange_whole(struct pool__exchange *exchange, int http_status)
     hist_add(&pool->upstream_hist, took_us);
     pthread_mutex_unlock(&pool->stats_lock);
     exchange->last->http_status = http_status;
+    exchange->last->upstream = exchange->slot->upstream->index;
     exchange->last->data = buf_take(&exchange->slot->body, &exchange->last->len);
     exchange_end(exchange, POOL_DONE);
 }
@@ -400,6 +401,7 @@ static void exchange_failed(struct pool__exchange *exchange, const struct pool__
 static void exchange_transfer(struct pool__exchange *exchange, struct pool__conn *conn)
 {
     POOL_COUNT(exchange->pool, moved, 1);
+    budget_refund(&exchange->slot->upstream->budget, exchange->item.cost);
     pool__slot_leave(exchange->slot);
     exchange->slot = pool__slot_place(exchange, conn);
     if (exchange->slot == NULL) {
@@ -433,6 +435,7 @@ static void exchange_move_on(struct pool__exchange *exchange)
         return;
     }
     POOL_COUNT(pool, moved, 1);
+    budget_refund(&gone->upstream->budget, exchange->item.cost);
     exchange_unplace(exchange);
     scheduler_settle(pool->scheduler, exchange->item.cost);
     exchange->tries--;

@@ -129,8 +129,9 @@ struct pool__upstream {
     struct curl_slist *headers, *get_headers;
     struct pool__slot *slots; /* free */
     struct pool_breaker breaker;
-    int64_t pause_us; /* it asked for no requests until then, and others had room */
-    uint64_t pass;    /* where it stands in its turn among the upstreams */
+    struct budget budget;    /* what it tells of itself; the scheduler's is that of all */
+    uint64_t pass;           /* where it stands in its turn among the upstreams */
+    _Atomic int64_t settled; /* relaxed: tokens that came back, taken when there is time */
 };
 
 struct pool {
@@ -155,7 +156,6 @@ struct pool {
     bool closing, in_turn;
     struct rng rng;
     struct pool_hedge hedge;
-    _Atomic int64_t settled;    /* relaxed: a sum, read when there is something to send */
     _Atomic bool ready;         /* relaxed: a hint */
     pthread_mutex_t stats_lock; /* guards what follows */
     struct pool_stats stats;
@@ -228,11 +228,14 @@ struct pool__avoid {
     uint64_t conn; /* serial; 0: nothing */
     const struct pool__upstream *upstream;
 };
-/* The upstream whose turn it is among those that answer, of it the least loaded warm connection
- * with a stream free; NULL: none. */
+/* The upstream whose turn it is among those that answer and whose own budget has room, of it the
+ * least loaded warm connection with a stream free; NULL: none. */
 struct pool__conn *pool__conn_choose(struct pool *pool, struct pool__avoid avoid);
-/* A request goes to `conn`: the turn passes on. True: the upstream's breaker waits for it. */
-bool pool__conn_chosen(struct pool__conn *conn);
+/* There is a connection that would be chosen if there were budget. */
+bool pool__conns_have_room(struct pool *pool);
+/* A request of so many tokens goes to `conn`: it is charged, the turn passes on. True: the
+ * upstream's breaker waits for it. */
+bool pool__conn_chosen(struct pool__conn *conn, uint32_t tokens);
 /* What became of a request there. */
 void pool__upstream_answered(struct pool__upstream *upstream);
 void pool__upstream_trouble(struct pool__upstream *upstream, enum pool_trouble trouble,
@@ -240,7 +243,7 @@ void pool__upstream_trouble(struct pool__upstream *upstream, enum pool_trouble t
 /* Does another answer, and take requests now? */
 bool pool__upstream_has_other(const struct pool__upstream *upstream);
 /* When one that takes no requests now may take some again; INT64_MAX: not by itself. */
-int64_t pool__upstreams_due(const struct pool *pool, int64_t now_us);
+int64_t pool__upstreams_due(struct pool *pool, int64_t now_us);
 /* What a request gets when no upstream is going to answer soon; STATUS_OK: one may. */
 int pool__refusal(const struct pool *pool);
 

@@ -23,6 +23,10 @@
 #define SCHEDULER_LEAD_FINAL_GRAMMAR       72
 #define SCHEDULER_LEAD_PARTIAL_TRANSLATION 16
 
+#define SCHEDULER_FLOOD_MIN   16 /* requests of a session that wait; with more of them, and … */
+#define SCHEDULER_FLOOD_TIMES 8  /* … so many times what the others have, it floods the queue */
+#define SCHEDULER_FLOOD_LOOK  32 /* partials of each class looked at for one to be let by */
+
 #define BUDGET_BURST_REQUESTS                                                                      \
     6 /* a small budget's bucket holds this, at most a tenth of a minute's */
 #define BUDGET_BURST_TOKENS                                                                        \

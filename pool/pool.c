@@ -77,9 +77,10 @@ int pool_cancel(struct pool *pool, uint64_t session, uint64_t id)
     return status;
 }
 
-void pool_settle(struct pool *pool, uint32_t estimate, uint32_t used)
+void pool_settle(struct pool *pool, unsigned upstream, uint32_t estimate, uint32_t used)
 {
-    atomic_fetch_add_explicit(&pool->settled, (int64_t)estimate - (int64_t)used,
+    assert(upstream < pool->config.upstreams_len);
+    atomic_fetch_add_explicit(&pool->upstreams[upstream].settled, (int64_t)estimate - (int64_t)used,
                               memory_order_relaxed);
 }
 
@@ -120,7 +121,7 @@ static void pump_gauges(struct pool *pool)
 {
     uint64_t in_flight[POOL_UPSTREAMS_MAX] = {0}, warm[POOL_UPSTREAMS_MAX] = {0};
     uint64_t waiting = 0, retiring = 0, streams = 0;
-    bool room = pool__conn_choose(pool, (struct pool__avoid){0}) != NULL;
+    bool room = pool__conns_have_room(pool);
     for (const struct pool__conn *conn = pool->conns; conn != NULL; conn = conn->next) {
         in_flight[conn->upstream->index] += conn->in_flight;
         warm[conn->upstream->index] += conn->state == CONN_WARM;
@@ -137,6 +138,9 @@ static void pump_gauges(struct pool *pool)
         stats->connections += stats->upstreams[i].connections = warm[i];
         stats->in_flight += stats->upstreams[i].in_flight = in_flight[i];
         stats->upstreams[i].breaker = pool->upstreams[i].breaker.state;
+        stats->upstreams[i].trouble = pool->upstreams[i].breaker.trouble;
+        stats->upstreams[i].requests_limit = pool->upstreams[i].budget.requests.bucket.limit;
+        stats->upstreams[i].tokens_limit = pool->upstreams[i].budget.tokens.bucket.limit;
     }
     stats->queued = queued;
     stats->retiring = retiring;
@@ -160,6 +164,21 @@ static void pump_send(struct pool *pool, int64_t now_us)
             exchange, pool__conn_choose(
                           pool, (struct pool__avoid){exchange->avoid, exchange->avoid_upstream}));
     }
+    /* No upstream has anything left of what it allows. */
+    if (pool__conns_have_room(pool))
+        scheduler_short(pool->scheduler, now_us);
+}
+
+static void pump_settle(struct pool *pool)
+{
+    for (unsigned i = 0; i < pool->config.upstreams_len; i++) {
+        struct pool__upstream *upstream = &pool->upstreams[i];
+        int64_t settled = atomic_exchange_explicit(&upstream->settled, 0, memory_order_relaxed);
+        if (settled == 0)
+            continue;
+        scheduler_settle(pool->scheduler, settled);
+        budget_settle(&upstream->budget, settled);
+    }
 }
 
 static void pool_free(struct pool *pool);
@@ -173,9 +192,7 @@ static void pump_run(struct loop_task *task)
         return;
     }
     int64_t now_us = loop_now_us(pool->loop);
-    int64_t settled = atomic_exchange_explicit(&pool->settled, 0, memory_order_relaxed);
-    if (settled != 0)
-        scheduler_settle(pool->scheduler, settled);
+    pump_settle(pool);
     pump_expire(pool, now_us);
     pump_send(pool, now_us);
     for (struct pool__conn *conn = pool->conns, *next; conn != NULL; conn = next) {

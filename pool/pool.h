@@ -43,7 +43,8 @@ struct pool_config {
     struct pool_upstream_config upstreams[POOL_UPSTREAMS_MAX]; /* all of one provider's API */
     unsigned upstreams_len;
     unsigned requests_per_minute,
-        tokens_per_minute; /* of all upstreams; 0: what they tell. A 10 % margin is kept. */
+        tokens_per_minute; /* of all upstreams; 0: what they tell. A 10 % margin is kept, also of
+                              what each tells of itself. */
     unsigned connect_timeout_ms;
     unsigned stall_ms; /* no byte for so long: cancelled; finals are tried once more elsewhere */
     unsigned hedge_percent; /* of the finals at most are asked for twice when they take long */
@@ -88,6 +89,7 @@ struct pool_reply {
     enum pool_reply_kind kind;
     int status;      /* FAILED: TIMEOUT, CANCELLED, BUDGET, REFUSED (4xx), UNAVAILABLE, FULL … */
     int http_status; /* 0 when none came */
+    unsigned upstream;       /* DONE: which answered */
     uint32_t retry_after_ms; /* FAILED: from Retry-After, or 0 */
     char *data;              /* owned */
     size_t len;
@@ -112,8 +114,9 @@ int pool_submit(struct pool *pool, struct pool_request *request);
 /* Any thread. The reply is FAILED/CANCELLED unless another was already on its way. Unknown ids are
  * ignored. STATUS_FULL: try again or let the deadline do it. */
 int pool_cancel(struct pool *pool, uint64_t session, uint64_t id);
-/* Any thread: tokens really used by a request that was charged `estimate`. */
-void pool_settle(struct pool *pool, uint32_t estimate, uint32_t used);
+/* Any thread: tokens really used by a request that was charged `estimate`; `upstream` as in its
+ * reply. */
+void pool_settle(struct pool *pool, unsigned upstream, uint32_t estimate, uint32_t used);
 /* True once every connection is warm (or has failed once). Any thread. */
 bool pool_ready(const struct pool *pool);
 
@@ -122,6 +125,8 @@ struct pool_upstream_stats {
     uint64_t sent, done;
     uint64_t troubles;       /* requests that broke, stalled, or met an error of its own */
     uint64_t breaker, trips; /* enum pool_breaker_state; times it opened */
+    uint64_t trouble;        /* enum pool_trouble that opened it last */
+    uint64_t requests_limit, tokens_limit; /* a minute, its own, in force; 0: it told none */
 };
 
 /* uint64_t and nothing else: several pools' are added up. */
@@ -140,7 +145,7 @@ struct pool_stats {
     uint64_t hedged, hedges_won; /* asked for a second time; answered by that */
     uint64_t hedge_after_us;     /* a whole answer that takes longer is hedged; 0: not known yet */
     uint64_t unsent_by_class[POOL_CLASSES]; /* for want of budget */
-    uint64_t requests_limit, tokens_limit;  /* a minute, in force; 0: none */
+    uint64_t requests_limit, tokens_limit;  /* a minute, of all, in force; 0: none */
     uint64_t queue_p99_us, upstream_p99_us;
 };
 /* A copy, any thread. */

@@ -17,7 +17,8 @@ struct scheduler_session {
     uint64_t key;
     int64_t had;     /* its account */
     int64_t idle_us; /* since when it has had no work */
-    uint32_t weight, queued;
+    uint32_t queued;
+    bool modest; /* when its work came it had had less than those that waited; until it is served */
     struct item_list classes[POOL_CLASSES];
     struct heap_node turn;                 /* account less the lead of its best class */
     struct heap_node level;                /* account */
@@ -96,6 +97,15 @@ static void had_least_update(struct scheduler *scheduler)
         scheduler->had_least = least->key;
 }
 
+static struct scheduler_item *session_best(const struct scheduler_session *session)
+{
+    int cls = 0;
+    while (session->classes[cls].first == NULL)
+        cls++;
+    assert(cls < POOL_CLASSES);
+    return session->classes[cls].first;
+}
+
 static int64_t session_turn(const struct scheduler_session *session)
 {
     static const int64_t lead[POOL_CLASSES] = {
@@ -103,11 +113,7 @@ static int64_t session_turn(const struct scheduler_session *session)
         [POOL_FINAL_GRAMMAR] = SCHEDULER_LEAD_FINAL_GRAMMAR * ONE,
         [POOL_PARTIAL_TRANSLATION] = SCHEDULER_LEAD_PARTIAL_TRANSLATION * ONE,
     };
-    int cls = 0;
-    while (session->classes[cls].first == NULL)
-        cls++;
-    assert(cls < POOL_CLASSES);
-    return session->had - lead[cls];
+    return session->had - lead[session_best(session)->cls];
 }
 
 /* The session's record; NULL: out of memory. Without work it is in no heap yet. */
@@ -130,7 +136,8 @@ static void session_enter(struct scheduler *scheduler, struct scheduler_session 
     debtors_remove(scheduler, session);
     had_least_update(scheduler);
     /* What it left to others while it was idle is theirs. */
-    if (session->had < scheduler->had_least)
+    session->modest = session->had < scheduler->had_least;
+    if (session->modest)
         session->had = scheduler->had_least;
     heap_add(&scheduler->turns, &session->turn, session_turn(session));
     heap_add(&scheduler->levels, &session->level, session->had);
@@ -227,6 +234,13 @@ static int64_t late_at_us(const struct scheduler *scheduler, const struct schedu
     return late_us;
 }
 
+static uint32_t weight_of(const struct scheduler_item *item)
+{
+    if (item->weight == 0)
+        return 1;
+    return item->weight < SCHEDULER_WEIGHT_MAX ? item->weight : SCHEDULER_WEIGHT_MAX;
+}
+
 static bool reserve(struct scheduler *scheduler)
 {
     return heap_reserve(&scheduler->late) && heap_reserve(&scheduler->turns) &&
@@ -241,9 +255,6 @@ static int item_queue(struct scheduler *scheduler, struct scheduler_item *item, 
         reserve(scheduler) ? session_find(scheduler, item->session) : NULL;
     if (session == NULL)
         return STATUS_NOMEM;
-    session->weight = item->weight == 0                     ? 1
-                      : item->weight > SCHEDULER_WEIGHT_MAX ? SCHEDULER_WEIGHT_MAX
-                                                            : item->weight;
     item->home = session;
     item->queued_us = now_us;
     item->status = STATUS_OK;
@@ -393,17 +404,45 @@ struct scheduler_item *scheduler_drain(struct scheduler *scheduler, int64_t now_
     return item;
 }
 
+/* It has far more waiting than the others. */
+static bool session_floods(const struct scheduler *scheduler,
+                           const struct scheduler_session *session)
+{
+    if (session->queued <= SCHEDULER_FLOOD_MIN)
+        return false;
+    uint64_t others = scheduler->turns.len - 1, theirs = scheduler->late.len - session->queued;
+    return session->queued * others > SCHEDULER_FLOOD_TIMES * theirs;
+}
+
+/* Who floods the queue with finals would always run ahead of the partials of those who want less
+ * than their share: whenever these have work they start level with it. It lets them by. */
+static struct scheduler_item *let_by(const struct scheduler *scheduler, struct scheduler_item *item)
+{
+    if (is_partial(item) || !session_floods(scheduler, item->home))
+        return item;
+    for (int cls = POOL_PARTIAL_TRANSLATION; cls < POOL_CLASSES; cls++) {
+        struct scheduler_item *other = scheduler->classes[cls].first;
+        for (unsigned i = 0; i < SCHEDULER_FLOOD_LOOK && other != NULL; i++, other = other->newer) {
+            const struct scheduler_session *home = other->home;
+            if (home != item->home && home->modest && home->had <= item->home->had)
+                return session_best(home);
+        }
+    }
+    return item;
+}
+
 /* Whose turn it is; NULL: nobody waits. */
 static struct scheduler_item *turn_item(const struct scheduler *scheduler)
 {
     struct heap_node *node = heap_first(&scheduler->turns);
     if (node == NULL)
         return NULL;
-    struct scheduler_session *session = OWNER(node, struct scheduler_session, turn);
-    int cls = 0;
-    while (session->classes[cls].first == NULL)
-        cls++;
-    return session->classes[cls].first;
+    return let_by(scheduler, session_best(OWNER(node, struct scheduler_session, turn)));
+}
+
+static int64_t price_of(const struct scheduler *scheduler, const struct scheduler_item *item)
+{
+    return (int64_t)budget_share(&scheduler->budget, item->cost) * SCALE / weight_of(item);
 }
 
 struct scheduler_item *scheduler_take(struct scheduler *scheduler, int64_t now_us)
@@ -418,7 +457,8 @@ struct scheduler_item *scheduler_take(struct scheduler *scheduler, int64_t now_u
     budget_take(&scheduler->budget, item->cost);
     had_least_update(scheduler);
     struct scheduler_session *session = item->home;
-    session->had += (int64_t)budget_share(&scheduler->budget, item->cost) * SCALE / session->weight;
+    session->had += price_of(scheduler, item);
+    session->modest = false;
     scheduler_remove(scheduler, item, now_us);
     return item;
 }
@@ -435,12 +475,40 @@ int64_t scheduler_due(struct scheduler *scheduler, bool can_send, int64_t now_us
     return due_us;
 }
 
-bool scheduler_spend(struct scheduler *scheduler, uint32_t tokens, int64_t now_us)
+/* Of a session that may have no work now: then it is an overdraft. */
+static void session_charge(struct scheduler *scheduler, struct scheduler_session *session,
+                           int64_t price, int64_t now_us)
 {
-    if (budget_due(&scheduler->budget, tokens, now_us) > now_us)
+    had_least_update(scheduler);
+    if (session->had < scheduler->had_least)
+        session->had = scheduler->had_least;
+    session->had += price;
+    if (session->queued > 0) {
+        session_update(scheduler, session);
+        return;
+    }
+    debtors_remove(scheduler, session);
+    session->idle_us = now_us;
+    debtors_push(scheduler, session);
+    debtors_trim(scheduler, now_us);
+}
+
+bool scheduler_spend(struct scheduler *scheduler, const struct scheduler_item *item, int64_t now_us)
+{
+    assert(item->home == NULL);
+    if (budget_due(&scheduler->budget, item->cost, now_us) > now_us)
         return false;
-    budget_take(&scheduler->budget, tokens);
+    budget_take(&scheduler->budget, item->cost);
+    /* Without memory for its account it has this one for nothing. */
+    struct scheduler_session *session = session_find(scheduler, item->session);
+    if (session != NULL)
+        session_charge(scheduler, session, price_of(scheduler, item), now_us);
     return true;
+}
+
+void scheduler_short(struct scheduler *scheduler, int64_t now_us)
+{
+    scheduler->short_us = now_us;
 }
 
 void scheduler_settle(struct scheduler *scheduler, int64_t delta)

@@ -75,9 +75,12 @@ struct scheduler_item *scheduler_take(struct scheduler *scheduler, int64_t now_u
  * else `otherwise`. */
 int scheduler_unsent(const struct scheduler *scheduler, const struct scheduler_item *item,
                      int otherwise, int64_t now_us);
-/* For a request that is sent a second time, out of turn: takes its tokens if the budget has them
- * now. */
-bool scheduler_spend(struct scheduler *scheduler, uint32_t tokens, int64_t now_us);
+/* For one that was taken and is sent a second time, out of turn: charged to its session and the
+ * budget, if that has its tokens now. */
+bool scheduler_spend(struct scheduler *scheduler, const struct scheduler_item *item,
+                     int64_t now_us);
+/* What waits, waits for a budget that is not the scheduler's. */
+void scheduler_short(struct scheduler *scheduler, int64_t now_us);
 /* Any item, for closing down; NULL when empty. */
 struct scheduler_item *scheduler_drain(struct scheduler *scheduler, int64_t now_us);
 /* When expire has work again or, with `can_send`, take; INT64_MAX for never. */

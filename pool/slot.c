@@ -45,7 +45,7 @@ struct pool__slot *pool__slot_place(struct pool__exchange *exchange, struct pool
         slot_put(slot);
         return NULL;
     }
-    slot->probe = pool__conn_chosen(conn);
+    slot->probe = pool__conn_chosen(conn, exchange->item.cost);
     return slot;
 }
 

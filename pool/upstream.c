@@ -74,6 +74,7 @@ int pool__upstream_init(struct pool__upstream *upstream, struct pool *pool,
     upstream->pool = pool;
     upstream->index = (unsigned)(upstream - pool->upstreams);
     upstream->config = *config;
+    budget_init(&upstream->budget, 0, 0, loop_now_us(pool->loop));
     if (strings_copy(&upstream->config) != STATUS_OK)
         return STATUS_NOMEM;
     const char *base = upstream->config.account.url;

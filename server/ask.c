@@ -47,7 +47,8 @@ struct ask {
     int64_t deadline_us;
     struct lat lat;
     uint32_t cost;
-    size_t shown; /* bytes of a streamed answer already passed on */
+    unsigned upstream; /* that has answered */
+    size_t shown;      /* bytes of a streamed answer already passed on */
     struct chat_reader *reader;
 };
 
@@ -153,7 +154,8 @@ static struct grammar_prompt grammar_prompt_of(const struct ask *ask)
                                    .language = ask->source,
                                    .explain_in = ask->target,
                                    .text = ask->text,
-                                   .json_schema = side->json_schema};
+                                   .json_schema = side->json_schema &&
+                                                  chat_api_wants(&side->api, CHAT_NO_SCHEMA)};
 }
 
 static struct grammar_key grammar_key_of(const struct ask *ask)
@@ -325,7 +327,7 @@ static void count_tokens(const struct ask *ask, const struct chat_result *result
 {
     uint32_t in = result->prompt_tokens, out = result->completion_tokens;
     if (in + out > 0) {
-        upstream_settle(ask->server->upstream, class_of(ask), ask->cost, in + out);
+        upstream_settle(ask->server->upstream, class_of(ask), ask->upstream, ask->cost, in + out);
     } else {
         /* Where characters are billed, they are those that were sent. */
         bool tokens = chat_api_follows(&side_of(ask)->api);
@@ -398,7 +400,7 @@ static int refusal_of(const struct ask *ask, const struct pool_reply *reply)
     if (news)
         LOG_WARN(LOG_POOL, ask->session, "the API refuses a field, which is left out from now on",
                  "field=%s message=%s", LOG_Q(error.param), LOG_Q(error.message));
-    return STATUS_UNAVAILABLE;
+    return STATUS_PROTOCOL;
 }
 
 static void run_reply(struct job *job)
@@ -407,6 +409,7 @@ static void run_reply(struct job *job)
     struct pool_reply *reply = reply_job->reply;
     struct ask *ask = reply->ctx;
     ask->lat = reply->lat;
+    ask->upstream = reply->upstream;
     switch (reply->kind) {
     case POOL_DATA:
         /* An error sticks in the reader and is judged at the end. */

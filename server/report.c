@@ -187,6 +187,9 @@ static void write_upstreams(const struct pool_stats *pool, struct buf *out)
         M("sotto_pool_upstream_breaker", "gauge",
           "0: requests go through, 1: none does, 2: one, to try", breaker),
         M("sotto_pool_upstream_breaker_trips_total", "counter", "times it was left out", trips),
+        M("sotto_pool_upstream_requests_limit", "gauge",
+          "requests a minute that it tells of itself, where there are several", requests_limit),
+        M("sotto_pool_upstream_tokens_limit", "gauge", "tokens a minute, the same", tokens_limit),
 #undef M
     };
     for (size_t m = 0; m < sizeof metrics / sizeof metrics[0]; m++) {

@@ -164,13 +164,13 @@ void upstream_cancel(struct upstream *upstream, uint64_t session, uint64_t id)
     pthread_rwlock_unlock(&upstream->lock);
 }
 
-void upstream_settle(struct upstream *upstream, enum pool_class cls, uint32_t estimate,
-                     uint32_t used)
+void upstream_settle(struct upstream *upstream, enum pool_class cls, unsigned which,
+                     uint32_t estimate, uint32_t used)
 {
     pthread_rwlock_rdlock(&upstream->lock);
     struct pool *pool = pool_of(upstream, cls);
     if (pool != NULL)
-        pool_settle(pool, estimate, used);
+        pool_settle(pool, which, estimate, used);
     pthread_rwlock_unlock(&upstream->lock);
 }
 

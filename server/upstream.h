@@ -24,8 +24,8 @@ void upstream_destroy(struct upstream *upstream);
 /* As pool_submit(); STATUS_CLOSED after upstream_close(). */
 int upstream_submit(struct upstream *upstream, struct pool_request *request);
 void upstream_cancel(struct upstream *upstream, uint64_t session, uint64_t id);
-/* As pool_settle(); `cls` as in the request. */
-void upstream_settle(struct upstream *upstream, enum pool_class cls, uint32_t estimate,
-                     uint32_t used);
+/* As pool_settle(); `cls` as in the request, `which` as in its reply. */
+void upstream_settle(struct upstream *upstream, enum pool_class cls, unsigned which,
+                     uint32_t estimate, uint32_t used);
 bool upstream_ready(struct upstream *upstream);
 void upstream_stats(struct upstream *upstream, struct pool_stats *pool, struct loop_stats *loop);

@@ -279,6 +279,17 @@ class OpenAiThatRefuses(OpenAi):
         return None
 
 
+class OpenAiWithoutSchemas(OpenAi):
+    """An older model: JSON, but of no given form."""
+
+    def check(self, request):
+        if request.json.get("response_format", {}).get("type") == "json_schema":
+            return Answer({"error": {"message": "Invalid parameter: 'response_format' of type 'json_schema' is not "
+                                     "supported with this model.", "param": None, "type": "invalid_request_error",
+                                     "code": None}}, 400)
+        return None
+
+
 class Azure(OpenAi):
     more = {"content_filter_results": {"hate": {"filtered": False, "severity": "safe"}}}
     deployment, version = "fast-mini", "2024-10-21"

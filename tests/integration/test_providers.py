@@ -122,6 +122,16 @@ class Compatible(Case):
         last = set(api.asked()[-1].json) - {"response_format", "stream", "stream_options"}
         self.assertEqual(last, {"model", "messages", "max_completion_tokens"})
 
+    def test_schema_that_is_refused_is_left_out(self):
+        api = provider_kit.OpenAiWithoutSchemas()
+        rig = self.rig("--chat-url", api.url + "/v1", "--chat-ca", api.ca, env={"SOTTO_CHAT_KEY": api.key}, apis=[api])
+        events = rig.session()
+        self.check_corrected(events, messages=True)
+        self.assertIn("left out from now on", rig.sotto.text())
+        formats = [r.json["response_format"]["type"] for r in api.asked() if "response_format" in r.json]
+        self.assertEqual(formats[-1], "json_object")
+        self.assertLessEqual(formats.count("json_schema"), 4, "those under way, and no more")
+
     def test_azure_deployment(self):
         api = provider_kit.Azure()
         _, bodies = self.run_api(api, "--chat-provider", "azure", "--chat-deployment", api.deployment,

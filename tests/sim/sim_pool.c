@@ -295,9 +295,9 @@ static void round_greedy(uint64_t seed)
     for (uint64_t session = 8; session < 28; session++) {
         others++;
         NEED(sim.asked_by[session] >= 59);
-        /* The last ones still wait. Partials wait while the greedy one uses up its lead. */
+        /* The last ones still wait. */
         NEED(sim.finals_by[session] + 2 >= sim.finals_asked[session] * 95 / 100);
-        NEED(sim.by_session[session] >= sim.asked_by[session] * 70 / 100);
+        NEED(sim.by_session[session] >= sim.asked_by[session] * 95 / 100);
     }
     NEED(others == 20 && sim.by_session[GREEDY] > 0);
     round_end();

@@ -137,6 +137,23 @@ static void test_what_is_left_corrects(void)
 }
 
 /* A provider that says nothing but no: the rate finds its way below, and back. */
+/* An answer that tells nothing of what is left forgives nothing. */
+static void test_silence_leaves_the_debt(void)
+{
+    struct budget budget;
+    budget_init(&budget, 1000, 100000, 0);
+    budget_settle(&budget, -50000);
+    int64_t due_us = budget_due(&budget, 100, 0);
+    struct budget_told told = {1000, QUIET, 100000, QUIET};
+    budget_observe(&budget, &told, 0);
+    CHECK_EQ(budget_due(&budget, 100, 0), due_us);
+    /* What was not looked at comes back, whatever is there. */
+    budget_charge(&budget, 10000);
+    CHECK(budget_due(&budget, 100, 0) > due_us);
+    budget_refund(&budget, 10000);
+    CHECK_EQ(budget_due(&budget, 100, 0), due_us);
+}
+
 static void test_refusals_slow_down(void)
 {
     struct budget budget;
@@ -206,6 +223,7 @@ int main(void)
     RUN(test_told_limits);
     RUN(test_lower_of_two_told_limits);
     RUN(test_what_is_left_corrects);
+    RUN(test_silence_leaves_the_debt);
     RUN(test_refusals_slow_down);
     RUN(test_refusals_find_the_quota);
     RUN(test_share);

@@ -335,7 +335,7 @@ static void *submit_run(void *ctx)
         kit_send((struct kit_ask){.id = id, .retries = 1, .stream = id % 2 == 0});
         if (id % 5 == 0)
             pool_cancel(kit_pool, 1000 + id % 7, id);
-        pool_settle(kit_pool, 100, 90);
+        pool_settle(kit_pool, 0, 100, 90);
         kit_stats();
     }
     return NULL;

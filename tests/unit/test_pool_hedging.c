@@ -158,7 +158,8 @@ static void test_charged_to_the_budget(void)
     kit_expect_hello(next_id, false);
     CHECK_EQ(kit_stats().hedged, 1);
     /* 3000 are gone, not 1500. */
-    CHECK(!scheduler_spend(kit_pool->scheduler, 2000, loop_now_us(kit_loop)));
+    struct scheduler_item more = {.session = 1, .cost = 2000};
+    CHECK(!scheduler_spend(kit_pool->scheduler, &more, loop_now_us(kit_loop)));
     chat_server_set_fault(kit_server, "silent#1");
     send_final(false, 800);
     CHECK(kit_wait_finals(next_id));

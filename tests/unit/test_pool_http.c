@@ -382,7 +382,7 @@ static void test_settled_tokens_come_back(void)
     kit_open_warm(config);
     kit_send((struct kit_ask){.id = 1, .cost = 4000});
     CHECK(kit_wait_finals(1));
-    pool_settle(kit_pool, 4000, 100);
+    pool_settle(kit_pool, 0, 4000, 100);
     kit_send((struct kit_ask){.id = 2, .cost = 3000, .deadline_ms = 500});
     kit_send((struct kit_ask){.id = 3, .cost = 5000});
     CHECK(kit_wait_finals(3));

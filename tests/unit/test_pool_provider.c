@@ -455,6 +455,32 @@ static void test_fields_that_are_refused(void)
     CHECK(!learn(&api, 400, UNSUPPORTED("temperature"), false));
 }
 
+/* A model that knows no schemas says so in words; then it is asked for any object, then for text.
+ */
+static void test_formats_that_are_refused(void)
+{
+    _Atomic unsigned unwanted = 0;
+    struct chat_api api = {.provider = &chat_openai, .no_temperature = true, .unwanted = &unwanted};
+    struct chat_request request = {
+        .api = &api, .model = "m", .user = "hi", .schema_name = "grammar", .schema = "{}"};
+    CHECK(chat_api_wants(&api, CHAT_NO_SCHEMA));
+    CHECK(!learn(&api, 400, "{\"error\":{\"message\":\"The model does not exist\"}}", false));
+    CHECK(learn(&api, 400,
+                "{\"error\":{\"message\":\"Invalid parameter: 'response_format' of type "
+                "'json_schema' is not supported with this model.\",\"param\":null,\"code\":null}}",
+                true));
+    CHECK(!chat_api_wants(&api, CHAT_NO_SCHEMA));
+    CHECK(chat_api_wants(&api, CHAT_NO_JSON_OBJECT));
+    check_body(&request, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+                         "\"response_format\":{\"type\":\"json_object\"}}");
+    CHECK(learn(&api, 422,
+                "{\"error\":{\"message\":\"response_format json_object is unknown here\"}}", true));
+    check_body(&request, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
+    atomic_store(&unwanted, 0);
+    CHECK(learn(&api, 400, UNSUPPORTED("response_format"), true));
+    CHECK(!chat_api_wants(&api, CHAT_NO_SCHEMA));
+}
+
 /* One allocation fails, each in turn. */
 static void test_no_memory(void)
 {
@@ -513,6 +539,7 @@ int main(void)
     RUN(test_errors);
     RUN(test_languages);
     RUN(test_fields_that_are_refused);
+    RUN(test_formats_that_are_refused);
     RUN(test_no_memory);
     RUN(test_names);
     return 0;

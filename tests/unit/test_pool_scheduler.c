@@ -296,6 +296,50 @@ static void test_overdraft_is_remembered(void)
     end(s);
 }
 
+/* A second try is its session's affair, whether that has other work or not. */
+static void test_second_try_is_charged_to_its_session(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    for (unsigned i = 0; i < 20; i++) {
+        add(s, 1, POOL_PARTIAL_GRAMMAR, 256);
+        add(s, 2, POOL_PARTIAL_GRAMMAR, 256);
+    }
+    struct scheduler_item *sent = scheduler_take(s, 0);
+    uint64_t first = sent->session, shares[10] = {0};
+    for (unsigned i = 0; i < 5; i++)
+        CHECK(scheduler_spend(s, sent, 0));
+    take_shares(s, 10, shares);
+    CHECK(shares[3 - first] == 8 * 256 && shares[first] == 2 * 256);
+    /* One without work is charged too, and comes back behind by that. */
+    struct scheduler_item *idle = item(3, POOL_PARTIAL_GRAMMAR, 256);
+    for (unsigned i = 0; i < 4; i++)
+        CHECK(scheduler_spend(s, idle, 0));
+    add(s, 3, POOL_PARTIAL_GRAMMAR, 256);
+    take_shares(s, 6, shares);
+    CHECK_EQ(shares[3], 0);
+    take_shares(s, 6, shares);
+    CHECK_EQ(shares[3], 256);
+    end(s);
+}
+
+/* Who has a hundred finals waiting does not keep the partials of others waiting for them. */
+static void test_a_flood_has_no_lead(void)
+{
+    struct scheduler *s = begin((struct scheduler_config)NO_LIMIT);
+    uint64_t shares[10] = {0};
+    for (unsigned i = 0; i < 400; i++)
+        add(s, 1, POOL_FINAL_TRANSLATION, 256);
+    take_shares(s, 100, shares);
+    for (unsigned round = 0; round < 20; round++) {
+        shares[1] = shares[2] = shares[3] = 0;
+        add(s, 2, POOL_PARTIAL_GRAMMAR, 256);
+        add(s, 3, POOL_PARTIAL_TRANSLATION, 256);
+        take_shares(s, 5, shares);
+        CHECK(shares[2] == 256 && shares[3] == 256);
+    }
+    end(s);
+}
+
 /* Running ahead, falling silent and running ahead again is no way to more than a share. */
 static void test_silence_pays_no_debt(void)
 {
@@ -569,6 +613,8 @@ int main(void)
     RUN(test_shares_by_the_scarcer_limit);
     RUN(test_idle_share_flows_on);
     RUN(test_overdraft_is_remembered);
+    RUN(test_second_try_is_charged_to_its_session);
+    RUN(test_a_flood_has_no_lead);
     RUN(test_silence_pays_no_debt);
     RUN(test_sessions_are_forgotten);
     RUN(test_requests_a_minute);

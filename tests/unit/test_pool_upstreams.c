@@ -218,14 +218,72 @@ static void test_pause_of_one_is_not_the_others(void)
     second_start((struct chat_server_config){0});
     kit_open_warm(two(1, 1));
     int64_t begin_us = clock_mono_us();
-    for (unsigned id = 1; id <= 40; id++) {
+    for (unsigned id = 1; id <= 2; id++)
         kit_send((struct kit_ask){.id = id, .retries = 1});
-        kit_wait(NULL, NULL, 2);
-    }
+    CHECK(kit_wait_finals(2));
+    for (unsigned id = 3; id <= 40; id++)
+        kit_send((struct kit_ask){.id = id, .retries = 1});
     CHECK(kit_wait_finals(40));
     all_said_hello(1, 40);
-    CHECK(clock_mono_us() - begin_us < 2000000);
-    CHECK(kit_server_stats().requests <= 3);
+    CHECK(clock_mono_us() - begin_us < 4000000); /* it asked for five seconds */
+    CHECK(kit_server_stats().requests <= 2);
+    kit_close();
+    second_stop();
+    kit_server_stop();
+}
+
+/* What one tells of its quota is its own affair: the other takes what that one may not. */
+static void test_limit_of_one_is_not_the_others(void)
+{
+    kit_server_start((struct chat_server_config){.latency_ms = 5, .requests_limit = 60});
+    second_start((struct chat_server_config){.latency_ms = 5, .requests_limit = 60000});
+    kit_open_warm(two(1, 1));
+    for (unsigned id = 1; id <= 2; id++)
+        kit_send((struct kit_ask){.id = id});
+    CHECK(kit_wait_finals(2));
+    CHECK_EQ(kit_stats().upstreams[0].requests_limit, 60);
+    CHECK_EQ(kit_stats().upstreams[1].requests_limit, 60000);
+    CHECK_EQ(kit_stats().requests_limit, 60060);
+    for (unsigned id = 3; id <= 100; id++)
+        kit_send((struct kit_ask){.id = id});
+    CHECK(kit_wait_finals(100));
+    all_said_hello(1, 100);
+    /* Six at once, one a second. */
+    CHECK(kit_server_stats().requests <= 10);
+    CHECK_EQ(kit_server_stats().requests + second_requests(), 100);
+    kit_close();
+    second_stop();
+    kit_server_stop();
+}
+
+static bool first_may_spend(void *ctx)
+{
+    return budget_due(&kit_pool->upstreams[0].budget, 1, loop_now_us(kit_loop)) <=
+           loop_now_us(kit_loop);
+}
+
+/* Where all have spent what they told, requests wait for that, and are sent when it is there. */
+static void test_limits_of_all(void)
+{
+    kit_server_start((struct chat_server_config){.requests_limit = 60});
+    second_start((struct chat_server_config){.requests_limit = 60});
+    kit_open_warm(two(1, 1));
+    for (unsigned id = 1; id <= 2; id++)
+        kit_send((struct kit_ask){.id = id});
+    CHECK(kit_wait_finals(2));
+    CHECK_EQ(kit_stats().requests_limit, 120);
+    for (unsigned id = 3; id <= 30; id++)
+        kit_send((struct kit_ask){.id = id, .deadline_ms = 1500});
+    CHECK(kit_wait_finals(30));
+    unsigned unsent = 0;
+    for (unsigned id = 3; id <= 30; id++)
+        unsent += kit_results[id].status == STATUS_BUDGET;
+    CHECK(unsent >= 10);
+    CHECK_EQ(kit_server_stats().requests + second_requests() + unsent, 30);
+    CHECK(kit_wait(first_may_spend, NULL, 3000));
+    kit_send((struct kit_ask){.id = 31});
+    CHECK(kit_wait_finals(31));
+    kit_expect_hello(31, false);
     kit_close();
     second_stop();
     kit_server_stop();
@@ -304,6 +362,8 @@ static void run_all(void)
     RUN(test_quota_goes_to_the_other);
     RUN(test_quota_of_the_only_one);
     RUN(test_pause_of_one_is_not_the_others);
+    RUN(test_limit_of_one_is_not_the_others);
+    RUN(test_limits_of_all);
     RUN(test_finals_wait_for_the_only_one);
     RUN(test_nothing_is_lost);
     RUN(test_all_speak_one_api);

@@ -38,8 +38,8 @@ void upstream_cancel(struct upstream *upstream, uint64_t session, uint64_t id)
 {
 }
 
-void upstream_settle(struct upstream *upstream, enum pool_class cls, uint32_t estimate,
-                     uint32_t used)
+void upstream_settle(struct upstream *upstream, enum pool_class cls, unsigned which,
+                     uint32_t estimate, uint32_t used)
 {
 }
 

@@ -143,14 +143,18 @@ static nghttp2_nv header(const char *name, const char *value)
 
 static void stream_headers(struct stream *stream)
 {
-    char status[16], after[16];
+    char status[16], after[16], limit[16];
     snprintf(status, sizeof status, "%d", stream->answer.status);
-    nghttp2_nv headers[4] = {header(":status", status),
+    nghttp2_nv headers[5] = {header(":status", status),
                              header("content-type", stream->answer.content_type)};
     size_t count = 2;
     if (stream->answer.retry_after_s > 0) {
         snprintf(after, sizeof after, "%u", stream->answer.retry_after_s);
         headers[count++] = header("retry-after", after);
+    }
+    if (stream->conn->server->config.requests_limit > 0) {
+        snprintf(limit, sizeof limit, "%u", stream->conn->server->config.requests_limit);
+        headers[count++] = header("x-ratelimit-limit-requests", limit);
     }
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = on_read};
     nghttp2_submit_response(stream->conn->session, stream->id, headers, count, &provider);

@@ -28,6 +28,7 @@ struct chat_server_config {
     const char *key;              /* the bearer token asked for; NULL: none */
     const char *fault;            /* NULL: none */
     unsigned latency_ms, token_ms, streams_max;
+    unsigned requests_limit; /* told in headers, not enforced; 0: not told */
     uint64_t seed;
 };
 
