@@ -263,11 +263,12 @@ static void final_cancel(struct turns *turns, struct turn *turn)
         turns->kind->cancel(turns->ctx, ask);
 }
 
+/* An answer that came and was none is asked for once more; a request that got no answer is the
+ * pool's to repeat, which knows why. */
 static bool final_may_retry(const struct turns *turns, const struct turn *turn, int status,
                             int64_t now_us)
 {
-    if (status != STATUS_UNAVAILABLE && status != STATUS_PROTOCOL && status != STATUS_TRUNCATED &&
-        status != STATUS_FILTERED)
+    if (status != STATUS_PROTOCOL && status != STATUS_TRUNCATED && status != STATUS_FILTERED)
         return false;
     int64_t least_us = (int64_t)turns->config.final_deadline_ms * 10 * TURNS_RETRY_PERCENT;
     return turn->tries < TURNS_TRIES_MAX && turn->text != NULL &&

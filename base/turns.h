@@ -2,7 +2,8 @@
  * Answers about segments of speech, whatever the answers are: when to ask, in which order to show.
  *
  * Each segment whose last revision has come is owed one final, and finals are shown in segment
- * order; one that fails is tried once more when time allows, else shown as failed by its deadline.
+ * order. One whose answer is of no use (truncated, a refusal, not of its form) is asked for once
+ * more when time allows; one that fails is shown as failed, by its deadline at the latest.
  * Before that, revisions are worth partial answers: at most one is asked for at a time, of the
  * newest segment's newest revision, and what is superseded is cancelled. Translation and grammar
  * are kinds of it: they know what an answer is (struct turns_kind).
@@ -140,7 +141,7 @@ struct turn_revision turns_partial_end(struct turns *turns);
 /* The caller adds the answer at once. `final`: the turn's request has ended with it. */
 void turns_put(struct turns *turns, struct turn *turn, bool final,
                const struct turn_revision *source, const struct lat *lat);
-/* A final's answer that is none: asked again, or shown as failed. */
+/* No answer, or one of no use: then asked again, else shown as failed. */
 void turns_final_failed(struct turns *turns, struct turn *turn, int status, int64_t now_us);
 /* Shows what has its turn and asks what is due. */
 void turns_settle(struct turns *turns, int64_t now_us);

@@ -175,9 +175,9 @@ static void test_failure_is_tried_again_or_told(void)
 {
     begin();
     source(1, 1, true, "text");
-    fail(0, STATUS_UNAVAILABLE);
+    fail(0, STATUS_PROTOCOL);
     CHECK_EQ(rig.asked_len, 2);
-    fail(1, STATUS_UNAVAILABLE);
+    fail(1, STATUS_PROTOCOL);
     CHECK_EQ(rig.asked_len, 2);
     CHECK_STR(rig.said[0].failed, "upstream");
     source(2, 1, true, "text");
@@ -185,12 +185,22 @@ static void test_failure_is_tried_again_or_told(void)
     CHECK_STR(rig.said[1].failed, "refused");
     source(3, 1, true, "text");
     rig.now_us += 751 * MS; /* less than a quarter of the deadline is left */
-    fail(3, STATUS_UNAVAILABLE);
+    fail(3, STATUS_PROTOCOL);
     CHECK_EQ(rig.asked_len, 4);
     CHECK_EQ(rig.said_len, 3);
     rig.refuse = STATUS_FULL;
     source(4, 1, true, "text");
     CHECK_STR(rig.said[3].failed, "budget");
+}
+
+/* The pool has repeated it as often as it helps. */
+static void test_no_answer_is_not_asked_for_again(void)
+{
+    begin();
+    source(1, 1, true, "text");
+    fail(0, STATUS_UNAVAILABLE);
+    CHECK_EQ(rig.asked_len, 1);
+    CHECK_STR(rig.said[0].failed, "upstream");
 }
 
 static void test_deadline(void)
@@ -278,7 +288,7 @@ static void test_without_memory(void)
     mem_fail_nth(1); /* the text that a second try would need */
     source(3, 1, true, "text");
     mem_fail_nth(0);
-    fail(2, STATUS_UNAVAILABLE);
+    fail(2, STATUS_PROTOCOL);
     CHECK_STR(rig.said[2].failed, "upstream");
 }
 
@@ -344,6 +354,7 @@ int main(void)
     RUN(test_finals_in_order_whatever_comes_first);
     RUN(test_partial_is_one_at_a_time_and_the_newest);
     RUN(test_failure_is_tried_again_or_told);
+    RUN(test_no_answer_is_not_asked_for_again);
     RUN(test_deadline);
     RUN(test_source_without_words_is_not_asked);
     RUN(test_segments_may_come_late_but_not_twice);

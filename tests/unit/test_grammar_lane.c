@@ -271,7 +271,7 @@ static void test_failures(void)
         const char *text;
     } cases[] = {{STATUS_TIMEOUT, 1, "!deadline"},  {STATUS_BUDGET, 1, "!budget"},
                  {STATUS_FULL, 1, "!budget"},       {STATUS_REFUSED, 1, "!refused"},
-                 {STATUS_INTERNAL, 1, "!upstream"}, {STATUS_UNAVAILABLE, 2, "!upstream"},
+                 {STATUS_INTERNAL, 1, "!upstream"}, {STATUS_UNAVAILABLE, 1, "!upstream"},
                  {STATUS_PROTOCOL, 2, "!upstream"}, {STATUS_TRUNCATED, 2, "!truncated"},
                  {STATUS_FILTERED, 2, "!filtered"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
