@@ -23,6 +23,10 @@
 #define WS_HEADER_POOL   512  /* requests being read at once */
 #define WS_HEADER_SECS   5    /* for sending a whole HTTP request */
 
+/* For a peer to answer our Close; less where it has broken the protocol, or closed first. */
+#define WS_CLOSE_US (3 * LWS_US_PER_SEC)
+#define WS_FAIL_US  (LWS_US_PER_SEC / 2)
+
 /* The library keeps one of these a WebSocket and one a plain request. */
 struct ws_user {
     struct conn *conn;
@@ -115,11 +119,23 @@ static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t le
     return 0;
 }
 
+/* The library closes, or we had it close: it would wait five seconds for the peer's Close, which it
+ * also does not notice when the peer broke the protocol before. */
+static void on_closing(struct lws *wsi, struct conn *conn)
+{
+    bool ours = conn->state == CONN_CLOSED && !conn->peer_closed;
+    conn_abandon(conn);
+    lws_set_timer_usecs(wsi, ours ? WS_CLOSE_US : WS_FAIL_US);
+    loop_uv_kick(conn->front->uv);
+}
+
 /* Closes with the connection's code. Only from the library's timer: a -1 from WRITEABLE counts as a
  * broken socket, and its Close frame would never be sent. */
 static int on_close_timer(struct lws *wsi, struct ws_user *user)
 {
     struct conn *conn = user->conn;
+    if (conn->state == CONN_CLOSED)
+        return -1; /* on_closing(): the time is over */
     if (!conn_may_close(conn))
         return 0;
     conn->state = CONN_CLOSED;
@@ -207,7 +223,7 @@ static int on_stream(struct lws *wsi, enum lws_callback_reasons reason, void *us
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(wsi, user, in, len);
     case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
         if (user->conn != NULL)
-            conn_abandon(user->conn);
+            on_closing(wsi, user->conn);
         return 0;
     case LWS_CALLBACK_CLOSED:
         if (user->conn != NULL)

@@ -1,41 +1,17 @@
 """Bad input, each with its documented answer (docs/protocol.md), and nothing lost for anybody else."""
 import json
 import os
+import random
 import socket
+import threading
 import time
 import unittest
 
 import kit
+from hostile_kit import HostileCase
 
 
-class Hostile(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.upstreams = kit.Upstreams(speech=["--latency-ms", "20"], chat=["--latency-ms", "20"])
-        cls.sotto = cls.upstreams.sotto("--fronts", os.environ.get("SOTTO_FRONTS", "1")).wait_ready()
-
-    @classmethod
-    def tearDownClass(cls):
-        assert cls.sotto.stop() == 0, cls.sotto.text()[-3000:]
-        cls.upstreams.stop()
-
-    def open(self, **kw):
-        ws = kit.WebSocket(self.sotto.port, **kw)
-        self.addCleanup(ws.close)
-        self.assertEqual(ws.status, 101, ws.head)
-        return ws
-
-    def fatal(self, ws, code, close):
-        events, closed = ws.events_until_closed()
-        self.assertEqual((events[-1]["type"], events[-1]["code"], closed), ("error", code, close))
-        self.assertTrue(events[-1]["fatal"])
-        return events[-1]
-
-    def mild(self, ws, code):
-        event, _ = ws.expect("error")
-        self.assertEqual((event["code"], event["fatal"]), (code, False))
-        return event
-
+class Hostile(HostileCase):
     # --- before the session ---
 
     def test_audio_before_start(self):
@@ -167,7 +143,6 @@ class Hostile(unittest.TestCase):
         ws.start()
         begin = time.monotonic()
         reader = {}
-        import threading
         thread = threading.Thread(target=lambda: reader.update(all=ws.events_until_closed()))
         thread.start()
         kit.speak(ws, kit.tone(30), speed=50)
@@ -292,7 +267,6 @@ class Hostile(unittest.TestCase):
         """Last: whatever comes, the server lives and serves."""
         seed = int.from_bytes(os.urandom(4), "big")
         print("seed", seed)
-        import random
         random.seed(seed)
         for _ in range(200):
             with socket.create_connection(("127.0.0.1", self.sotto.port), timeout=5) as s:
