@@ -11,22 +11,32 @@
 #include "server/store_internal.h"
 #include "server/store_page.h"
 #include <string.h>
+#include <time.h>
 
 #define SEEN_SLOTS (2 * STORE_GROUP_MAX)
 _Static_assert((SEEN_SLOTS & (SEEN_SLOTS - 1)) == 0, "a power of two");
 
+/* Whoever comes while this thread sleeps does not have to wake it. */
+static void wait_for_company(struct store *store)
+{
+    struct store_writer *writer = &store->writer;
+    int64_t wait_us = (int64_t)store->config.group_ms * 1000;
+    int64_t left_us = writer->committed_us + wait_us - clock_mono_us();
+    if (writer->failing || left_us <= 0 || atomic_load(&store->writing.closing))
+        return;
+    mailbox_wake_deferred();
+    nanosleep(&(struct timespec){.tv_nsec = left_us * 1000}, NULL);
+}
+
 static void gather(struct store *store, struct store_job *first)
 {
     struct store_writer *writer = &store->writer;
-    int64_t until_us = writer->committed_us + (int64_t)store->config.group_ms * 1000;
-    writer->group[0] = first;
-    for (writer->group_len = 1; writer->group_len < STORE_GROUP_MAX; writer->group_len++) {
-        int64_t left_us = writer->failing ? 0 : until_us - clock_mono_us();
-        struct store_job *job =
-            store_desk_take(&store->writing, left_us >= 1000 ? (int)(left_us / 1000) : 0);
-        if (job == NULL)
+    wait_for_company(store);
+    writer->group_len = 0;
+    for (struct store_job *job = first; job != NULL; job = store_desk_take(&store->writing, 0)) {
+        writer->group[writer->group_len++] = job;
+        if (writer->group_len == STORE_GROUP_MAX)
             break;
-        writer->group[writer->group_len] = job;
     }
 }
 
