@@ -90,7 +90,7 @@ static bool probe_send(struct admission *admission, unsigned index)
 {
     struct probe *probe = &admission->probes[index];
     struct server *server = admission->server;
-    probe->job = (struct job){.msg = {.kind = FRONT_BODY, .free_fn = probe_home}, .run = probe_run};
+    probe->job = (struct job){.msg = {.kind = FRONT_PROBE, .free_fn = probe_home}, .run = probe_run};
     atomic_store_explicit(&probe->sent_us, clock_mono_us(), memory_order_relaxed);
     int status = index < admission->fronts
                      ? front_send(server->fronts[index], &probe->job.msg)

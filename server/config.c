@@ -7,6 +7,7 @@
 #include "loop/loop.h"
 #include "server/chats.h"
 #include "server/config_table.h"
+#include "server/peers_address.h"
 #include "server/provider.h"
 #include "server/secret.h"
 #include "server/token.h"
@@ -408,6 +409,14 @@ static int check(struct config_set *set)
     }
     if (strlen(config->auth_audience) > TOKEN_NAME_MAX) {
         fprintf(set->err, "sotto: [auth] audience has %d bytes at most\n", TOKEN_NAME_MAX);
+        return STATUS_INVALID;
+    }
+    struct peers_proxies proxies;
+    if (peers_proxies_parse(&proxies, config->proxies) != STATUS_OK) {
+        fprintf(
+            set->err,
+            "sotto: proxies must be up to 16 addresses like 127.0.0.1 or 10.0.0.0/8, not \"%s\"\n",
+            config->proxies);
         return STATUS_INVALID;
     }
     if (config->stt_soft_ms >= config->stt_hard_ms) {

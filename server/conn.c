@@ -6,6 +6,8 @@
 #include "base/rng.h"
 #include "base/status.h"
 #include "base/worker.h"
+#include "server/admission.h"
+#include "server/admission_watch.h"
 #include "server/codec.h"
 #include "server/config.h"
 #include "server/conn_job.h"
@@ -13,6 +15,7 @@
 #include "server/front.h"
 #include "server/host.h"
 #include "server/metrics.h"
+#include "server/peers_gate.h"
 #include "server/resume.h"
 #include "server/server.h"
 #include <assert.h>
@@ -23,6 +26,7 @@
 /* Text messages of one connection at the workers; the next waits in the socket. */
 #define CONN_PARSING_MAX 16
 static void conn_run(struct conn *conn);
+static void conn_ask(struct conn *conn);
 
 /* --- events out: front → worker → front → socket --- */
 
@@ -95,18 +99,24 @@ void conn_error(struct conn *conn, const char *code, const char *message)
     conn_emit(conn, event_error(code, message, 0));
 }
 
-/* Refused for capacity: clients that come back all at once would be refused all at once. */
-static uint32_t retry_after(void)
+void conn_refuse_for(struct conn *conn, const char *why, uint32_t retry_after_ms)
 {
-    uint16_t jitter;
-    rng_secure(&jitter, sizeof jitter);
-    return 1000 + jitter % 4000;
+    metrics_add(METRIC_SESSIONS_REFUSED, 1);
+    conn_emit(conn, event_error("over_capacity", why, retry_after_ms));
 }
 
 void conn_refuse(struct conn *conn, const char *why)
 {
-    metrics_add(METRIC_SESSIONS_REFUSED, 1);
-    conn_emit(conn, event_error("over_capacity", why, retry_after()));
+    /* Clients that come back all at once would be refused all at once. */
+    uint32_t random;
+    rng_secure(&random, sizeof random);
+    conn_refuse_for(conn, why, admission_retry_ms(0, 0, 1, random));
+}
+
+void conn_refuse_sessions(struct conn *conn)
+{
+    conn_refuse_for(conn, admission_text(ADMISSION_SESSIONS),
+                    admission_refused(conn->front->server->admission, ADMISSION_SESSIONS));
 }
 
 void conn_busy(struct conn *conn)
@@ -126,7 +136,9 @@ void conn_replaced(struct conn *conn)
 static void on_timer(struct loop_timer *timer)
 {
     struct conn *conn = (struct conn *)((char *)timer - offsetof(struct conn, timer));
-    if (conn->state == CONN_OPEN || conn->state == CONN_STARTING)
+    if (conn->pending != NULL)
+        conn_ask(conn);
+    else if (conn->state == CONN_OPEN || conn->state == CONN_STARTING)
         conn_error(conn, "start_required", "session.start did not come within 5 s");
     else if (conn->state == CONN_RESUMING)
         conn_busy(conn);
@@ -170,6 +182,8 @@ void conn_destroy(struct conn *conn)
     directory_remove(front->server->directory, conn->id);
     resume_drop(conn);
     conn_forget(conn);
+    if (conn->pending != NULL)
+        conn_parsed_free(conn->pending);
     for (struct conn_parsed *parsed = conn->parsed_head, *next; parsed != NULL; parsed = next) {
         next = parsed->next;
         conn_parsed_free(parsed);
@@ -358,6 +372,18 @@ static void conn_run(struct conn *conn)
 
 /* --- messages of the front's mailbox --- */
 
+/* Whoever is let in holds a place among the sessions of its address. */
+static bool conn_take_place(struct conn *conn, peers_hold *place)
+{
+    struct peers *peers = conn->front->server->peers;
+    int reason = peers_enter(peers, peers_gate_hold(conn->wsi), place);
+    if (reason == PEERS_OK)
+        return true;
+    peers_count(peers, reason);
+    conn_refuse_for(conn, peers_text(reason), peers_retry_ms(reason));
+    return false;
+}
+
 static void conn_start(struct conn *conn, struct client_message *message)
 {
     struct server *server = conn->front->server;
@@ -371,11 +397,15 @@ static void conn_start(struct conn *conn, struct client_message *message)
         return;
     }
     struct host *host;
-    const struct host_start start = {
+    struct host_start start = {
         .subject = "", .message = message, .wall_us = clock_wall_us(), .owner_epoch = 1};
+    if (!conn_take_place(conn, &start.place))
+        return;
     int status = host_create(&host, conn->front, &start);
+    if (status != STATUS_OK)
+        peers_leave(server->peers, start.place);
     if (status == STATUS_LIMIT) {
-        conn_refuse(conn, "the server holds as many sessions as it may");
+        conn_refuse_sessions(conn);
         return;
     }
     if (status != STATUS_OK) {
@@ -388,14 +418,33 @@ static void conn_start(struct conn *conn, struct client_message *message)
     host_attach(host, &(struct host_socket){.conn = conn, .first = true});
 }
 
+/* A session begins or comes back when it is its turn; session.start waits here until then, and
+ * nothing is read meanwhile. */
+static void conn_ask(struct conn *conn)
+{
+    struct front *front = conn->front;
+    struct conn_parsed *parsed = conn->pending;
+    int64_t now_us = loop_now_us(front->loop);
+    struct admission_answer answer = admission_ask(front->server->admission, &conn->ticket,
+                                                   parsed->message->resume.wanted, now_us);
+    if (answer.reason == ADMISSION_NONE && answer.at_us > now_us) {
+        conn->state = CONN_STARTING;
+        loop_timer_start(front->loop, &conn->timer, answer.at_us, on_timer);
+        return;
+    }
+    conn->pending = NULL;
+    loop_timer_start(front->loop, &conn->timer, now_us + START_WAIT_MS * MS, on_timer);
+    if (answer.reason == ADMISSION_NONE)
+        conn_start(conn, parsed->message);
+    else
+        conn_refuse_for(conn, admission_text(answer.reason), answer.retry_after_ms);
+    conn_parsed_free(parsed);
+}
+
 /* Messages before a session exists. */
 static void conn_first(struct conn *conn, struct conn_parsed *parsed)
 {
     struct client_message *message = parsed->message;
-    if (message->kind == CLIENT_START) {
-        conn_start(conn, message);
-        return;
-    }
     conn->state = conn->parsing > 0 ? CONN_STARTING : CONN_OPEN;
     if (message->kind == CLIENT_BAD || message->kind == CLIENT_UNKNOWN) {
         conn_error(conn, message->code, message->problem);
@@ -429,6 +478,9 @@ void conn_on_parsed(struct conn *conn, struct conn_parsed *parsed)
     } else if (conn->host != NULL) {
         *conn->parsed_tail = parsed;
         conn->parsed_tail = &parsed->next;
+    } else if (kind == CLIENT_START && conn->pending == NULL) {
+        conn->pending = parsed;
+        conn_ask(conn);
     } else {
         conn_first(conn, parsed);
         conn_parsed_free(parsed);

@@ -35,9 +35,11 @@ struct conn {
     struct lws *wsi;
     uint64_t id;
     enum conn_state state;
-    struct host *host;          /* NULL while there is no session */
-    struct loop_timer timer;    /* the wait for session.start, or for a session of before */
-    struct conn_resume *resume; /* CONN_RESUMING: what it asks for (server/resume.c) */
+    struct host *host;           /* NULL while there is no session */
+    struct loop_timer timer;     /* the wait for session.start, or for a session of before */
+    struct conn_parsed *pending; /* session.start, until it is this connection's turn */
+    uint64_t ticket;             /* for that, server/admission_watch.h */
+    struct conn_resume *resume;  /* CONN_RESUMING: what it asks for (server/resume.c) */
 
     struct buf text; /* the text message being received */
     size_t message_bytes;
@@ -118,6 +120,9 @@ void conn_leave(struct conn *conn, int64_t at_us);
 void conn_error(struct conn *conn, const char *code, const char *message);
 /* over_capacity, with a time to come back after. */
 void conn_refuse(struct conn *conn, const char *why);
+void conn_refuse_for(struct conn *conn, const char *why, uint32_t retry_after_ms);
+/* As many sessions as there may be. */
+void conn_refuse_sessions(struct conn *conn);
 void conn_busy(struct conn *conn);
 /* Another socket has its session. */
 void conn_replaced(struct conn *conn);

@@ -11,10 +11,11 @@
 #include "server/conn.h"
 #include "server/conn_job.h"
 #include "server/directory.h"
+#include "server/durable.h"
 #include "server/host.h"
+#include "server/peers_gate.h"
 #include "server/resume.h"
 #include "server/server.h"
-#include "server/durable.h"
 #include "server/ws.h"
 #include "stt/client.h"
 #include <assert.h>
@@ -85,33 +86,104 @@ static void on_close_poll(struct loop_timer *timer)
 
 static void front_close(struct front *front)
 {
+    front->closing = true;
     if (front->lws != NULL)
         ws_close(front);
     loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop), on_close_poll);
 }
 
-static void on_stop_deadline(struct loop_timer *timer)
+static void on_accept(struct loop_accept *accept, int fd);
+
+static void front_stop_soon(struct front *front);
+
+static void on_accept_closed(struct loop_accept *accept)
 {
-    struct front *front = (struct front *)((char *)timer - offsetof(struct front, stop_timer));
-    if (front->live > 0)
-        LOG_WARN(LOG_FRONT, 0, "stopping with connections open", "connections=%u", front->live);
-    front_close(front);
+    struct front *front = (struct front *)((char *)accept - offsetof(struct front, accept));
+    /* Whoever was queued since the loop last looked would be reset by the close. */
+    for (int fd; !front->closing &&
+                 (fd = accept4(accept->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;)
+        on_accept(accept, fd);
+    close(accept->fd);
+    atomic_store_explicit(&front->unlistened, true, memory_order_release);
+    front_stop_soon(front);
+}
+
+static void front_unlisten(struct front *front)
+{
+    if (front->unlistening)
+        return;
+    front->unlistening = true;
+    front->accept.keep_late = true;
+    loop_accept_close(&front->accept, on_accept_closed);
+}
+
+static void on_stop_timer(struct loop_timer *timer);
+
+/* Ends the front once nobody is left: no connection, no listening socket, no request that is being
+ * answered; or when the time is over. */
+static void front_stop_look(struct front *front)
+{
+    int64_t now_us = loop_now_us(front->loop), due_us = front->cut_us;
+    if (front->closing)
+        return;
+    /* Relaxed: written on this thread. */
+    bool alone = front->live == 0 && atomic_load_explicit(&front->unlistened, memory_order_relaxed);
+    if (alone && front->alone_us == 0)
+        front->alone_us = now_us + STOP_ANSWER_MS * 1000LL;
+    if (alone && front->alone_us < due_us)
+        due_us = front->alone_us;
+    if (now_us >= due_us || front->hurried || (alone && front->sockets == 0)) {
+        if (front->live > 0)
+            LOG_WARN(LOG_FRONT, 0, "stopping with connections open", "connections=%u", front->live);
+        front_unlisten(front);
+        front_close(front);
+        return;
+    }
+    loop_timer_start(front->loop, &front->stop_timer, due_us, on_stop_timer);
+}
+
+static void on_stop_timer(struct loop_timer *timer)
+{
+    front_stop_look((struct front *)((char *)timer - offsetof(struct front, stop_timer)));
+}
+
+/* What ended may still be in the library's hands: the timer runs after this callback. */
+static void front_stop_soon(struct front *front)
+{
+    if (front->stopping && !front->closing)
+        loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop), on_stop_timer);
 }
 
 void front_conn_gone(struct front *front)
 {
     assert(front->live > 0);
     front->live--;
-    /* Its socket may still be in the library's hands: the timer runs after this callback. */
-    if (front->stopping && front->live == 0 && front->lws != NULL &&
-        loop_timer_armed(&front->stop_timer))
-        loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop),
-                         on_stop_deadline);
+    front_stop_soon(front);
 }
 
-static void on_accept_closed(struct loop_accept *accept)
+void front_socket_gone(struct front *front)
 {
-    close(accept->fd);
+    assert(front->sockets > 0);
+    front->sockets--;
+    front_stop_soon(front);
+}
+
+/* Deadlines are spread: who leaves at the first word is no storm for those who take over. */
+static uint32_t goaway_within_ms(uint32_t stop_ms, uint32_t index, uint32_t of)
+{
+    uint32_t last_ms = stop_ms > 2 * STOP_GOAWAY_MS ? stop_ms - STOP_GOAWAY_MS : stop_ms / 2;
+    return last_ms / 2 + (uint32_t)((uint64_t)last_ms / 2 * (index + 1) / of);
+}
+
+static void front_goaway(struct front *front)
+{
+    uint32_t stop_ms = (uint32_t)front->server->config->stop_ms, told = 0, of = front->live;
+    for (uint32_t i = 0; i < front->slots_len; i++)
+        if (front->conns[i] != NULL)
+            conn_goaway(front->conns[i], goaway_within_ms(stop_ms, told++, of));
+    for (uint32_t i = 0; i < front->slots_len; i++)
+        if (front->hosts[i] != NULL && front->hosts[i]->conn == NULL)
+            host_goaway(front->hosts[i], 0);
 }
 
 static void front_stop(struct front *front)
@@ -119,16 +191,11 @@ static void front_stop(struct front *front)
     if (front->stopping)
         return;
     front->stopping = true;
-    loop_accept_close(&front->accept, on_accept_closed);
-    int64_t wait_us = front->live > 0 ? STOP_SOCKETS_MS * 1000LL : 0;
-    loop_timer_start(front->loop, &front->stop_timer, loop_now_us(front->loop) + wait_us,
-                     on_stop_deadline);
-    for (uint32_t i = 0; i < front->slots_len; i++)
-        if (front->conns[i] != NULL)
-            conn_goaway(front->conns[i], STOP_SESSIONS_MS);
-    for (uint32_t i = 0; i < front->slots_len; i++)
-        if (front->hosts[i] != NULL && front->hosts[i]->conn == NULL)
-            host_goaway(front->hosts[i], 0);
+    int64_t stop_ms = (int64_t)front->server->config->stop_ms;
+    int64_t wait_ms = stop_ms > 2 * STOP_CUT_MS ? stop_ms - STOP_CUT_MS : stop_ms / 2;
+    front->cut_us = loop_now_us(front->loop) + wait_ms * 1000;
+    front_goaway(front);
+    front_stop_look(front);
 }
 
 /* --- the mailbox --- */
@@ -172,6 +239,16 @@ void front_receive(struct front *front, struct msg *msg)
         msg->free_fn(msg);
         front_stop(front);
         return;
+    case FRONT_UNLISTEN:
+        msg->free_fn(msg);
+        front_unlisten(front);
+        return;
+    case FRONT_HURRY:
+        msg->free_fn(msg);
+        front->hurried = true;
+        front_stop_soon(front);
+        return;
+    case FRONT_PROBE: msg->free_fn(msg); return;
     case FRONT_WANTED: resume_on_wanted(front, msg); return;
     case FRONT_LEAVE: resume_on_leave(front, msg); return;
     case FRONT_ARRIVE: resume_on_arrive(front, msg); return;
@@ -226,13 +303,24 @@ static void on_accept(struct loop_accept *accept, int fd)
 {
     struct front *front = (struct front *)((char *)accept - offsetof(struct front, accept));
     int on = 1;
+    peers_hold hold;
+    /* Relaxed: for main, which only looks whether it grows. */
+    atomic_fetch_add_explicit(&front->accepted, 1, memory_order_relaxed);
+    if (front->closing || front->lws == NULL) {
+        close(fd);
+        return;
+    }
+    if (!peers_gate_accept(front, fd, &hold))
+        return;
     /* Captions are small and late ones are worthless: no waiting for more (Nagle). */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     /* A peer that is given up with its window closed would keep the kernel's buffers for minutes.
      */
     unsigned unread_ms = (unsigned)front->server->config->ping_s * 2000;
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unread_ms, sizeof unread_ms);
-    ws_adopt(front, fd);
+    struct lws *wsi = ws_adopt(front, fd);
+    front->sockets += wsi != NULL;
+    peers_gate_keep(front, wsi, hold);
 }
 
 static int front_open(struct front *front)
@@ -296,6 +384,7 @@ static void *run(void *ctx)
     struct front *front = ctx;
     thread_prompt();
     loop_run(front->loop);
+    atomic_store_explicit(&front->ended, true, memory_order_release);
     return NULL;
 }
 

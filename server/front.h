@@ -11,6 +11,7 @@
 #include "base/durations.h"
 #include "loop/loop.h"
 #include "server/outbox.h"
+#include "server/peers.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,8 +51,16 @@ struct front {
     struct front_kept *kept, **kept_tail; /* for hosts that are on their way here */
     struct front_kept *again;             /* to be received once more */
     struct loop_timer again_timer;
-    uint32_t live; /* connections open here */
-    bool stopping;
+    uint32_t live;    /* connections open here */
+    uint32_t sockets; /* accepted and not yet closed */
+    bool stopping, hurried, unlistening;
+    bool closing;     /* the context ends */
+    int64_t cut_us;   /* stopping: when what is open then is cut */
+    int64_t alone_us; /* stopping, without connections and listening socket: when requests have had
+                         their time */
+    /* For main. Relaxed, release, release. */
+    _Atomic uint64_t accepted;
+    _Atomic bool unlistened, ended;
     bool started; /* has a thread */
     int listen_fd;
     pthread_t thread;
@@ -82,3 +91,5 @@ void front_receive(struct front *front, struct msg *msg);
 void front_later(struct front *front, struct msg *msg);
 /* One connection fewer: a stopping front ends with its last. */
 void front_conn_gone(struct front *front);
+/* One accepted socket fewer. */
+void front_socket_gone(struct front *front);

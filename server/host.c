@@ -225,6 +225,7 @@ int host_create(struct host **out, struct front *front, const struct host_start 
         return status;
     }
     metrics_add(start->restore != NULL ? METRIC_RESTORES : METRIC_SESSIONS, 1);
+    host->place = start->place;
     *out = host;
     return STATUS_OK;
 }
@@ -240,6 +241,7 @@ void host_destroy(struct host *host)
     registry_remove(server->registry, host->name, host->id);
     directory_remove(server->directory, host->id);
     out_unref(host->last);
+    peers_leave(server->peers, host->place);
     mem_free(host);
 }
 

@@ -11,6 +11,7 @@
 
 #include "loop/loop.h"
 #include "server/limits.h"
+#include "server/peers.h"
 #include "server/store.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct host_start {
     const struct session_restore *restore; /* NULL: it is new */
     int64_t wall_us;                       /* when it began */
     uint32_t owner_epoch;
+    peers_hold place; /* among the sessions of its address; taken when host_create() succeeds */
 };
 
 struct host {
@@ -43,6 +45,7 @@ struct host {
     struct session *session;
     uint64_t id;
     uint32_t serial;
+    peers_hold place;
     char name[SESSION_NAME_BYTES];
     struct loop_timer timer; /* session_tick(), the end of the hold */
 

@@ -3,12 +3,14 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/admission_watch.h"
 #include "server/auth.h"
 #include "server/config.h"
 #include "server/directory.h"
 #include "server/front.h"
 #include "server/metrics.h"
 #include "server/origin.h"
+#include "server/peers_gate.h"
 #include "server/report.h"
 #include "server/server.h"
 #include "server/upstream.h"
@@ -131,7 +133,7 @@ const char *http_not_ready(const struct server *server)
         return "warming the connections to the chat completions API";
     if (directory_count(server->directory, DIRECTORY_SESSION) >= server->config->sessions_max)
         return "at capacity: sessions_max is reached";
-    return NULL;
+    return admission_why(server->admission);
 }
 
 static int get_ready(struct front *front, struct lws *wsi, struct http_reply *reply)
@@ -183,8 +185,8 @@ static const struct {
 
 /* --- who may ask --- */
 
-/* Without token keys anybody may speak who reaches the server. A page of elsewhere that resolves its
- * own name to 127.0.0.1 (DNS rebinding) must not: its name is in Host. */
+/* Without token keys anybody may speak who reaches the server. A page of elsewhere that resolves
+ * its own name to 127.0.0.1 (DNS rebinding) must not: its name is in Host. */
 static const char *host_problem(struct front *front, struct lws *wsi, int *status)
 {
     char host[HOST_BYTES_MAX];
@@ -313,6 +315,10 @@ static const char *upgrade_problem(struct front *front, struct lws *wsi, int *st
         return "Sec-WebSocket-Key must be 16 bytes in base64, once";
     if (!protocol_offered(wsi))
         return "offer the subprotocol sotto.v1";
+    *status = 429;
+    int reason = peers_gate_upgrade(front, wsi);
+    if (reason != PEERS_OK)
+        return peers_text(reason);
     *status = 503;
     if (directory_count(server->directory, DIRECTORY_CONNECTION) >= server->config->connections_max)
         return "as many connections are open as the server may hold; try again in some seconds";
@@ -325,6 +331,7 @@ bool http_upgrade_allowed(struct front *front, struct lws *wsi)
 {
     static const char *const version[] = {"sec-websocket-version:", "13"};
     static const char *const retry[] = {"retry-after:", "3"};
+    static const char *const later[] = {"retry-after:", "10"};
     int status;
     const char *wrong = upgrade_problem(front, wsi, &status);
     if (wrong == NULL)
@@ -335,7 +342,10 @@ bool http_upgrade_allowed(struct front *front, struct lws *wsi)
     char space[LWS_PRE] = {0};
     buf_append(&body, space, sizeof space);
     write_problem(&body, status, wrong);
-    const char *const *extra = status == 426 ? version : status == 503 ? retry : NULL;
+    const char *const *extra = status == 426   ? version
+                               : status == 503 ? retry
+                               : status == 429 ? later
+                                               : NULL;
     if (buf_status(&body) == 0 &&
         send_head(wsi, status, "application/problem+json", body.len - LWS_PRE, extra) == 0)
         lws_write(wsi, (unsigned char *)body.data + LWS_PRE, body.len - LWS_PRE,

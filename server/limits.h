@@ -30,27 +30,33 @@
 #define HTTP_BODY_MAX       262144  /* answer of an HTTP endpoint */
 #define SHED_OVER_MS        5000    /* partials come again for so long: session.restored */
 #define SHED_FORGET_MS      15000   /* nothing was shed for so long: likewise */
-#define STOP_SESSIONS_MS    4000    /* from SIGTERM: what is owed is delivered */
-#define STOP_SOCKETS_MS     4500 /* and then sockets are cut, so that the exit comes within 5 s */
-#define ADMISSION_SAMPLE_MS    200   /* between two looks at the signals of admission */
-#define ADMISSION_WINDOW       10    /* samples a loop's lag is taken over: 2 s */
-#define ADMISSION_LOW          0.8   /* load below which a signal that was over is calm again */
-#define ADMISSION_CALM         10    /* samples in a row it has to be */
-#define ADMISSION_WAIT_MS      3000  /* a session waits for its turn so long, else it is refused */
-#define ADMISSION_BURST        32    /* sessions that may start at once after a pause */
-#define ADMISSION_STARTS_MIN   50    /* starts a second, however late the loops are */
-#define ADMISSION_LATE_US      20000 /* p99 of loop lag from which starts become fewer */
-#define ADMISSION_RETRY_MS     2000  /* mean of retry_after_ms where nothing is over */
-#define ADMISSION_RETRY_MS_MAX 60000 /* the longest mean */
-#define WEBHOOK_QUEUE         1024  /* letters waiting; past it the oldest are given up */
-#define WEBHOOK_BODY_BYTES    16384 /* a letter */
-#define WEBHOOK_ANSWER_BYTES  65536 /* of its answer, which nobody reads */
-#define WEBHOOK_TIMEOUT_MS    10000 /* for one try */
-#define WEBHOOK_PAUSE_MAX_MS  300000  /* between two tries of a letter */
-#define WEBHOOK_ASKED_MAX_MS  3600000 /* the same, as Retry-After may ask */
-#define WEBHOOK_WATCH_MS      1000  /* between two looks for alerts */
-#define ALERT_OVER_MS         30000 /* gone for so long: the alert is over */
-#define NOTICES_CLOSE_MS      1000  /* at the end of the process, for letters that wait */
-#define LETTERS_MAX           10000 /* dead letters kept */
-#define LETTERS_BUSY_MS       5000  /* the store's file may be locked for so long */
-#define PEERS_IDLE_MAX         16384 /* addresses remembered that hold nothing */
+#define STOP_CUT_MS         500     /* before stop_ms is over sockets are cut */
+#define STOP_GOAWAY_MS      1000    /* before it is over the last session has to have gone */
+#define STOP_LINGER_MS                                                                             \
+    1500 /* with a successor, connections are accepted so long after SIGTERM: a lost SYN-ACK comes \
+            again after a second */
+#define STOP_QUIET_MS          300    /* and until none has come for so long */
+#define STOP_ANSWER_MS         1000   /* after that, for requests that are being answered */
+#define ADMISSION_SAMPLE_MS    200    /* between two looks at the signals of admission */
+#define ADMISSION_WINDOW       10     /* samples a loop's lag is taken over: 2 s */
+#define ADMISSION_LOW          0.8    /* load below which a signal that was over is calm again */
+#define ADMISSION_CALM         10     /* samples in a row it has to be */
+#define ADMISSION_WAIT_MS      3000   /* a session waits for its turn so long, else it is refused */
+#define ADMISSION_BURST        32     /* sessions that may start at once after a pause */
+#define ADMISSION_STARTS_MIN   50     /* starts a second, however late the loops are */
+#define ADMISSION_LATE_US      20000  /* p99 of loop lag from which starts become fewer */
+#define ADMISSION_RETRY_MS     2000   /* mean of retry_after_ms where nothing is over */
+#define ADMISSION_RETRY_MS_MAX 60000  /* the longest mean */
+#define WEBHOOK_QUEUE          1024   /* letters waiting; past it the oldest are given up */
+#define WEBHOOK_BODY_BYTES     16384  /* a letter */
+#define WEBHOOK_ANSWER_BYTES   65536  /* of its answer, which nobody reads */
+#define WEBHOOK_TIMEOUT_MS     10000  /* for one try */
+#define WEBHOOK_PAUSE_MAX_MS   300000 /* between two tries of a letter */
+#define WEBHOOK_ASKED_MAX_MS   3600000 /* the same, as Retry-After may ask */
+#define WEBHOOK_WATCH_MS       1000    /* between two looks for alerts */
+#define ALERT_OVER_MS          30000   /* gone for so long: the alert is over */
+#define NOTICES_CLOSE_MS       1000    /* at the end of the process, for letters that wait */
+#define LETTERS_MAX            10000   /* dead letters kept */
+#define LETTERS_BUSY_MS        5000    /* the store's file may be locked for so long */
+#define PEERS_IDLE_MAX         16384   /* addresses remembered that hold nothing */
+#define PEERS_HEADER_BYTES     512 /* of Forwarded or X-Forwarded-For; a longer one says nothing */

@@ -6,6 +6,7 @@
 #include "server/notify.h"
 #include "server/reload.h"
 #include "server/server.h"
+#include "server/stop.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -64,6 +65,7 @@ static int serve(const struct config_set *set)
     int number = wait_signal(&signals, reload);
     LOG_INFO(LOG_MAIN, 0, "stopping", "signal=%d", number);
     notify_systemd("STOPPING=1");
+    stop_run(server, &signals);
     server_stop(server);
     reload_destroy(reload);
     LOG_INFO(LOG_MAIN, 0, "stopped", "rss_bytes=%zu", mem_rss());

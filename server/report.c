@@ -7,11 +7,13 @@
 #include "base/mem.h"
 #include "loop/loop.h"
 #include "pool/pool.h"
+#include "server/admission_watch.h"
 #include "server/config.h"
 #include "server/directory.h"
 #include "server/front.h"
 #include "server/http.h"
 #include "server/metrics.h"
+#include "server/peers.h"
 #include "server/server.h"
 #include "server/upstream.h"
 #include "stt/client.h"
@@ -291,6 +293,8 @@ void report_write(struct front *front, struct buf *out)
                   directory_count(server->directory, DIRECTORY_SESSION));
     metrics_gauge(out, "sotto_sessions_max", "configured limit",
                   (double)server->config->sessions_max);
+    admission_report(server->admission, out);
+    peers_report(server->peers, out);
     metrics_gauge(out, "sotto_ready", "1 when /readyz says ready", http_not_ready(server) == NULL);
     metrics_gauge(out, "sotto_rss_bytes", "resident set", (double)mem_rss());
     struct timespec cpu;

@@ -6,13 +6,13 @@
 #include "base/status.h"
 #include "server/conn.h"
 #include "server/directory.h"
+#include "server/durable.h"
 #include "server/front.h"
 #include "server/host.h"
 #include "server/message.h"
 #include "server/metrics.h"
 #include "server/registry.h"
 #include "server/server.h"
-#include "server/durable.h"
 #include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -119,9 +119,9 @@ static void claim(struct conn *conn)
 {
     uint8_t next[STORE_HASH_BYTES];
     const struct durable_from from = {.server = conn->front->server,
-                                        .outbox = &conn->front->outbox,
-                                        .session = conn->resume->session,
-                                        .id = conn->id};
+                                      .outbox = &conn->front->outbox,
+                                      .session = conn->resume->session,
+                                      .id = conn->id};
     resume_token_make(conn->resume->next);
     resume_token_hash(conn->resume->next, next);
     if (durable_claim(&from, conn->resume->token, next) != STATUS_OK)
@@ -221,7 +221,7 @@ void resume_on_claimed(struct conn *conn, struct resume_claimed *claimed)
     } else if (status == STATUS_AUTH || status == STATUS_INVALID) {
         refuse(conn);
     } else if (status == STATUS_LIMIT) {
-        conn_refuse(conn, "the server holds as many sessions as it may");
+        conn_refuse_sessions(conn);
     } else {
         conn_busy(conn);
     }

@@ -7,15 +7,18 @@
 #include "base/status.h"
 #include "base/worker.h"
 #include "grammar/grammar.h"
+#include "server/admission_watch.h"
 #include "server/auth.h"
 #include "server/config.h"
 #include "server/directory.h"
 #include "server/durable.h"
 #include "server/front.h"
 #include "server/listen.h"
+#include "server/peers.h"
 #include "server/registry.h"
 #include "server/speech.h"
 #include "server/start.h"
+#include "server/stop.h"
 #include "server/store_path.h"
 #include "server/tls.h"
 #include "server/upstream.h"
@@ -121,9 +124,20 @@ static int make_store(struct server *server)
     return status;
 }
 
+static struct peers_config peers_config_from(const struct config *config)
+{
+    return (struct peers_config){.connections = (uint32_t)config->peers_connections,
+                                 .sessions = (uint32_t)config->peers_sessions,
+                                 .handshakes = (uint32_t)config->peers_handshakes,
+                                 .failures = (uint32_t)config->peers_failures,
+                                 .subject_sessions = (uint32_t)config->peers_subject_sessions};
+}
+
 static int make_shared(struct server *server)
 {
     const struct config *config = server->config;
+    const struct peers_config caps = peers_config_from(config);
+    server->peers = peers_create(&caps, (uint32_t)(config->connections_max + config->sessions_max));
     server->directory =
         directory_create((uint32_t)config->connections_max, (uint32_t)config->sessions_max);
     server->registry = registry_create((uint32_t)config->sessions_max);
@@ -131,8 +145,8 @@ static int make_shared(struct server *server)
     server->workers = worker_pool_create(threads, WORKER_QUEUE);
     server->translate_cache = translate_cache_create(config->translate_cache);
     server->grammar_cache = grammar_cache_create(config->grammar_cache);
-    if (server->directory == NULL || server->registry == NULL || server->workers == NULL ||
-        server->translate_cache == NULL || server->grammar_cache == NULL)
+    if (server->peers == NULL || server->directory == NULL || server->registry == NULL ||
+        server->workers == NULL || server->translate_cache == NULL || server->grammar_cache == NULL)
         return STATUS_NOMEM;
     return STATUS_OK;
 }
@@ -145,8 +159,12 @@ static int make_fronts(struct server *server, const int *listening)
             return status;
         server->fronts_len++;
     }
+    /* Before anybody can ask it. */
+    int status = admission_create(&server->admission, server);
+    if (status != STATUS_OK)
+        return status;
     for (unsigned i = 0; i < server->fronts_len; i++) {
-        int status = front_start(server->fronts[i]);
+        status = front_start(server->fronts[i]);
         if (status != STATUS_OK)
             return status;
     }
@@ -218,6 +236,8 @@ int server_start(struct server **out, const struct config *config)
         return made;
     }
     server->config = config;
+    made = peers_proxies_parse(&server->proxies, config->proxies);
+    assert(made == STATUS_OK); /* checked when it was read */
     if (config->off != 0)
         LOG_WARN(LOG_MAIN, 0, "running without parts of it, for measuring only", "without=%s",
                  LOG_Q(config->without));
@@ -257,29 +277,13 @@ uint16_t server_port(const struct server *server)
     return server->port;
 }
 
-static void stop_free(struct msg *msg)
-{
-    mem_free(msg);
-}
-
-static void stop_fronts(struct server *server)
-{
-    for (unsigned i = 0; i < server->fronts_len; i++) {
-        struct msg *msg = mem_calloc(1, sizeof *msg);
-        assert(msg != NULL);
-        *msg = (struct msg){.kind = FRONT_STOP, .free_fn = stop_free};
-        while (front_send(server->fronts[i], msg) == STATUS_FULL)
-            nanosleep(&(struct timespec){.tv_nsec = POST_RETRY_NS}, NULL);
-    }
-    for (unsigned i = 0; i < server->fronts_len; i++)
-        front_join(server->fronts[i]);
-}
-
 void server_stop(struct server *server)
 {
-    /* Relaxed: readers only need to see it soon. */
-    atomic_store_explicit(&server->stopping, true, memory_order_relaxed);
-    stop_fronts(server);
+    stop_now(server);
+    for (unsigned i = 0; i < server->fronts_len; i++)
+        front_join(server->fronts[i]);
+    if (server->admission != NULL)
+        admission_stop(server->admission);
     /* From here nobody holds an id: what the other threads still send is freed by server_post(). */
     if (server->stt != NULL)
         stt_client_destroy(server->stt);
@@ -295,6 +299,9 @@ void server_stop(struct server *server)
         front_free(server->fronts[i]);
     translate_cache_destroy(server->translate_cache);
     grammar_cache_destroy(server->grammar_cache);
+    if (server->admission != NULL)
+        admission_free(server->admission);
+    peers_destroy(server->peers);
     registry_destroy(server->registry);
     directory_destroy(server->directory);
     tls_destroy(server->tls);

@@ -8,6 +8,7 @@
 
 #include "server/chats.h"
 #include "server/limits.h"
+#include "server/peers_address.h"
 #include "server/provider.h"
 #include "server/session.h"
 #include <stdatomic.h>
@@ -15,12 +16,14 @@
 #include <stdint.h>
 
 struct auth;
+struct admission;
 struct config;
 struct directory;
 struct front;
 struct grammar_cache;
 struct loop;
 struct msg;
+struct peers;
 struct registry;
 struct store;
 struct pool;
@@ -46,7 +49,10 @@ enum front_msg {
     FRONT_LEAVE,
     FRONT_ARRIVE,
     FRONT_REFUSED,
-    FRONT_STOP, /* go away, then end the loop */
+    FRONT_PROBE,    /* server/admission_watch.h: only that it arrives counts */
+    FRONT_STOP,     /* server/stop.h: clients are told to go; the loop ends with the last */
+    FRONT_UNLISTEN, /* accept what is queued, then close the listening socket */
+    FRONT_HURRY,    /* end at once */
 };
 
 struct server {
@@ -58,6 +64,9 @@ struct server {
     struct tls *tls;   /* server/tls.h; NULL: none */
     /* Acquire: allowed values of Origin, "": the server's own; replaced by reloads. */
     _Atomic(const char *) origins;
+    struct admission *admission;
+    struct peers *peers;
+    struct peers_proxies proxies;
     struct directory *directory;
     struct registry *registry;
     struct store *store;
@@ -82,7 +91,7 @@ int server_start(struct server **out, const struct config *config);
 int server_loop_create(const struct server *server, struct loop **out);
 /* The port in use (a configured port 0 is chosen by the kernel). */
 uint16_t server_port(const struct server *server);
-/* Drains sessions for at most STOP_SESSIONS_MS, stops every thread, frees everything. */
+/* Ends what stop_run() (server/stop.h) has not, at once; stops every thread, frees everything. */
 void server_stop(struct server *server);
 
 /*

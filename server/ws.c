@@ -9,6 +9,7 @@
 #include "server/conn.h"
 #include "server/front.h"
 #include "server/http.h"
+#include "server/peers_gate.h"
 #include "server/server.h"
 #include "server/tls.h"
 #include <libwebsockets.h>
@@ -247,6 +248,10 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
         if (strcasecmp(in, "websocket") != 0)
             return -1; /* h2c would be silent for ever */
         return http_upgrade_allowed(front_of(wsi), wsi) ? 0 : -1;
+    case LWS_CALLBACK_WSI_DESTROY:
+        if (peers_gate_leave(front_of(wsi), wsi))
+            front_socket_gone(front_of(wsi));
+        return 0;
     case LWS_CALLBACK_RAW_ADOPT: return -1;   /* CONNECT and the like */
     case LWS_CALLBACK_ESTABLISHED: return -1; /* a WebSocket of nobody's */
     case LWS_CALLBACK_CLOSED_HTTP:
@@ -259,8 +264,8 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 }
 
 /* Added to every answer over TLS: who came by TLS once does not come without. */
-static const struct lws_protocol_vhost_options hsts = {
-    .name = "strict-transport-security:", .value = "max-age=31536000"};
+static const struct lws_protocol_vhost_options hsts = {.name = "strict-transport-security:",
+                                                       .value = "max-age=31536000"};
 
 static const struct lws_protocols protocols[] = {
     {.name = "http", .callback = on_http, .per_session_data_size = sizeof(struct http_reply)},
@@ -329,15 +334,16 @@ int ws_open(struct front *front)
     return front->vhost != NULL ? STATUS_OK : STATUS_INTERNAL;
 }
 
-void ws_adopt(struct front *front, int fd)
+struct lws *ws_adopt(struct front *front, int fd)
 {
     lws_sock_file_fd_type socket = {.sockfd = fd};
     lws_adoption_type type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP;
     if (front->server->tls != NULL)
         type |= LWS_ADOPT_ALLOW_SSL;
     /* The library closes the descriptor when it refuses it. */
-    lws_adopt_descriptor_vhost(front->vhost, type, socket, NULL, NULL);
+    struct lws *wsi = lws_adopt_descriptor_vhost(front->vhost, type, socket, NULL, NULL);
     loop_uv_kick(front->uv);
+    return wsi;
 }
 
 void ws_close(struct front *front)

@@ -9,10 +9,11 @@
 #include <stdbool.h>
 
 struct front;
+struct lws;
 
 /* Makes the context and the vhost without a listening socket. STATUS_INTERNAL. */
 int ws_open(struct front *front);
-/* Adopts an accepted socket; closes it when the library refuses. */
-void ws_adopt(struct front *front, int fd);
+/* Adopts an accepted socket; NULL: the library refuses, and has closed it. */
+struct lws *ws_adopt(struct front *front, int fd);
 /* Starts the end of the context; front->lws is NULL once it is complete. */
 void ws_close(struct front *front);
