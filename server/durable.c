@@ -9,6 +9,7 @@
 #include "base/worker.h"
 #include "server/codec.h"
 #include "server/event.h"
+#include "server/notices.h"
 #include "server/out.h"
 #include "server/outbox.h"
 #include "server/resume.h"
@@ -106,12 +107,14 @@ static int write_final(struct store *store, const struct store_ref *ref, const s
     return status;
 }
 
-static int write_end(struct store *store, const struct store_ref *ref, const struct event *event)
+static int write_end(struct server *server, const struct store_ref *ref, const struct event *event)
 {
     struct buf text = {0};
     bool ended = event->kind == EVENT_ENDED;
     const char *usage = ended ? usage_text(&event->usage, &text) : NULL;
-    int status = store_end(store, ref, ended ? event->reason : event->code, usage, clock_wall_us());
+    const char *reason = ended ? event->reason : event->code;
+    int status = store_end(server->store, ref, reason, usage, clock_wall_us());
+    notices_ended(server->notices, ref->session, reason, usage);
     buf_deinit(&text);
     return status;
 }
@@ -121,7 +124,7 @@ int durable_event(struct server *server, const struct store_ref *ref, const stru
 {
     assert(event->kept);
     if (event->close_code != 0)
-        return write_end(server->store, ref, event);
+        return write_end(server, ref, event);
     switch (event->kind) {
     case EVENT_STARTED: return write_started(server->store, ref, event);
     case EVENT_UPDATED: return write_settings(server->store, ref, event);
@@ -171,7 +174,10 @@ static void run_job(struct job *base)
     int status = STATUS_OK;
     switch (job->what) {
     case CONFIRM: status = store_tokens(store, &ref, job->token, NULL); break;
-    case END: status = store_end(store, &ref, job->reason, NULL, clock_wall_us()); break;
+    case END:
+        status = store_end(store, &ref, job->reason, NULL, clock_wall_us());
+        notices_ended(job->server->notices, job->session, job->reason, NULL);
+        break;
     case READ:
         ref.to = id;
         status = store_read(store, &ref, job->after);

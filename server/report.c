@@ -13,8 +13,10 @@
 #include "server/front.h"
 #include "server/http.h"
 #include "server/metrics.h"
+#include "server/notices.h"
 #include "server/peers.h"
 #include "server/server.h"
+#include "server/store_report.h"
 #include "server/upstream.h"
 #include "stt/client.h"
 #include <stddef.h>
@@ -267,6 +269,20 @@ static void write_speech(struct server *server, struct buf *out)
     write_providers(&stats, out);
 }
 
+static void write_webhook(const struct server *server, struct buf *out)
+{
+    struct webhook_stats stats;
+    notices_stats(server->notices, &stats);
+    metrics_counter(out, "sotto_webhook_delivered_total", "letters that the webhook took",
+                    stats.delivered);
+    metrics_counter(out, "sotto_webhook_failed_total", "tries that failed", stats.failed);
+    metrics_counter(out, "sotto_webhook_dead_total", "letters given up, kept as dead ones",
+                    stats.dead);
+    metrics_counter(out, "sotto_webhook_lost_total", "letters for which there was no room",
+                    stats.lost);
+    metrics_gauge(out, "sotto_webhook_waiting", "letters to be sent", (double)stats.waiting);
+}
+
 static void write_off(unsigned off, struct buf *out)
 {
     static const struct {
@@ -315,4 +331,6 @@ void report_write(struct front *front, struct buf *out)
     write_classes(&pool, out);
     write_upstreams(&pool, out);
     write_speech(server, out);
+    write_webhook(server, out);
+    store_report_write(server->store, out);
 }

@@ -14,6 +14,7 @@
 #include "server/durable.h"
 #include "server/front.h"
 #include "server/listen.h"
+#include "server/notices.h"
 #include "server/peers.h"
 #include "server/registry.h"
 #include "server/speech.h"
@@ -217,13 +218,15 @@ static int make_rest(struct server *server, const int *listening)
         status = speech_start(server);
     if (status == STATUS_OK)
         status = upstream_create(&server->upstream, server);
+    if (status == STATUS_OK)
+        status = notices_open(&server->notices, server);
     return status == STATUS_OK ? make_fronts(server, listening) : status;
 }
 
 int server_start(struct server **out, const struct config *config)
 {
     struct sockaddr_storage address;
-    if (!start_listen_ok(config, &address) || !start_files_ok(config))
+    if (!start_listen_ok(config, &address) || !start_files_ok(config) || !notices_config_ok(config))
         return STATUS_INVALID;
     struct server *server = mem_calloc(1, sizeof *server);
     if (server == NULL)
@@ -279,6 +282,7 @@ uint16_t server_port(const struct server *server)
 
 void server_stop(struct server *server)
 {
+    notices_quiet(server->notices);
     stop_now(server);
     for (unsigned i = 0; i < server->fronts_len; i++)
         front_join(server->fronts[i]);
@@ -290,6 +294,8 @@ void server_stop(struct server *server)
     if (server->upstream != NULL)
         upstream_close(server->upstream);
     worker_pool_destroy(server->workers);
+    /* Workers have told it of the last ends of sessions. */
+    notices_close(server->notices);
     if (server->upstream != NULL)
         upstream_destroy(server->upstream);
     /* What sessions have said last is in its mailbox; its answers find nobody. */

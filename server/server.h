@@ -24,6 +24,7 @@ struct grammar_cache;
 struct loop;
 struct msg;
 struct peers;
+struct notices;
 struct registry;
 struct store;
 struct pool;
@@ -70,6 +71,7 @@ struct server {
     struct directory *directory;
     struct registry *registry;
     struct store *store;
+    struct notices *notices; /* server/notices.h; NULL: nobody is told */
     struct worker_pool *workers;
     struct stt_client *stt;
     struct upstream *upstream; /* server/upstream.h */
