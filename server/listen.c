@@ -11,9 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LISTEN_BACKLOG 4096
+#define LISTEN_WAIT_MS 1000 /* for a port that is in use */
+#define LISTEN_LOOK_MS 20
 
 int listen_parse(const char *text, struct sockaddr_storage *out)
 {
@@ -92,12 +95,26 @@ static bool port_is_free(const struct sockaddr_storage *address)
     return fd >= 0;
 }
 
+/* A process that was killed keeps its port for a moment: io_uring closes its sockets behind its
+ * end. It must not keep the next one from starting. */
+static bool port_gets_free(const struct sockaddr_storage *address)
+{
+    const struct timespec pause = {.tv_nsec = LISTEN_LOOK_MS * 1000000L};
+    for (int waited_ms = 0; waited_ms < LISTEN_WAIT_MS; waited_ms += LISTEN_LOOK_MS) {
+        if (port_is_free(address))
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return port_is_free(address);
+}
+
 int listen_open(const struct sockaddr_storage *address, unsigned count, bool takeover,
                 struct listening *out)
 {
     struct sockaddr_storage bound = *address;
     unsigned made = 0;
-    bool shared = *port_of(&bound) != 0 && !port_is_free(&bound);
+    bool shared =
+        *port_of(&bound) != 0 && !(takeover ? port_is_free(&bound) : port_gets_free(&bound));
     if (shared && !takeover)
         return STATUS_IO;
     for (; made < count; made++) {

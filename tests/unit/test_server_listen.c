@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 static void test_addresses(void)
@@ -115,6 +117,30 @@ static unsigned waiting(const struct listening *at, unsigned len, unsigned *coun
     return all;
 }
 
+static void *close_soon(void *ctx)
+{
+    const struct timespec soon = {.tv_nsec = 50000000};
+    nanosleep(&soon, NULL);
+    close(*(int *)ctx);
+    return NULL;
+}
+
+/* The sockets of a process that was killed are closed a moment after it has ended. */
+static void test_a_port_that_gets_free(void)
+{
+    struct sockaddr_storage address;
+    static struct listening old, new;
+    pthread_t thread;
+    on_loopback(&address, 0);
+    CHECK_EQ(listen_open(&address, 1, false, &old), STATUS_OK);
+    on_loopback(&address, old.port);
+    CHECK_EQ(pthread_create(&thread, NULL, close_soon, &old.sockets[0]), 0);
+    CHECK_EQ(listen_open(&address, 1, false, &new), STATUS_OK);
+    pthread_join(thread, NULL);
+    CHECK(!new.shared);
+    close_all(&new, 1);
+}
+
 /* The way of a rolling restart: the successor joins, everybody is sent to it, the old one closes
  * its sockets from the last to the first. */
 static void test_takeover(void)
@@ -166,6 +192,7 @@ int main(void)
     RUN(test_no_address);
     RUN(test_one_port_for_all);
     RUN(test_a_port_in_use_is_refused);
+    RUN(test_a_port_that_gets_free);
     RUN(test_takeover);
     return check_done();
 }
