@@ -411,6 +411,11 @@ static int check(struct config_set *set)
         fprintf(set->err, "sotto: [auth] audience has %d bytes at most\n", TOKEN_NAME_MAX);
         return STATUS_INVALID;
     }
+    if (strcmp(config->store_sync, "full") != 0 && strcmp(config->store_sync, "normal") != 0) {
+        fprintf(set->err, "sotto: [store] sync must be full or normal, not \"%s\"\n",
+                config->store_sync);
+        return STATUS_INVALID;
+    }
     struct peers_proxies proxies;
     if (peers_proxies_parse(&proxies, config->proxies) != STATUS_OK) {
         fprintf(

@@ -237,7 +237,7 @@ static int open_handle(struct store_db *db, const char *path, enum store_db_use 
 static int shape_file(struct store_db *db, const char *path, enum store_db_use use,
                       char problem[STORE_PROBLEM_BYTES])
 {
-    struct shape shape;
+    struct shape shape = {0};
     int rc = read_shape(db, &shape);
     if (rc == SQLITE_OK) {
         int status = judge_shape(&shape, use, path, problem);

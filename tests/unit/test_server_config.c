@@ -226,6 +226,7 @@ static void test_errors_name_the_place(void)
     expect_error(NULL, "--loop", "kqueue", "loop must be auto, uring or epoll");
     expect_error(NULL, "--nonsense", "1", "unknown argument \"--nonsense\"");
     expect_error(NULL, "--config", "/nonexistent/x.ini", "cannot read /nonexistent/x.ini");
+    expect_error(NULL, "--store-sync", "off", "[store] sync must be full or normal");
     expect_error("[stt]\nsoft_ms = 290000\nhard_ms = 3000\n", NULL, NULL,
                  "soft_ms must be below hard_ms");
 }
