@@ -56,6 +56,7 @@ def parse_arguments(argv):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=100, help="that behave (100)")
     parser.add_argument("--seconds", type=int, default=60, help="of each of the two runs (60)")
+    parser.add_argument("--ramp", type=int, default=3, help="seconds before each (3)")
     parser.add_argument("--slow", type=int, default=2000, help="slowloris connections at a time (2000)")
     parser.add_argument("--each", type=int, default=4, help="attackers of every other kind (4)")
     parser.add_argument("--within", type=float, default=20, help="percent by which p99 may grow (20)")
@@ -334,7 +335,7 @@ class Rig(chaos.Rig):
         args = self.args
         pins = run.Pins()
         command = ["sotto-bench", "run", "--port", self.port, "--sessions", args.sessions, "--speaking", 1, "--seed",
-                   args.seed, "--ramp", 2, "--warmup", 3, "--seconds", args.seconds, "--drain", 15, "--token-file",
+                   args.seed, "--ramp", args.ramp, "--warmup", args.ramp, "--seconds", args.seconds, "--drain", 15, "--token-file",
                    self.path("token"), "--json", self.path(label + ".json")]
         command[0] = os.path.join(args.bin, command[0])
         child = run.Child("bench-" + label, pins.command(pins.bench, [str(c) for c in command]), self.dir)
@@ -371,7 +372,7 @@ class Rig(chaos.Rig):
             calm_memory = self.rss_peak
             seen = self.path("seen.json")
             crowd = multiprocessing.Process(
-                target=attackers, args=(self.port, secret, self.args, self.args.seconds + 8, seen))
+                target=attackers, args=(self.port, secret, self.args, max(8, self.args.seconds + 3 * self.args.ramp), seen))
             crowd.start()
             try:
                 attacked = self.load("attacked")
