@@ -581,7 +581,10 @@ static void session_check(struct session *session)
 int main(int argc, char **argv)
 {
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : rng_seed();
+    const char *scale = getenv("SOTTO_SIM_SCALE");
     unsigned sessions = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : SESSIONS;
+    if (scale != NULL && strtod(scale, NULL) > 0)
+        sessions = (unsigned)(sessions * strtod(scale, NULL)) + 1;
     printf("seed %llu\n", (unsigned long long)seed);
     current = mem_calloc(1, sizeof *current);
     for (unsigned i = 0; i < sessions && !broken; i++) {
@@ -606,7 +609,8 @@ int main(int argc, char **argv)
     printf("%llu partials with committed words, %llu of high stability, %llu asks for the rest\n",
            (unsigned long long)stats.committed, (unsigned long long)stats.masked,
            (unsigned long long)stats.continued);
-    CHECK(stats.spliced > 0 && stats.held > 0 && stats.late > 0 && stats.at_once > 0);
+    CHECK(sessions < SESSIONS || (stats.spliced > 0 && stats.held > 0));
+    CHECK(sessions < SESSIONS || (stats.late > 0 && stats.at_once > 0));
     CHECK(sessions < SESSIONS || (stats.committed > 0 && stats.masked > 0 && stats.continued > 0));
     mem_free(current);
     return check_done();
