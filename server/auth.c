@@ -122,6 +122,14 @@ int auth_check(struct auth *auth, const char *credential, size_t len, struct tok
     return status;
 }
 
+int64_t auth_until_us(const struct token_claims *claims)
+{
+    if (claims->expires_s == INT64_MAX)
+        return INT64_MAX;
+    int64_t left_us = (claims->expires_s + TOKEN_LEEWAY_S) * 1000000 - clock_wall_us();
+    return clock_mono_us() + left_us;
+}
+
 int auth_mint(struct auth *auth, const char *kid, const struct token_claims *claims, char **out)
 {
     struct token_keys *keys = keys_now(auth);

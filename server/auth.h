@@ -34,6 +34,8 @@ bool auth_open(struct auth *auth);
  * will do, none as well. STATUS_AUTH: nobody we know (logged at debug, counted); STATUS_NOMEM.
  */
 int auth_check(struct auth *auth, const char *credential, size_t len, struct token_claims **out);
+/* CLOCK_MONOTONIC when the bearer of `claims` is no longer let in; INT64_MAX: never. Any thread. */
+int64_t auth_until_us(const struct token_claims *claims);
 /* As token_mint(), with the keys in force. STATUS_NOT_FOUND with auth_open(). */
 int auth_mint(struct auth *auth, const char *kid, const struct token_claims *claims, char **out);
 /* As ticket_issue(). */

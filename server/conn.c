@@ -8,6 +8,7 @@
 #include "base/worker.h"
 #include "server/admission.h"
 #include "server/admission_watch.h"
+#include "server/auth.h"
 #include "server/codec.h"
 #include "server/config.h"
 #include "server/conn_job.h"
@@ -17,6 +18,7 @@
 #include "server/metrics.h"
 #include "server/peers_gate.h"
 #include "server/resume.h"
+#include "server/secret.h"
 #include "server/server.h"
 #include <assert.h>
 #include <stdio.h>
@@ -190,6 +192,7 @@ void conn_destroy(struct conn *conn)
     }
     buf_deinit(&conn->text);
     buf_deinit(&conn->audio);
+    secret_free(conn->credential);
     mem_free(conn);
     front_conn_gone(front);
 }
@@ -208,7 +211,9 @@ static void conn_parse(struct conn *conn)
     struct conn_job_to to = {.server = conn->front->server,
                              .outbox = &conn->front->outbox,
                              .key = conn->id,
-                             .id = conn->id};
+                             .id = conn->id,
+                             .asks = conn->host == NULL,
+                             .credential = conn->host == NULL ? conn->credential : NULL};
     int status = conn_job_parse(&to, &conn->text, conn_samples(conn));
     if (status != STATUS_OK) {
         conn_abort(conn);
@@ -373,37 +378,52 @@ static void conn_run(struct conn *conn)
 /* --- messages of the front's mailbox --- */
 
 /* Whoever is let in holds a place among the sessions of its address. */
-static bool conn_take_place(struct conn *conn, peers_hold *place)
+static void conn_give_places(struct conn *conn, const struct host_start *start)
+{
+    peers_leave(conn->front->server->peers, start->place);
+    peers_leave(conn->front->server->peers, start->subject_place);
+}
+
+/* Among the sessions of its address and of its token's subject. */
+static bool conn_take_places(struct conn *conn, struct host_start *start)
 {
     struct peers *peers = conn->front->server->peers;
-    int reason = peers_enter(peers, peers_gate_hold(conn->wsi), place);
+    int reason = peers_enter(peers, peers_gate_hold(conn->wsi), &start->place);
+    if (reason == PEERS_OK && start->subject[0] != '\0')
+        reason = peers_enter_subject(peers, start->subject, &start->subject_place);
     if (reason == PEERS_OK)
         return true;
+    conn_give_places(conn, start);
     peers_count(peers, reason);
     conn_refuse_for(conn, peers_text(reason), peers_retry_ms(reason));
     return false;
 }
 
-static void conn_start(struct conn *conn, struct client_message *message)
+static void conn_start(struct conn *conn, struct client_message *message,
+                       const struct token_claims *claims)
 {
     struct server *server = conn->front->server;
+    secret_free(conn->credential);
+    conn->credential = NULL;
     /* Relaxed: a flag that is only ever set. */
     if (atomic_load_explicit(&server->stopping, memory_order_relaxed)) {
         conn_refuse(conn, "the server is stopping");
         return;
     }
     if (message->resume.wanted) {
-        resume_begin(conn, &message->resume);
+        resume_begin(conn, &message->resume, claims);
         return;
     }
     struct host *host;
-    struct host_start start = {
-        .subject = "", .message = message, .wall_us = clock_wall_us(), .owner_epoch = 1};
-    if (!conn_take_place(conn, &start.place))
+    struct host_start start = {.subject = claims->subject,
+                               .message = message,
+                               .wall_us = clock_wall_us(),
+                               .owner_epoch = 1};
+    if (!conn_take_places(conn, &start))
         return;
     int status = host_create(&host, conn->front, &start);
     if (status != STATUS_OK)
-        peers_leave(server->peers, start.place);
+        conn_give_places(conn, &start);
     if (status == STATUS_LIMIT) {
         conn_refuse_sessions(conn);
         return;
@@ -415,6 +435,7 @@ static void conn_start(struct conn *conn, struct client_message *message)
     LOG_INFO(LOG_SESSION, host->id, "session started", "name=%s source=%s targets=%u rate=%u",
              host->name, message->settings.source, message->settings.targets_len,
              message->settings.rate);
+    session_allow(host->session, auth_until_us(claims));
     host_attach(host, &(struct host_socket){.conn = conn, .first = true});
 }
 
@@ -435,7 +456,7 @@ static void conn_ask(struct conn *conn)
     conn->pending = NULL;
     loop_timer_start(front->loop, &conn->timer, now_us + START_WAIT_MS * MS, on_timer);
     if (answer.reason == ADMISSION_NONE)
-        conn_start(conn, parsed->message);
+        conn_start(conn, parsed->message, parsed->claims);
     else
         conn_refuse_for(conn, admission_text(answer.reason), answer.retry_after_ms);
     conn_parsed_free(parsed);
@@ -448,6 +469,9 @@ static void conn_first(struct conn *conn, struct conn_parsed *parsed)
     conn->state = conn->parsing > 0 ? CONN_STARTING : CONN_OPEN;
     if (message->kind == CLIENT_BAD || message->kind == CLIENT_UNKNOWN) {
         conn_error(conn, message->code, message->problem);
+        if (strcmp(message->code, "unauthorized") == 0)
+            peers_failed(conn->front->server->peers, peers_gate_hold(conn->wsi),
+                         loop_now_us(conn->front->loop));
         if (++conn->bad_in_row == BAD_MESSAGES_MAX)
             conn_error(conn, "start_required", "ten messages in a row made no sense");
     } else {

@@ -37,6 +37,7 @@ struct conn {
     enum conn_state state;
     struct host *host;           /* NULL while there is no session */
     struct loop_timer timer;     /* the wait for session.start, or for a session of before */
+    char *credential;            /* of the handshake, owned (secret_free); NULL: none, or used */
     struct conn_parsed *pending; /* session.start, until it is this connection's turn */
     uint64_t ticket;             /* for that, server/admission_watch.h */
     struct conn_resume *resume;  /* CONN_RESUMING: what it asks for (server/resume.c) */

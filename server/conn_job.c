@@ -4,18 +4,23 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/status.h"
+#include "server/bearer.h"
 #include "server/chats.h"
+#include "server/durable.h"
 #include "server/event.h"
 #include "server/message.h"
 #include "server/out.h"
 #include "server/outbox.h"
+#include "server/secret.h"
 #include "server/server.h"
-#include "server/durable.h"
+#include "server/token.h"
 #include <stdio.h>
 
 void conn_parsed_free(struct conn_parsed *parsed)
 {
     client_message_free(parsed->message);
+    secret_free(parsed->credential);
+    token_claims_free(parsed->claims);
     mem_free(parsed->text);
     mem_free(parsed);
 }
@@ -31,7 +36,13 @@ static void run_parse(struct job *job)
     parsed->message = client_message_parse(parsed->text != NULL ? parsed->text : "", parsed->len);
     if (parsed->message != NULL)
         chats_check(&parsed->server->chats, parsed->message);
-    mem_free(parsed->text);
+    if (parsed->message != NULL && parsed->asks && parsed->message->kind == CLIENT_START)
+        bearer_admit(parsed->server->auth, parsed->message, parsed->credential, &parsed->claims);
+    /* A token may stand in it. */
+    if (parsed->asks)
+        secret_free_bytes(parsed->text, parsed->len);
+    else
+        mem_free(parsed->text);
     parsed->text = NULL;
     server_post(parsed->server, &job->msg);
 }
@@ -46,6 +57,11 @@ int conn_job_parse(const struct conn_job_to *to, struct buf *text, uint64_t samp
     parsed->job.run = run_parse;
     parsed->server = to->server;
     parsed->samples = samples;
+    parsed->asks = to->asks;
+    if (to->credential != NULL && (parsed->credential = mem_strdup(to->credential)) == NULL) {
+        mem_free(parsed);
+        return STATUS_NOMEM;
+    }
     parsed->text = buf_take(text, &parsed->len);
     int status = outbox_submit(to->outbox, to->key, &parsed->job);
     if (status != STATUS_OK)

@@ -10,6 +10,7 @@
 
 #include "base/worker.h"
 #include "server/limits.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct event;
 struct out;
 struct outbox;
 struct server;
+struct token_claims;
 
 /* FRONT_PARSED. */
 struct conn_parsed {
@@ -29,6 +31,9 @@ struct conn_parsed {
     size_t len;
     struct client_message *message; /* NULL: out of memory */
     uint64_t samples;               /* audio position when it arrived */
+    bool asks;                      /* of a client that is not known yet */
+    char *credential;               /* of the handshake, owned; NULL: none */
+    struct token_claims *claims;    /* whose session.start it is, owned; NULL: not asked */
 };
 
 /* FRONT_BODY. */
@@ -47,6 +52,9 @@ struct conn_job_to {
     struct server *server;
     struct outbox *outbox;
     uint64_t key, id;
+    /* Of messages: a session.start is to be admitted (server/bearer.h), by this if there is one. */
+    bool asks;
+    const char *credential;
     /* Of a session's events with a ticket: whose writes they are. */
     const char *session;
     uint32_t owner_epoch;

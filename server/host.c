@@ -226,6 +226,7 @@ int host_create(struct host **out, struct front *front, const struct host_start 
     }
     metrics_add(start->restore != NULL ? METRIC_RESTORES : METRIC_SESSIONS, 1);
     host->place = start->place;
+    host->subject_place = start->subject_place;
     *out = host;
     return STATUS_OK;
 }
@@ -242,6 +243,7 @@ void host_destroy(struct host *host)
     directory_remove(server->directory, host->id);
     out_unref(host->last);
     peers_leave(server->peers, host->place);
+    peers_leave(server->peers, host->subject_place);
     mem_free(host);
 }
 

@@ -36,7 +36,8 @@ struct host_start {
     const struct session_restore *restore; /* NULL: it is new */
     int64_t wall_us;                       /* when it began */
     uint32_t owner_epoch;
-    peers_hold place; /* among the sessions of its address; taken when host_create() succeeds */
+    /* Among the sessions of its address and of its subject; taken when host_create() succeeds. */
+    peers_hold place, subject_place;
 };
 
 struct host {
@@ -45,7 +46,7 @@ struct host {
     struct session *session;
     uint64_t id;
     uint32_t serial;
-    peers_hold place;
+    peers_hold place, subject_place;
     char name[SESSION_NAME_BYTES];
     struct loop_timer timer; /* session_tick(), the end of the hold */
 

@@ -298,6 +298,8 @@ static const char *upgrade_problem(struct front *front, struct lws *wsi, int *st
         return "a WebSocket begins with GET and a short path";
     if (!is_http_1_1(wsi))
         return "a WebSocket begins with HTTP/1.1";
+    if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, 1) > 0)
+        return "exactly one Authorization header is allowed";
     if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
         lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
         return "a WebSocket handshake has no body";

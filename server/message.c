@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "server/token.h"
 #include <assert.h>
 #include <ctype.h>
 #include <jansson.h>
@@ -286,8 +287,18 @@ static void read_resume(struct parse *parse, json_t *object)
         resume->seq = (uint64_t)json_integer_value(seq);
 }
 
+static void read_token(struct parse *parse, json_t *object)
+{
+    json_t *token = json_object_get(object, "token");
+    if (json_string_length(token) > TOKEN_BYTES_MAX)
+        problem(parse, "unauthorized", "the token is too long", "");
+    else
+        parse->message->token = read_string(parse, object, "token", TOKEN_BYTES_MAX);
+}
+
 static void read_first(struct parse *parse, json_t *object)
 {
+    read_token(parse, object);
     json_t *resume = json_object_get(object, "resume");
     if (resume == NULL || json_is_null(resume))
         read_start(parse, object);
@@ -362,7 +373,7 @@ struct client_message *client_message_parse(const char *text, size_t len)
         return NULL;
     }
     message->arena = arena;
-    message->code = message->problem = message->flush_id = "";
+    message->token = message->code = message->problem = message->flush_id = "";
     message->settings.source = message->settings.explain_in = "";
     message->settings.class_name = message->settings.name = message->resume.token = "";
     struct parse parse = {.message = message};

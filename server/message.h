@@ -70,6 +70,7 @@ struct client_resume {
 
 struct client_message {
     enum client_kind kind;
+    const char *token;               /* START; "" when not sent */
     const char *code;                /* error code for CLIENT_BAD and CLIENT_UNKNOWN */
     const char *problem;             /* what to tell the client; in the arena or static */
     struct client_settings settings; /* START, UPDATE */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/status.h"
+#include "server/auth.h"
 #include "server/conn.h"
 #include "server/directory.h"
 #include "server/durable.h"
@@ -18,6 +19,7 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A client that waits for longer comes back. */
@@ -28,6 +30,8 @@ struct conn_resume {
     char session[SESSION_NAME_BYTES];
     uint8_t token[STORE_HASH_BYTES];
     char next[RESUME_TOKEN_BYTES];
+    char subject[NAME_BYTES_MAX + 1]; /* whose token its client has */
+    int64_t until_us;                 /* how long that is good */
     uint64_t seen;
 };
 
@@ -63,12 +67,13 @@ void resume_token_hash(const char *token, uint8_t hash[STORE_HASH_BYTES])
     SHA256((const unsigned char *)token, strlen(token), hash);
 }
 
-/* Compared in a time that tells nothing. */
-static bool token_is_valid(const struct host *host, const uint8_t token[STORE_HASH_BYTES])
+/* Compared in a time that tells nothing of the token. */
+static bool allowed(const struct host *host, const struct conn_resume *resume)
 {
-    bool now = CRYPTO_memcmp(host->token, token, STORE_HASH_BYTES) == 0;
-    bool next = CRYPTO_memcmp(host->token_next, token, STORE_HASH_BYTES) == 0;
-    return now || (next && host->has_next);
+    bool now = CRYPTO_memcmp(host->token, resume->token, STORE_HASH_BYTES) == 0;
+    bool next = CRYPTO_memcmp(host->token_next, resume->token, STORE_HASH_BYTES) == 0;
+    return (now || (next && host->has_next)) &&
+           strcmp(session_subject(host->session), resume->subject) == 0;
 }
 
 /* --- the client's side --- */
@@ -108,6 +113,7 @@ static void attach(struct host *host, struct conn *conn)
         conn_replaced(before);
     }
     take_token(host, resume->token);
+    session_allow(host->session, resume->until_us);
     resume_end(conn);
     metrics_add(METRIC_RESUMES, 1);
     LOG_INFO(LOG_SESSION, host->id, "session resumed", "name=%s seen=%llu seq=%llu", host->name,
@@ -158,7 +164,7 @@ static void look(struct conn *conn)
     uint64_t id = registry_get(front->server->registry, conn->resume->session);
     struct host *host = host_find(front, id);
     if (host != NULL && host->move == NULL && !host->broken) {
-        if (token_is_valid(host, conn->resume->token))
+        if (allowed(host, conn->resume))
             attach(host, conn);
         else
             refuse(conn);
@@ -169,7 +175,8 @@ static void look(struct conn *conn)
     }
 }
 
-void resume_begin(struct conn *conn, const struct client_resume *resume)
+void resume_begin(struct conn *conn, const struct client_resume *resume,
+                  const struct token_claims *claims)
 {
     if (resume->session[0] == '\0' || resume->token[0] == '\0') {
         refuse(conn);
@@ -184,6 +191,8 @@ void resume_begin(struct conn *conn, const struct client_resume *resume)
     memcpy(conn->resume->session, resume->session, SESSION_NAME_BYTES);
     resume_token_hash(resume->token, conn->resume->token);
     conn->resume->seen = resume->seq;
+    conn->resume->until_us = auth_until_us(claims);
+    snprintf(conn->resume->subject, sizeof conn->resume->subject, "%s", claims->subject);
     conn->state = CONN_RESUMING;
     conn_wait(conn, loop_now_us(loop) + RESUME_WAIT_US);
     look(conn);
@@ -203,6 +212,8 @@ void resume_on_claimed(struct conn *conn, struct resume_claimed *claimed)
                                      .wall_us = claimed->started_wall_us,
                                      .owner_epoch = claimed->owner_epoch};
     int status = claimed->status;
+    if (status == STATUS_OK && strcmp(claimed->subject, conn->resume->subject) != 0)
+        status = STATUS_AUTH;
     if (status == STATUS_OK)
         status = host_create(&host, conn->front, &start);
     if (status == STATUS_OK) {
@@ -212,6 +223,7 @@ void resume_on_claimed(struct conn *conn, struct resume_claimed *claimed)
         LOG_INFO(LOG_SESSION, host->id, "session restored", "name=%s epoch=%u seen=%llu seq=%llu",
                  host->name, claimed->restore.epoch, (unsigned long long)resume.seen,
                  (unsigned long long)claimed->restore.seq);
+        session_allow(host->session, resume.until_us);
         host_attach(host, &(struct host_socket){.conn = conn,
                                                 .claimed = true,
                                                 .seen = resume.seen,
@@ -287,7 +299,7 @@ void resume_on_wanted(struct front *front, struct msg *msg)
     if (host == NULL || host->move != NULL || host->broken || host->fenced ||
         strcmp(host->name, move->what.session) != 0)
         answer_refused(move, true);
-    else if (!token_is_valid(host, move->what.token))
+    else if (!allowed(host, &move->what))
         answer_refused(move, false);
     else if (move->to == front->index)
         answer_refused(move, true); /* it has come here meanwhile */

@@ -17,13 +17,16 @@ struct front;
 struct host;
 struct msg;
 struct resume_claimed;
+struct token_claims;
 
 /* 256 random bits as text. */
 void resume_token_make(char token[RESUME_TOKEN_BYTES]);
 void resume_token_hash(const char *token, uint8_t hash[STORE_HASH_BYTES]);
 
-/* The first message of `conn` asks for a session of before: it is attached, or an error follows. */
-void resume_begin(struct conn *conn, const struct client_resume *resume);
+/* The first message of `conn` asks for a session of before, which must be of the same subject: it
+ * is attached, or an error follows. */
+void resume_begin(struct conn *conn, const struct client_resume *resume,
+                  const struct token_claims *claims);
 /* The connection ends: what it asked for is forgotten. */
 void resume_drop(struct conn *conn);
 /* The store has decided. Takes `claimed`. */

@@ -65,6 +65,7 @@ void session_attach(struct session *session, const struct session_attach *attach
     if (session->over && attach->first)
         return; /* it could not even begin, and has said so */
     session->held = false;
+    session->has_odd = false; /* of a socket that was replaced before it was known to be gone */
     session->idle_due_us = now_us + session->config->limits.idle_ms * MS;
     struct event *event = event_create(EVENT_STARTED);
     if (event != NULL) {
@@ -139,6 +140,7 @@ int session_create(struct session **out, const struct session_start *start,
     if (start->restore != NULL)
         session->started_us -= start->restore->age_us;
     session->idle_due_us = now_us + config->limits.idle_ms * MS;
+    session->allowed_until_us = INT64_MAX;
     int status =
         session__settings_start(session, &start->message->settings, start->restore != NULL);
     if (status == STATUS_OK)
@@ -457,6 +459,11 @@ static void emit_ended(struct session *session)
     uint64_t settled = stt_stream_settled(session->speech);
     if (settled != session->acked)
         emit_ack(session, settled);
+    if (session->expired) {
+        session__error(session, "unauthorized", "the token has expired: start anew with another",
+                       0);
+        return;
+    }
     struct event *event = event_create(EVENT_ENDED);
     if (event != NULL) {
         event->reason = session->end_reason;
@@ -481,6 +488,16 @@ static int64_t run_end(struct session *session)
     }
     emit_ended(session);
     return INT64_MAX;
+}
+
+/* Nobody is there to be kept out of a held session; who comes back has another token. */
+static int64_t run_expiry(struct session *session)
+{
+    if (session->held || session->now_us < session->allowed_until_us)
+        return session->held ? INT64_MAX : session->allowed_until_us;
+    session->expired = true;
+    session_end(session, "unauthorized", 1008, session->now_us);
+    return session->now_us;
 }
 
 /* The longest a session may last and the longest it may be silent, idle clients being told apart
@@ -522,8 +539,20 @@ int64_t session_tick(struct session *session, int64_t now_us)
     due = earliest(due, run_flushes(session));
     due = earliest(due, run_ack(session));
     due = earliest(due, run_goaway(session));
+    if (!session->ending)
+        due = earliest(due, run_expiry(session));
     due = earliest(due, session->ending ? run_end(session) : run_limits(session));
     return session->over ? INT64_MAX : due;
+}
+
+void session_allow(struct session *session, int64_t until_us)
+{
+    session->allowed_until_us = until_us;
+}
+
+const char *session_subject(const struct session *session)
+{
+    return session->subject;
 }
 
 uint64_t session_seq(const struct session *session)

@@ -49,7 +49,7 @@ struct session_config {
     uint32_t partial_words, grammar_partial_words;
     const char *currency; /* that costs are told in; NULL: they are not */
     bool eager;           /* as in struct turns_config */
-    bool translate_whole; /* as `whole` of struct translate_config */
+    bool translate_whole; /* as `whole` of struct translate_config; no glossary reaches the API */
     uint32_t final_deadline_ms, partial_deadline_ms;
     uint32_t ack_ms; /* least time between two audio.ack */
 };
@@ -107,6 +107,9 @@ void session_restate(struct session *session, int64_t now_us);
 void session_hold(struct session *session, int64_t now_us);
 /* The store does not take what it is given, or does again: the client is told. */
 void session_storage(struct session *session, bool works, const char *why, int64_t now_us);
+/* The client's token is good until then, INT64_MAX (as at first): for ever. Later what is owed is
+ * delivered, as session_end() does, and `unauthorized` ends the session. */
+void session_allow(struct session *session, int64_t until_us);
 /* Audio is timed by another front from now on. */
 void session_handover(struct session *session, struct durations *handover);
 /* Cancels what it has asked for; emits nothing. */
@@ -151,6 +154,8 @@ void session_shutdown(struct session *session, uint32_t within_ms, int64_t now_u
 /* Runs what is due; the next due time, INT64_MAX for none. Call after every other call. */
 int64_t session_tick(struct session *session, int64_t now_us);
 
+/* Whose token it was begun with. */
+const char *session_subject(const struct session *session);
 /* Of the newest durable message, 0: none yet. */
 uint64_t session_seq(const struct session *session);
 uint64_t session_received(const struct session *session);

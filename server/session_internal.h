@@ -101,6 +101,8 @@ struct session {
     unsigned bad_in_row;
 
     bool ending;
+    int64_t allowed_until_us;  /* the token's end; INT64_MAX: none */
+    bool expired;              /* it ends because of that */
     bool held;                 /* no socket: nobody is idle */
     bool storage_failing;      /* as the client was told */
     int64_t goaway_flush_us;   /* 0: none, or done */

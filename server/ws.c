@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "loop/loop_uv.h"
+#include "server/bearer.h"
 #include "server/config.h"
 #include "server/conn.h"
 #include "server/front.h"
@@ -12,6 +13,7 @@
 #include "server/peers_gate.h"
 #include "server/server.h"
 #include "server/tls.h"
+#include "server/token.h"
 #include <libwebsockets.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,10 +101,34 @@ void ws_kill(struct conn *conn)
     loop_uv_kick(conn->front->uv);
 }
 
+/* What the handshake shows of who the client is, for secret_free(); NULL: nothing. What is no token
+ * is kept as an empty one: it was meant as one, and is refused as one. */
+static char *copy_credential(struct lws *wsi)
+{
+    char text[TOKEN_BYTES_MAX + 16] = "";
+    const char *shown = NULL;
+    size_t len = 0;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION) > 0) {
+        if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) > 0)
+            shown = bearer_of_authorization(text);
+        len = shown != NULL ? strlen(shown) : 0;
+        shown = shown != NULL ? shown : "";
+    } else if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_PROTOCOL) > 0) {
+        shown = bearer_of_protocols(text, &len);
+    }
+    char *copy = shown != NULL ? mem_strndup(shown, len) : NULL;
+    explicit_bzero(text, sizeof text);
+    return copy;
+}
+
+/* The request's headers are there until the end of this callback. */
 static int on_established(struct lws *wsi, struct ws_user *user)
 {
     user->conn = conn_create(front_of(wsi), wsi);
-    return user->conn != NULL ? 0 : -1;
+    if (user->conn == NULL)
+        return -1;
+    user->conn->credential = copy_credential(wsi);
+    return 0;
 }
 
 static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t len)
@@ -201,6 +227,8 @@ static int on_peer_close(struct lws *wsi, struct ws_user *user, const uint8_t *p
     if (len == 0)
         return 0;
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
+    if (user->conn != NULL)
+        user->conn->goodbye = code == 1000;
     if (!close_code_valid(code)) {
         lws_close_reason(wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
         return -1;

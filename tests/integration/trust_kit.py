@@ -47,7 +47,9 @@ def token(role="learner", secret=SECRET, kid="a", header=None, life_s=600, **cla
 
 def certificate(folder, name="localhost", kind="ec", days=30):
     """cert.pem and key.pem in `folder`, replaced at once; returns their paths."""
-    algorithm = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"] if kind == "ec" else ["-newkey", "rsa:2048"]
+    algorithm = ["-newkey", "rsa:2048"]
+    if kind == "ec":
+        algorithm = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     os.makedirs(folder, exist_ok=True)
     made = [os.path.join(folder, n) for n in ("cert.new", "key.new")]
     subprocess.run(["openssl", "req", "-x509", *algorithm, "-nodes", "-days", str(days), "-subj", "/CN=" + name,
