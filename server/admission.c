@@ -158,3 +158,15 @@ int64_t admission_p99_us(const struct durations_sum *now, const struct durations
     }
     return 0;
 }
+
+int64_t admission_median(const int64_t *samples)
+{
+    int64_t sorted[ADMISSION_WINDOW];
+    for (int i = 0; i < ADMISSION_WINDOW; i++) {
+        int at = i;
+        for (; at > 0 && sorted[at - 1] > samples[i]; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = samples[i];
+    }
+    return sorted[ADMISSION_WINDOW / 2];
+}

@@ -108,3 +108,5 @@ uint32_t admission_retry_ms(double load, uint32_t refused, uint32_t starts_per_s
  * hundredth, and at least two, so that one hiccup of an idle server says nothing. Microseconds, as
  * the upper bound of a bucket. */
 int64_t admission_p99_us(const struct durations_sum *now, const struct durations_sum *before);
+/* Of ADMISSION_WINDOW samples: late for half of the time is too much to do, a moment is none. */
+int64_t admission_median(const int64_t *samples);

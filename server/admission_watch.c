@@ -33,11 +33,6 @@ struct probe {
     int64_t took_us; /* the last way; theirs while it is away */
 };
 
-/* What a loop has booked, at the last ADMISSION_WINDOW samples. */
-struct lag_window {
-    struct durations_sum at[ADMISSION_WINDOW];
-};
-
 struct admission {
     struct server *server;
     pthread_t thread;
@@ -52,7 +47,8 @@ struct admission {
     struct rng rng;
     struct probe *probes; /* of the fronts, then of the workers */
     unsigned fronts, workers;
-    struct lag_window *lags; /* of the fronts, then of upstream */
+    struct durations_sum *before; /* what loops had booked: of the fronts, then of upstream */
+    int64_t late_us[ADMISSION_WINDOW];
     uint64_t unsent[ADMISSION_WINDOW];
     uint64_t refused_at[SAMPLES_SECOND];
     uint64_t stt_sent;
@@ -90,7 +86,8 @@ static bool probe_send(struct admission *admission, unsigned index)
 {
     struct probe *probe = &admission->probes[index];
     struct server *server = admission->server;
-    probe->job = (struct job){.msg = {.kind = FRONT_PROBE, .free_fn = probe_home}, .run = probe_run};
+    probe->job =
+        (struct job){.msg = {.kind = FRONT_PROBE, .free_fn = probe_home}, .run = probe_run};
     atomic_store_explicit(&probe->sent_us, clock_mono_us(), memory_order_relaxed);
     int status = index < admission->fronts
                      ? front_send(server->fronts[index], &probe->job.msg)
@@ -126,30 +123,23 @@ static int64_t limit_us(uint64_t ms)
     return (int64_t)ms * 1000;
 }
 
-/* Late work of all loops: over the whole window, and of the last sample for the pace. */
-static int64_t read_lag_us(struct admission *admission, const struct loop_stats *upstream,
-                           int64_t *last_us)
+/* How late work was since the last sample, in the worst of the loops. */
+static int64_t read_late_us(struct admission *admission, const struct loop_stats *upstream)
 {
     const struct server *server = admission->server;
-    unsigned oldest = admission->samples % ADMISSION_WINDOW;
-    unsigned newest = (oldest + ADMISSION_WINDOW - 1) % ADMISSION_WINDOW;
-    int64_t window_us = 0;
-    *last_us = 0;
+    int64_t worst_us = 0;
     for (unsigned i = 0; i <= admission->fronts; i++) {
-        struct lag_window *lag = &admission->lags[i];
         struct loop_stats own;
         const struct durations_sum *now = &upstream->lag;
         if (i < admission->fronts) {
             loop_stats(server->fronts[i]->loop, &own);
             now = &own.lag;
         }
-        int64_t all_us = admission_p99_us(now, &lag->at[oldest]);
-        int64_t late_us = admission_p99_us(now, &lag->at[newest]);
-        window_us = all_us > window_us ? all_us : window_us;
-        *last_us = late_us > *last_us ? late_us : *last_us;
-        lag->at[oldest] = *now;
+        int64_t late_us = admission_p99_us(now, &admission->before[i]);
+        worst_us = late_us > worst_us ? late_us : worst_us;
+        admission->before[i] = *now;
     }
-    return window_us;
+    return worst_us;
 }
 
 /* What waits for the stt thread, in time: as long as it takes at the pace of the last sample, or as
@@ -238,7 +228,7 @@ static void book(struct admission *admission, const struct admission_signals *si
 static void sample(struct admission *admission)
 {
     const struct config *config = admission->server->config;
-    int64_t now_us = clock_mono_us(), last_us;
+    int64_t now_us = clock_mono_us();
     int64_t lag_max_us = limit_us(config->admission_lag_ms);
     int64_t queue_max_us = limit_us(config->admission_queue_ms);
     struct pool_stats pool;
@@ -246,10 +236,12 @@ static void sample(struct admission *admission)
     upstream_stats(admission->server->upstream, &pool, &upstream);
     struct admission_signals signals = {0};
     read_counts(admission, &signals);
-    int64_t lag_us = read_lag_us(admission, &upstream, &last_us);
+    int64_t late_us = read_late_us(admission, &upstream);
     int64_t hung_us = probes_age_us(admission, 0, admission->fronts, 2 * lag_max_us);
     /* A loop's own books are silent while it hangs. */
-    lag_us = hung_us > lag_max_us && hung_us > lag_us ? hung_us : lag_us;
+    late_us = hung_us > lag_max_us && hung_us > late_us ? hung_us : late_us;
+    admission->late_us[admission->samples % ADMISSION_WINDOW] = late_us;
+    int64_t lag_us = admission_median(admission->late_us);
     int64_t stt_us = read_stt_us(admission, now_us);
     int64_t queue_us = probes_age_us(admission, admission->fronts,
                                      admission->fronts + admission->workers, 2 * queue_max_us);
@@ -261,7 +253,7 @@ static void sample(struct admission *admission)
     signals.of[ADMISSION_BUDGET] = (struct admission_reading){read_budget(admission, &pool), 1};
     book(admission, &signals);
     pthread_mutex_lock(&admission->lock);
-    admission_adjust(&admission->pace, last_us, (uint32_t)config->admission_starts_per_second,
+    admission_adjust(&admission->pace, late_us, (uint32_t)config->admission_starts_per_second,
                      now_us);
     pthread_mutex_unlock(&admission->lock);
     admission->samples++;
@@ -294,8 +286,8 @@ static int allocate(struct admission *admission)
 {
     admission->probes =
         mem_calloc(admission->fronts + admission->workers, sizeof *admission->probes);
-    admission->lags = mem_calloc(admission->fronts + 1, sizeof *admission->lags);
-    return admission->probes != NULL && admission->lags != NULL ? STATUS_OK : STATUS_NOMEM;
+    admission->before = mem_calloc(admission->fronts + 1, sizeof *admission->before);
+    return admission->probes != NULL && admission->before != NULL ? STATUS_OK : STATUS_NOMEM;
 }
 
 int admission_create(struct admission **out, struct server *server)
@@ -342,7 +334,7 @@ void admission_free(struct admission *admission)
     pthread_cond_destroy(&admission->ended);
     pthread_mutex_destroy(&admission->lock);
     mem_free(admission->probes);
-    mem_free(admission->lags);
+    mem_free(admission->before);
     mem_free(admission);
 }
 

@@ -91,7 +91,7 @@
     X("peers", "loopback", peers_loopback, BOOL, "false", 0, 0,                                    \
       "connections from this machine are counted too")                                             \
     X("admission", "lag_ms", admission_lag_ms, NUMBER, "250", 0, 60000,                            \
-      "no session is taken while loops are so late (p99 of 2 s); 0: however late")                 \
+      "no session is taken while loops are so late (p99, for a second of two); 0: however late")   \
     X("admission", "queue_ms", admission_queue_ms, NUMBER, "1000", 0, 60000,                       \
       "nor while work waits so long for a worker or for the speech thread; 0: however long")       \
     X("admission", "memory_percent", admission_memory_percent, NUMBER, "90", 0, 100,               \

@@ -32,13 +32,11 @@
 #define SHED_FORGET_MS      15000   /* nothing was shed for so long: likewise */
 #define STOP_CUT_MS         500     /* before stop_ms is over sockets are cut */
 #define STOP_GOAWAY_MS      1000    /* before it is over the last session has to have gone */
-#define STOP_LINGER_MS                                                                             \
-    1500 /* with a successor, connections are accepted so long after SIGTERM: a lost SYN-ACK comes \
-            again after a second */
+#define STOP_LINGER_MS      1500    /* with a successor: connections are accepted for so long yet */
 #define STOP_QUIET_MS          300    /* and until none has come for so long */
 #define STOP_ANSWER_MS         1000   /* after that, for requests that are being answered */
 #define ADMISSION_SAMPLE_MS    200    /* between two looks at the signals of admission */
-#define ADMISSION_WINDOW       10     /* samples a loop's lag is taken over: 2 s */
+#define ADMISSION_WINDOW       10     /* samples of which the median is a loop's lag: 2 s */
 #define ADMISSION_LOW          0.8    /* load below which a signal that was over is calm again */
 #define ADMISSION_CALM         10     /* samples in a row it has to be */
 #define ADMISSION_WAIT_MS      3000   /* a session waits for its turn so long, else it is refused */

@@ -1,4 +1,4 @@
-"""SIGTERM: what is owed is delivered, clients are told, and the process is gone within five seconds."""
+"""SIGTERM: what is owed is delivered, clients are told, and the process is gone within stop_ms."""
 import os
 import signal
 import socket
@@ -10,9 +10,8 @@ import unittest
 import kit
 
 # Without a store nobody can come back, so sessions end here; test_resume.py tells of those that go on elsewhere.
-FORGETS = ("--store-path", "none")
-
-LIMIT_S = 5
+LIMIT_S = 4
+FORGETS = ("--store-path", "none", "--stop-ms", LIMIT_S * 1000)
 
 
 class Stop(unittest.TestCase):
@@ -165,13 +164,48 @@ class Stop(unittest.TestCase):
         for reader in readers:
             reader["thread"].join(10)
 
-    def test_second_signal_changes_nothing(self):
+    def stubborn(self, *args):
+        """A server with a session whose client does not leave, and whose answers do not come."""
         upstreams = self.upstream()
-        sotto = upstreams.sotto(*FORGETS).wait_ready()
+        sotto = upstreams.sotto(*FORGETS, "--drain-ms", "30000", *args).wait_ready()
+        upstreams.chat_fault("silent")
         ws = self.session(sotto)
-        self.read(ws)
-        sotto.process.send_signal(signal.SIGINT)
+        kit.speak(ws, kit.tone(1), speed=2)
+        return sotto
+
+    def test_second_signal_hurries(self):
+        for first, second in ((signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)):
+            sotto = self.stubborn("--stop-ms", "60000")
+            sotto.process.send_signal(first)
+            sotto.wait_for("stopping")
+            time.sleep(0.3)
+            self.assertTrue(sotto.alive())
+            sotto.process.send_signal(second)
+            self.assertEqual(sotto.process.wait(2 * kit.SLOW), 0)
+            self.assertIn("told again: stopping at once", sotto.text())
+
+    def test_limit_is_kept(self):
+        for stop_ms in (500, 2500):
+            sotto = self.stubborn("--stop-ms", stop_ms)
+            begin = time.monotonic()
+            self.assertEqual(sotto.stop(), 0)
+            self.assertLess(time.monotonic() - begin, (stop_ms / 1000 + 0.5) * kit.SLOW)
+
+    def test_deadlines_are_spread(self):
+        """They do not all come to the next server at once."""
+        sotto = self.upstream().sotto(*FORGETS, "--stop-ms", "4000", "--fronts", "2").wait_ready()
+        sockets = [self.session(sotto) for _ in range(20)]
+        readers = [self.read(ws) for ws in sockets]
         self.end(sotto)
+        within = []
+        for reader in readers:
+            reader["thread"].join(10)
+            within += [e["within_ms"] for e in reader["all"][0] if e["type"] == "session.goaway"]
+        self.assertEqual(len(within), 20)
+        self.assertGreater(len(set(within)), 8)
+        self.assertLess(min(within), 2000)
+        self.assertGreaterEqual(min(within), 1000)
+        self.assertLessEqual(max(within), 3000)
 
     def test_systemd_is_told(self):
         path = os.path.join(tempfile.mkdtemp(prefix="sotto-test-"), "notify")

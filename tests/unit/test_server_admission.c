@@ -176,6 +176,16 @@ static void test_p99_of_a_window(void)
     CHECK(admission_p99_us(&now, &before) > 10000000);
 }
 
+static void test_a_moment_of_lag_is_none(void)
+{
+    int64_t samples[ADMISSION_WINDOW] = {0};
+    for (int i = 0; i < ADMISSION_WINDOW; i++) {
+        samples[(7 * i) % ADMISSION_WINDOW] = 1000 + i;
+        CHECK_EQ(admission_median(samples) >= 1000, i + 1 >= ADMISSION_WINDOW / 2);
+    }
+    CHECK_EQ(admission_median(samples), 1000 + ADMISSION_WINDOW / 2);
+}
+
 /*
  * A return storm on one front, in virtual time: 1,000 clients ask at once, each start keeps the
  * loop busy, and so does audio for a fifth of the time. Who is refused comes back after what he was
@@ -346,6 +356,7 @@ int main(void)
     RUN(test_late_loops_slow_the_starts);
     RUN(test_retry_grows_and_spreads);
     RUN(test_p99_of_a_window);
+    RUN(test_a_moment_of_lag_is_none);
     RUN(test_return_storm);
     RUN(test_memory_of_the_group);
     return check_done();
