@@ -144,10 +144,13 @@ void store_disk_retry(struct store *store, bool now)
         return;
     char problem[STORE_PROBLEM_BYTES];
     int status = writer->db != NULL ? STATUS_OK : open_file(store, problem);
-    if (status == STATUS_OK)
-        flush(store);
-    else
+    if (status != STATUS_OK) {
         fail(store, status == STATUS_INVALID, problem);
+        return;
+    }
+    /* What the log holds may fit into the file, and then the log has room. */
+    (void)store_db_checkpoint(writer->db, true);
+    flush(store);
 }
 
 int store_disk_open(struct store *store)

@@ -96,6 +96,26 @@ static void test_full_then_free(void)
     kit_leave();
 }
 
+/* The log has no room, the file has: the log is copied into it and begins anew. */
+static void test_a_log_that_cannot_grow(void)
+{
+    struct kit kit;
+    kit_enter();
+    kit_open(&kit, kit_path);
+    CHECK_EQ(kit_begin(&kit, A), STATUS_OK);
+    uint64_t seq = 0;
+    while (wal_bytes() < 200000)
+        CHECK_EQ(kit_put(&kit, A, 1, ++seq, "again"), STATUS_OK);
+    limit_files(wal_bytes());
+    CHECK_EQ(kit_put(&kit, A, 1, ++seq, "once more"), STATUS_IO);
+    wait_until_it_writes(&kit);
+    CHECK_EQ(kit_put(&kit, A, 1, ++seq, "there is room"), STATUS_OK);
+    limit_files(RLIM_INFINITY);
+    kit_close(&kit);
+    CHECK_EQ(kit_stored(A), (int)seq);
+    kit_leave();
+}
+
 /* The last chance is the end: what fits then is stored. */
 static void test_closing_tries_again(void)
 {
@@ -110,7 +130,7 @@ static void test_closing_tries_again(void)
     CHECK_EQ(kit_stored(A), 1);
 
     kit_open(&kit, kit_path);
-    limit_files(wal_bytes());
+    limit_files(0);
     CHECK_EQ(kit_put(&kit, A, 1, 2, "never stored"), STATUS_IO);
     kit_close(&kit);
     limit_files(RLIM_INFINITY);
@@ -435,6 +455,7 @@ int main(void)
     signal(SIGXFSZ, SIG_IGN);
     RUN(test_a_file_that_is_only_to_be_read);
     RUN(test_full_then_free);
+    RUN(test_a_log_that_cannot_grow);
     RUN(test_closing_tries_again);
     RUN(test_what_is_no_store);
     RUN(test_a_newer_store);
