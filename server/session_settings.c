@@ -33,6 +33,13 @@ static bool copy_settings(struct client_settings *to, const struct client_settin
     return ok;
 }
 
+/* Where translations come from an API that takes no terms, the client is told of none. */
+static void drop_glossary(const struct session *session, struct client_settings *settings)
+{
+    if (session->config->translate_whole)
+        settings->glossary_len = 0;
+}
+
 /* Each target keeps the segment it began with; new ones begin with `from`. */
 static void settings_since(struct client_settings *next, const struct client_settings *before,
                            uint32_t from)
@@ -54,6 +61,7 @@ int session__settings_start(struct session *session, const struct client_setting
     session->arena = arena_create(SETTINGS_BYTES_MAX);
     if (session->arena == NULL || !copy_settings(&session->settings, settings, session->arena))
         return STATUS_NOMEM;
+    drop_glossary(session, &session->settings);
     /* A client says nothing of this: it is the store's, of a session that is restored. */
     for (unsigned i = 0; i < settings->targets_len && !restored; i++)
         session->settings.targets_since[i] = 1;
@@ -123,6 +131,7 @@ void session__settings_update(struct session *session, const struct client_setti
     }
     if (session->next_arena != NULL)
         arena_destroy(session->next_arena);
+    drop_glossary(session, &next);
     session->next = next;
     session->next_arena = arena;
     /* A segment whose words were taken back may go on under its number: what was shown of it

@@ -275,7 +275,8 @@ class LibreTranslate(Case):
     def test_translate(self):
         api = provider_kit.LibreTranslate()
         rig = self.start(api)
-        events = rig.session(targets=["pt-BR"], grammar=True)
+        events = rig.session(targets=["pt-BR"], grammar=True, glossary=[{"from": "dog", "to": "cachorro", "lang": ""}])
+        self.assertEqual(events[0]["glossary"], 0, "the client is told that it reaches nobody")
         self.check_shown(events)
         self.assertFalse(events[0]["grammar"], "the client is told that nobody corrects")
         self.assertGreater(events[-1]["usage"]["tokens_in"], 0)

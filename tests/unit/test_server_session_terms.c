@@ -82,6 +82,28 @@ static void test_added_targets_know_the_glossary(void)
 }
 
 /* What answers cost is added up, and told when prices are known. */
+/* An API that follows no instructions cannot use a glossary: the client is told that none is in
+ * force, and the vocabulary, which is the recogniser's too, stays. */
+static void test_no_glossary_where_it_reaches_nobody(void)
+{
+    struct kit kit;
+    kit_init(&kit);
+    kit.config.translate_whole = true;
+    kit.settings.glossary = cat_es;
+    kit.settings.glossary_len = 2;
+    kit.settings.vocabulary = words;
+    kit.settings.vocabulary_len = 1;
+    CHECK_EQ(kit_create(&kit), STATUS_OK);
+    CHECK_EQ(kit_last(&kit, EVENT_STARTED)->settings.glossary_len, 0);
+    CHECK_EQ(kit_last(&kit, EVENT_STARTED)->settings.vocabulary_len, 1);
+    kit_update(&kit, (struct client_settings){
+                         .has = HAS_GLOSSARY, .glossary = cat_mx, .glossary_len = 1});
+    CHECK_EQ(kit_last(&kit, EVENT_UPDATED)->settings.glossary_len, 0);
+    say(&kit, "a cat", 400);
+    CHECK_STR(kit.asks[0].terms, "");
+    kit_end(&kit);
+}
+
 static void test_costs_are_told(void)
 {
     struct kit kit;
@@ -112,6 +134,7 @@ int main(void)
     RUN(test_entries_go_to_their_language);
     RUN(test_a_glossary_holds_from_the_next_segment);
     RUN(test_added_targets_know_the_glossary);
+    RUN(test_no_glossary_where_it_reaches_nobody);
     RUN(test_costs_are_told);
     return check_done();
 }
