@@ -55,6 +55,8 @@ struct load_sum {
     /* In the whole run. */
     uint64_t sockets_failed; /* connect or upgrade failed */
     uint64_t sockets_cut;    /* by ourselves, on purpose */
+    uint64_t ends_unheard;   /* the socket broke when session.ended was on its way, so that the
+                                session   is not there any more */
     unsigned started;
     double seconds; /* of the window as it was */
     bool interrupted;

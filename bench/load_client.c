@@ -169,6 +169,7 @@ static void end_when_sent(struct load_field *field, struct load_client *client)
         (client->role != LOAD_SILENT && load_audio_owed(client) > 0))
         return;
     client->state = LOAD_ENDING;
+    client->end_sent = true;
     send_message(field, client, LOAD_WS_TEXT, end, sizeof end - 1);
 }
 
@@ -345,6 +346,8 @@ static void on_heard(struct load_field *field, struct load_client *client, enum 
     case JUDGE_HEARD_ENDED: client->ended = client->state == LOAD_ENDING; break;
     case JUDGE_HEARD_FATAL:
         load_resume_refused(&client->resume, message->data, message->len);
+        client->ended = client->end_sent && client->resume.refused;
+        field->sum->ends_unheard += client->ended;
         break;
     case JUDGE_HEARD_GOAWAY: on_goaway(field, client, message); break;
     case JUDGE_OTHER: client->resume.attempts = 0; break;
@@ -444,7 +447,7 @@ static void begin_life(struct load_field *field, struct load_client *client)
 {
     client->life++;
     client->ended = client->begun = client->end_due = client->catching_up = false;
-    client->frame_due = false;
+    client->frame_due = client->end_sent = false;
     client->due_frames = 0;
     client->skip = 0;
     client->resume = (struct load_resume){0};

@@ -85,6 +85,7 @@ struct load_client {
     bool catching_up : 1;     /* audio that piled up goes out at twice the pace */
     bool end_due : 1;         /* session.end, once all audio is sent */
     bool frame_due : 1;       /* an entry for it is in the schedule */
+    bool end_sent : 1;        /* session.end was, on this socket or an earlier one */
     bool leave_due : 1;       /* the server goes away */
     int64_t open_us;          /* when the next socket is opened */
     uint16_t close_code;      /* of the server's close frame; 0: none came */

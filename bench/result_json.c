@@ -118,13 +118,14 @@ static json_t *config_json(const struct load_config *config)
 
 static json_t *load_json(const struct load_sum *load)
 {
-    return json_pack(
-        "{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "seconds", real(load->seconds), "started",
-        load->started, "frames_sent", count(load->frames_sent), "frames_blocked",
-        count(load->frames_blocked), "bytes_sent", count(load->bytes_sent), "bytes_received",
-        count(load->bytes_received), "sockets_failed", count(load->sockets_failed), "sockets_cut",
-        count(load->sockets_cut), "interrupted", load->interrupted, "send_late",
-        quantiles(&load->send_late), "own_lag", quantiles(&load->own_lag));
+    return json_pack("{s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "seconds",
+                     real(load->seconds), "started", load->started, "frames_sent",
+                     count(load->frames_sent), "frames_blocked", count(load->frames_blocked),
+                     "bytes_sent", count(load->bytes_sent), "bytes_received",
+                     count(load->bytes_received), "sockets_failed", count(load->sockets_failed),
+                     "sockets_cut", count(load->sockets_cut), "ends_unheard",
+                     count(load->ends_unheard), "interrupted", load->interrupted, "send_late",
+                     quantiles(&load->send_late), "own_lag", quantiles(&load->own_lag));
 }
 
 static json_t *latency_json(const struct judge_sum *judge)

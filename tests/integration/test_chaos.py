@@ -33,6 +33,17 @@ class Chaos(unittest.TestCase):
         self.assertEqual(chaos.compare(calm, {**calm, 1: transcript("Cats run. They sleep.", "")})[0],
                          {"translation es": 1})
 
+    def test_what_failed_is_left_out(self):
+        calm = {1: transcript("a b c d", "uno dos tres cuatro")}
+        for spanish, failed, differs in (("uno cuatro", 1, False), ("uno cuatro", 0, True), ("tres", 1, True),
+                                         ("tres", 2, False), ("uno cinco", 1, True), ("cuatro uno", 3, True),
+                                         ("uno uno dos tres cuatro", 1, True)):
+            differ, _ = chaos.compare(calm, {1: transcript("a b c d", spanish, failed=failed)})
+            self.assertEqual(differ, {"translation es": 1} if differs else {}, spanish)
+        # A transcript is never left out.
+        self.assertEqual(chaos.compare(calm, {1: transcript("a d", "uno dos tres cuatro", failed=9)})[0],
+                         {"transcript": 1})
+
 
 if __name__ == "__main__":
     unittest.main()
