@@ -497,7 +497,7 @@ static int64_t run_expiry(struct session *session)
         return session->held ? INT64_MAX : session->allowed_until_us;
     session->expired = true;
     session_end(session, "unauthorized", 1008, session->now_us);
-    return session->now_us;
+    return INT64_MAX;
 }
 
 /* The longest a session may last and the longest it may be silent, idle clients being told apart
@@ -532,15 +532,14 @@ int64_t session_tick(struct session *session, int64_t now_us)
         return INT64_MAX;
     if (session->lost) /* no memory even to say so */
         return now_us + 100 * MS;
-    int64_t due = stt_stream_tick(session->speech, now_us);
+    int64_t due = session->ending ? INT64_MAX : run_expiry(session);
+    due = earliest(due, stt_stream_tick(session->speech, now_us));
     session__speech_count(session);
     due = earliest(due, session__lanes_tick(session));
     due = earliest(due, session__shed_tick(session));
     due = earliest(due, run_flushes(session));
     due = earliest(due, run_ack(session));
     due = earliest(due, run_goaway(session));
-    if (!session->ending)
-        due = earliest(due, run_expiry(session));
     due = earliest(due, session->ending ? run_end(session) : run_limits(session));
     return session->over ? INT64_MAX : due;
 }

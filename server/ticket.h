@@ -10,12 +10,9 @@
  */
 #pragma once
 
+#include "server/token_limits.h"
 #include <stddef.h>
 #include <stdint.h>
-
-#define TICKET_CHARS  43   /* base64url of 32 random bytes */
-#define TICKET_LIFE_S 60   /* from issue to use */
-#define TICKETS_MAX   4096 /* not yet used, all bearers together */
 
 struct ticket_table;
 struct token_claims;

@@ -14,19 +14,12 @@
  */
 #pragma once
 
+#include "server/token_limits.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOKEN_BYTES_MAX   4096 /* a token's text */
-#define TOKEN_KEYS_MAX    32   /* keys at a time */
-#define TOKEN_KID_MAX     64   /* bytes of a key id: letters, digits, '-', '_' and '.' */
-#define TOKEN_SECRET_MIN  32   /* bytes of an HMAC secret, RFC 7518 §3.2 */
-#define TOKEN_RSA_BITS    2048 /* RFC 7518 §3.3 */
-#define TOKEN_LEEWAY_S    30   /* clocks that differ */
-#define TOKEN_CLASSES_MAX 64   /* classes of one token */
-#define TOKEN_NAME_MAX    200  /* bytes of a subject, a class, a token's id */
-#define TOKEN_WHY_BYTES   240  /* a reason, with the names of files */
+#define TOKEN_WHY_BYTES 240 /* a reason, with the names of files */
 
 struct token_keys;
 
