@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "server/limits.h"
+#include "server/store_vfs.h"
 #include <assert.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -25,7 +26,8 @@ int letters_open(struct letters **out, const char *path)
     struct letters *letters = mem_calloc(1, sizeof *letters);
     if (letters == NULL)
         return STATUS_NOMEM;
-    int rc = sqlite3_open_v2(path, &letters->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(path, &letters->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                             store_vfs());
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(letters->db, LETTERS_BUSY_MS);
     if (rc == SQLITE_OK)
