@@ -1,6 +1,6 @@
 """Rolling restarts: a second process takes the port over from the first, and no connection is refused, reset or left alone.
 
-`test_takeover.py ROLLS` does so many restarts (3 unless said).
+`test_takeover.py ROLLS` does so many restarts (2 unless said).
 """
 import collections
 import re
@@ -12,7 +12,7 @@ import unittest
 
 import kit
 
-ROLLS = 3
+ROLLS = 2
 STORMERS = 4
 
 
