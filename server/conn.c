@@ -15,6 +15,7 @@
 #include "server/directory.h"
 #include "server/front.h"
 #include "server/host.h"
+#include "server/intake.h"
 #include "server/metrics.h"
 #include "server/peers_gate.h"
 #include "server/resume.h"
@@ -28,6 +29,18 @@
 /* Text messages of one connection at the workers; the next waits in the socket. */
 #define CONN_PARSING_MAX 16
 static void conn_run(struct conn *conn);
+static void conn_watch(struct conn *conn, int64_t due_us);
+
+static const struct intake_limits intake_limits = {
+    .bytes_max = FRAME_BYTES_MAX,
+    .fragments_max = FRAME_FRAGMENTS_MAX,
+    .frames_per_s = FRAMES_PER_S_MAX,
+    .frames_burst = FRAMES_BURST,
+    .texts_per_s = TEXTS_PER_S_MAX,
+    .texts_burst = TEXTS_BURST,
+    .control_bytes_per_s = CONTROL_BYTES_PER_S,
+    .control_burst_bytes = CONTROL_BYTES_BURST,
+};
 static void conn_ask(struct conn *conn);
 
 /* --- events out: front → worker → front → socket --- */
@@ -170,6 +183,8 @@ struct conn *conn_create(struct front *front, struct lws *wsi)
     metrics_add(METRIC_CONNECTIONS, 1);
     loop_timer_start(front->loop, &conn->timer, loop_now_us(front->loop) + START_WAIT_MS * MS,
                      on_timer);
+    conn->intake.explained = ws_received(conn); /* the handshake */
+    conn_watch(conn, loop_now_us(front->loop) + FLOOD_LOOK_MS * MS);
     return conn;
 }
 
@@ -178,6 +193,7 @@ void conn_destroy(struct conn *conn)
     struct front *front = conn->front;
     conn->state = CONN_CLOSED;
     loop_timer_stop(&conn->timer);
+    loop_timer_stop(&conn->watch);
     if (conn->host != NULL)
         host_detach(conn->host, conn->goodbye);
     front_unbind(front, conn->id);
@@ -248,34 +264,38 @@ static void conn_receive_audio(struct conn *conn, const void *bytes, size_t len)
         conn_error(conn, "internal", "audio was not taken in time");
 }
 
-/* False: the message is too large or in too many pieces, and the connection is closing. */
-static bool conn_count(struct conn *conn, const struct conn_piece *piece)
+/* False: the piece is not for us, and the connection is closing. */
+static bool conn_take(struct conn *conn, const struct intake_piece *piece)
 {
-    if (piece->first) {
-        conn->message_bytes = 0;
-        conn->fragments = 0;
-        conn->in_text = piece->text;
-        buf_reset(&conn->text);
-    }
-    conn->message_bytes += piece->len;
-    conn->fragments += piece->left == 0 ? 1 : 0;
-    if (conn->message_bytes + piece->left <= FRAME_BYTES_MAX &&
-        conn->fragments <= FRAME_FRAGMENTS_MAX)
-        return true;
+    int64_t now_us = loop_now_us(conn->front->loop);
     char text[96];
-    snprintf(text, sizeof text, "a message holds at most %d bytes in at most %d fragments",
-             FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX);
-    conn_error(conn, "frame_too_big", text);
-    return false;
+    if (piece->first)
+        buf_reset(&conn->text);
+    switch (intake_take(&conn->intake, &intake_limits, piece, now_us)) {
+    case INTAKE_TAKEN: break;
+    case INTAKE_TOO_BIG:
+        snprintf(text, sizeof text, "a message holds at most %d bytes in at most %d fragments",
+                 FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX);
+        conn_error(conn, "frame_too_big", text);
+        return false;
+    case INTAKE_NOT_UTF8: conn_close(conn, 1007); return false;
+    }
+    if (intake_tell(&conn->intake, &intake_limits, now_us)) {
+        metrics_add(METRIC_TEXTS_HELD, 1);
+        snprintf(text, sizeof text, "more than %d messages a second are read more slowly",
+                 TEXTS_PER_S_MAX);
+        conn_error(conn, "rate_limited", text);
+    }
+    return true;
 }
 
-void conn_receive(struct conn *conn, const struct conn_piece *piece)
+void conn_receive(struct conn *conn, const struct intake_piece *piece)
 {
-    if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED || !conn_count(conn, piece))
+    if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED || !conn_take(conn, piece))
         return;
     if (conn->host != NULL && conn->started)
         host_confirmed(conn->host);
-    if (conn->in_text) {
+    if (conn->intake.text) {
         buf_append(&conn->text, piece->bytes, piece->len);
         if (piece->last)
             conn_parse(conn);
@@ -334,10 +354,27 @@ static bool must_pause(struct conn *conn)
            conn->parsing >= CONN_PARSING_MAX;
 }
 
+static void on_watch(struct loop_timer *timer);
+
+static void conn_watch(struct conn *conn, int64_t due_us)
+{
+    loop_timer_start(conn->front->loop, &conn->watch, due_us, on_watch);
+}
+
+/* What came too fast has its pause, and the watch ends it. */
+static bool too_fast(struct conn *conn, int64_t now_us)
+{
+    int64_t due_us = intake_due_us(&conn->intake, &intake_limits);
+    if (due_us <= now_us || conn->state == CONN_CLOSING || conn->state == CONN_CLOSED)
+        return false;
+    conn_watch(conn, due_us);
+    return true;
+}
+
 void conn_pace(struct conn *conn)
 {
-    bool pause = must_pause(conn);
     int64_t now_us = loop_now_us(conn->front->loop);
+    bool pause = too_fast(conn, now_us) || must_pause(conn);
     if (pause && now_us >= conn->alive_due_us) {
         ws_alive(conn);
         conn->alive_due_us = now_us + ALIVE_US;
@@ -346,6 +383,23 @@ void conn_pace(struct conn *conn)
         conn->rx_paused = pause;
         ws_pause_rx(conn, pause);
     }
+}
+
+static void on_watch(struct loop_timer *timer)
+{
+    struct conn *conn = (struct conn *)((char *)timer - offsetof(struct conn, watch));
+    int64_t now_us = loop_now_us(conn->front->loop);
+    conn_watch(conn, now_us + FLOOD_LOOK_MS * MS);
+    if (intake_flooded(&conn->intake, &intake_limits, ws_received(conn), now_us)) {
+        LOG_WARN(LOG_FRONT, conn->id, "client floods, closing", "unexplained_bytes=%llu",
+                 (unsigned long long)conn->intake.unexplained);
+        metrics_add(METRIC_FLOODS_CLOSED, 1);
+        conn->state = CONN_CLOSED;
+        conn_forget(conn);
+        ws_kill(conn);
+        return;
+    }
+    conn_pace(conn);
 }
 
 int64_t conn_feed(struct conn *conn, int64_t now_us)
@@ -525,8 +579,9 @@ void conn_on_body(struct conn *conn, struct conn_body *body)
 void conn_queue(struct conn *conn, struct out *out)
 {
     bool later = conn->replaying && out->kind != EVENT_STARTED;
-    if (conn->state == CONN_CLOSED)
+    if (conn->state == CONN_CLOSED || conn->ended)
         return;
+    conn->ended = out->close_code != 0;
     if (out->has_lat)
         lat_mark(&out->lat, LAT_SERVER, clock_mono_us());
     if (conn->front->server->config->off & CONFIG_OFF_COALESCING)

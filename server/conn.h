@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "loop/loop.h"
+#include "server/intake.h"
 #include "server/out.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,12 +44,11 @@ struct conn {
     struct conn_resume *resume;  /* CONN_RESUMING: what it asks for (server/resume.c) */
 
     struct buf text; /* the text message being received */
-    size_t message_bytes;
-    unsigned fragments;
-    bool in_text;
-    int64_t start_us;                               /* when the first message was received */
-    unsigned parsing;                               /* text messages at the workers */
-    struct buf audio;                               /* received, waiting for room */
+    struct intake intake;
+    struct loop_timer watch; /* a look at what the socket has received; the end of a pause */
+    int64_t start_us;        /* when the first message was received */
+    unsigned parsing;        /* text messages at the workers */
+    struct buf audio;        /* received, waiting for room */
     struct conn_parsed *parsed_head, **parsed_tail; /* waiting for the audio before them */
     unsigned bad_in_row;
     bool rx_paused;
@@ -58,6 +58,7 @@ struct conn {
     struct out_queue out;
     struct out_queue later; /* while it is told what it has missed: what came since */
     bool replaying;
+    bool ended;           /* what ends the connection is queued: nothing follows it */
     bool started;         /* session.started was handed to the socket */
     bool last_sent;       /* what ends the session was, too */
     int64_t leave_us;     /* the server stops: closed then; 0: not */
@@ -74,14 +75,7 @@ void conn_destroy(struct conn *conn);
 /* libwebsockets closes by itself: nothing more may be sent. */
 void conn_abandon(struct conn *conn);
 
-/* Bytes of one piece of a message; `first`/`last` tell its borders, `left` what is still to come of
- * the frame. */
-struct conn_piece {
-    const void *bytes;
-    size_t len, left;
-    bool text, first, last;
-};
-void conn_receive(struct conn *conn, const struct conn_piece *piece);
+void conn_receive(struct conn *conn, const struct intake_piece *piece);
 /* The next message for the socket: false when there is none. `*data` is borrowed until conn_sent().
  */
 bool conn_next(struct conn *conn, char **data, size_t *len);
@@ -140,5 +134,8 @@ void ws_send(struct conn *conn);
 void ws_pause_rx(struct conn *conn, bool pause);
 /* Reading has stopped by our will: the peer's silence is no sign of its death. */
 void ws_alive(struct conn *conn);
+/* Bytes that have come from the socket so far and been read: all of them, also those of frames that
+ * the library keeps to itself. 0 when the system does not tell. */
+uint64_t ws_received(const struct conn *conn);
 /* Ends the socket without waiting for the peer. */
 void ws_kill(struct conn *conn);

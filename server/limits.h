@@ -5,6 +5,13 @@
 #define FRAME_BYTES_MAX     65536  /* a WebSocket message, text or audio */
 #define FRAME_FRAGMENTS_MAX 1024   /* fragments of one message */
 #define BAD_MESSAGES_MAX    10     /* in a row, then the session ends */
+#define TEXTS_PER_S_MAX     50     /* text messages; faster ones are read more slowly */
+#define TEXTS_BURST         200    /* of them at any speed (server/intake.h) */
+#define FRAMES_PER_S_MAX    1000   /* fragments and whole messages; likewise */
+#define FRAMES_BURST        5000   /* of them at any speed */
+#define CONTROL_BYTES_PER_S 8192   /* of pings, pongs and the like; a flood is closed */
+#define CONTROL_BYTES_BURST 131072 /* of them at any speed */
+#define FLOOD_LOOK_MS       2000   /* between two looks for such a flood */
 #define START_WAIT_MS       5000   /* from the upgrade to session.start */
 #define TARGETS_MAX         8      /* target languages a session */
 #define VOCABULARY_MAX      500    /* phrases a session */

@@ -30,6 +30,9 @@ struct lat;
       "partials replaced in a socket's queue by newer ones")                                       \
     X(SLOW_CLOSED, "sotto_slow_readers_closed_total",                                              \
       "sockets closed because the client did not read")                                            \
+    X(FLOODS_CLOSED, "sotto_floods_closed_total",                                                  \
+      "sockets closed because of the client's pings and empty frames")                             \
+    X(TEXTS_HELD, "sotto_texts_held_total", "clients whose text messages came too fast")           \
     X(FINAL_TRANSCRIPTS, "sotto_final_transcripts_total", "final transcripts")                     \
     X(FINAL_TRANSLATIONS, "sotto_final_translations_total", "final translations")                  \
     X(FINALS_FAILED, "sotto_finals_failed_total", "finals delivered as failed")                    \

@@ -15,7 +15,9 @@
 #include "server/tls.h"
 #include "server/token.h"
 #include <libwebsockets.h>
+#include <linux/tcp.h> /* its tcp_info tells of bytes, netinet's does not */
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define WS_BUFFER_BYTES 16384 /* one receive buffer a front */
@@ -95,6 +97,17 @@ void ws_alive(struct conn *conn)
     lws_validity_confirmed(conn->wsi);
 }
 
+uint64_t ws_received(const struct conn *conn)
+{
+    int fd = lws_get_socket_fd(conn->wsi), unread = 0;
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+        ioctl(fd, FIONREAD, &unread) != 0)
+        return 0;
+    return info.tcpi_bytes_received - (uint64_t)unread;
+}
+
 void ws_kill(struct conn *conn)
 {
     lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
@@ -133,7 +146,7 @@ static int on_established(struct lws *wsi, struct ws_user *user)
 
 static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t len)
 {
-    struct conn_piece piece = {
+    struct intake_piece piece = {
         .bytes = in,
         .len = len,
         .left = lws_remaining_packet_payload(wsi),

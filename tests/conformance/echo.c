@@ -10,17 +10,18 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/status.h"
-#include "base/utf8.h"
 #include "loop/loop.h"
 #include "loop/loop_uv.h"
 #include "server/config.h"
 #include "server/conn.h"
 #include "server/front.h"
 #include "server/http.h"
+#include "server/intake.h"
 #include "server/server.h"
 #include "server/ws.h"
 #include <assert.h>
 #include <libwebsockets.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -44,8 +45,7 @@ struct reply {
 struct echo {
     struct conn conn; /* what ws.c knows */
     struct buf message;
-    bool binary, paused;
-    struct utf8_check utf8;
+    bool paused;
     struct reply *head, **tail;
     size_t queued;
     unsigned turns;
@@ -152,7 +152,7 @@ static void reply(struct echo *echo)
     size_t len = echo->message.len;
     struct reply *made = mem_alloc(sizeof *made + LWS_PRE + len);
     assert(made != NULL);
-    *made = (struct reply){.len = len, .binary = echo->binary};
+    *made = (struct reply){.len = len, .binary = !echo->conn.intake.text};
     if (len > 0)
         memcpy(made->bytes + LWS_PRE, echo->message.data, len);
     buf_reset(&echo->message);
@@ -162,24 +162,27 @@ static void reply(struct echo *echo)
     send_soon(&echo->conn);
 }
 
-void conn_receive(struct conn *conn, const struct conn_piece *piece)
+/* The server's own, but for what may be large here. */
+static const struct intake_limits limits = {
+    .bytes_max = ECHO_BYTES_MAX,
+    .fragments_max = UINT_MAX,
+    .frames_per_s = 1000000,
+    .frames_burst = 1,
+    .texts_per_s = 1000000,
+    .texts_burst = 1,
+};
+
+void conn_receive(struct conn *conn, const struct intake_piece *piece)
 {
     struct echo *echo = echo_of(conn);
     if (conn->state != CONN_OPEN)
         return;
-    if (piece->first) {
+    if (piece->first)
         buf_reset(&echo->message);
-        echo->utf8 = (struct utf8_check){0};
-        echo->binary = !piece->text;
-    }
-    if (echo->message.len + piece->len + piece->left > ECHO_BYTES_MAX) {
-        fail(conn, 1009);
-        return;
-    }
-    if (!echo->binary && (!utf8_check_feed(&echo->utf8, piece->bytes, piece->len) ||
-                          (piece->last && !utf8_check_done(&echo->utf8)))) {
-        fail(conn, 1007);
-        return;
+    switch (intake_take(&conn->intake, &limits, piece, 0)) {
+    case INTAKE_TAKEN: break;
+    case INTAKE_TOO_BIG: fail(conn, 1009); return;
+    case INTAKE_NOT_UTF8: fail(conn, 1007); return;
     }
     buf_append(&echo->message, piece->bytes, piece->len);
     if (piece->last)

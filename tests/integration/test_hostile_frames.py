@@ -5,6 +5,7 @@ import random
 import select
 import socket
 import struct
+import threading
 import time
 import unittest
 
@@ -97,16 +98,65 @@ class Frames(HostileCase):
             pass  # what we were still sending reset the connection before the answer was read
         self.serves()
 
-    def test_pings_to_the_end_of_memory(self):
-        """A peer that pings and never reads: pongs do not pile up, and others do not wait."""
-        before = self.sotto.rss_kb()
-        ws = self.open()
-        ws.start()
-        ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sent = unread(ws.sock, masked(9, b"x" * 125) * 400, 1.5)
-        self.assertGreater(sent, 1 << 20)
+    def test_ping_floods_are_closed(self):
+        """Pings, pongs and empty pings, by peers that never read: pongs do not pile up, others are served meanwhile, and
+        the flood ends."""
+        before, floods = self.sotto.rss_kb(), self.sotto.metric("sotto_floods_closed_total")
+        peers = []
+        for frame in (masked(9, b"x" * 125) * 400, masked(9) * 5000, masked(10, b"y") * 5000):
+            ws = self.open()
+            ws.start(targets=[])
+            ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            peers.append(ws)
+            thread = threading.Thread(target=unread, args=(ws.sock, frame, 9 * kit.SLOW))
+            self.addCleanup(thread.join)
+            thread.start()
         self.serves()
+        end = time.monotonic() + 9 * kit.SLOW
+        while self.sotto.metric("sotto_floods_closed_total") - floods < len(peers):
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
         self.assertLess(self.sotto.rss_kb() - before, 8192 * kit.SLOW)
+
+    def test_pings_of_a_lively_client(self):
+        """A ping for every message, ten a second and more, is no flood."""
+        ws = self.open()
+        ws.start(targets=[])
+        for i in range(200):
+            ws.frame(9, b"%d" % i)
+            ws.frame(10, b"unasked")
+            ws.audio(bytes(320))
+            time.sleep(0.02)
+        ws.send({"type": "session.end"})
+        self.assertEqual(ws.events_until_closed()[1], 1000)
+
+    def test_texts_that_come_too_fast(self):
+        """Read more slowly, said once, and none is lost."""
+        ws = self.open()
+        ws.start(partials=False)
+        begin = time.monotonic()
+        count = 300
+        reader = {}
+        thread = threading.Thread(target=lambda: reader.update(all=ws.events_until_closed()))
+        thread.start()
+        ws.sock.sendall(masked(1, UPDATE) * count + masked(1, b'{"type":"session.end"}'))
+        thread.join(30 * kit.SLOW)
+        took = time.monotonic() - begin
+        events, code = reader["all"]
+        self.assertEqual(code, 1000)
+        self.assertEqual([e["code"] for e in events if e["type"] == "error"], ["rate_limited"])
+        self.assertEqual(sum(e["type"] == "session.updated" for e in events), count)
+        self.assertGreater(took, (count - 200) / 50 - 0.5)
+
+    def test_frames_that_come_too_fast(self):
+        """Frames that carry next to nothing cost time all the same: 1,000 a second."""
+        ws = self.open()
+        ws.start(targets=[])
+        begin = time.monotonic()
+        ws.sock.sendall(masked(2, b"x") * 8000 + masked(1, b'{"type":"session.end"}'))
+        events, code = ws.events_until_closed()
+        self.assertEqual((events[-1]["type"], code), ("session.ended", 1000))
+        self.assertGreater(time.monotonic() - begin, (8000 - 5000) / 1000 - 0.5)
 
     def test_octet_by_octet(self):
         ws = self.open()
