@@ -1,5 +1,6 @@
 #include "server/store_admin.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "server/store_apply.h"
@@ -13,11 +14,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKUP_PAGES 256 /* copied between two calls of progress */
 #define CHECK_FAULTS 100 /* then it is damaged enough */
 #define PART_SUFFIX  ".part"
+#define GIVE_WAY_US  2000 /* at least, between two transactions */
 
 struct store_file {
     struct store_db *db;
@@ -109,14 +112,24 @@ static int delete_one(struct store_file *file, enum store_statement which, struc
     return STATUS_OK;
 }
 
+/* A server that writes into the store has its turn between two sessions: half of the time. */
+static void give_way(int64_t took_us)
+{
+    int64_t us = took_us > GIVE_WAY_US ? took_us : GIVE_WAY_US;
+    nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
+}
+
 static int delete_all(struct store_file *file, enum store_statement which, struct store_arg arg,
                       struct store_deleted *out)
 {
-    int status;
     *out = (struct store_deleted){0};
-    do {
+    int64_t began_us = clock_mono_us();
+    int status = delete_one(file, which, arg, out);
+    while (status == STATUS_OK) {
+        give_way(clock_mono_us() - began_us);
+        began_us = clock_mono_us();
         status = delete_one(file, which, arg, out);
-    } while (status == STATUS_OK);
+    }
     /* What was deleted before a failure is gone all the same. */
     int scrub = store_admin_scrub(file, &out->scrubbed);
     return status == STATUS_NOT_FOUND ? scrub : status;

@@ -176,14 +176,14 @@ static int enter_wal(struct store_db *db, bool *entered)
 }
 
 /* mmap_size 0: an I/O error of the disk must be an answer, not a SIGBUS. */
-static int configure(struct store_db *db)
+static int configure(struct store_db *db, enum store_db_use use)
 {
     char sql[200];
     snprintf(sql, sizeof sql,
              "PRAGMA secure_delete = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -%d;"
              "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = %d",
              STORE_CACHE_KB, STORE_WAL_BYTES);
-    sqlite3_busy_timeout(db->db, STORE_BUSY_MS);
+    sqlite3_busy_timeout(db->db, use == STORE_DB_SERVE ? STORE_BUSY_MS : STORE_BUSY_LONG_MS);
     sqlite3_wal_hook(db->db, on_commit, db);
     return exec(db, sql);
 }
@@ -226,7 +226,7 @@ static int open_handle(struct store_db *db, const char *path, enum store_db_use 
         return SQLITE_NOMEM;
     int rc = sqlite3_open_v2(db->memory ? ":memory:" : path, &db->db, flags, vfs);
     if (rc == SQLITE_OK)
-        rc = configure(db);
+        rc = configure(db, use);
     /* A file that may only be read is opened so without a word. */
     if (rc == SQLITE_OK && use != STORE_DB_READ && sqlite3_db_readonly(db->db, "main") == 1)
         rc = SQLITE_READONLY;

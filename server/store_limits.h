@@ -15,6 +15,7 @@
 #define STORE_CLAIM_MESSAGES    1024       /* newest messages looked through for finals then */
 #define STORE_CLAIM_NEWEST      64         /* kinds and languages whose newest final is told then */
 #define STORE_BUSY_MS           1000       /* another process may hold the file for so long */
+#define STORE_BUSY_LONG_MS      10000      /* and a program that is not a server waits so long */
 #define STORE_RETRY_MS          1000       /* from a failed write to the next try */
 #define STORE_BEAT_MS           10000      /* an owner says that it lives this often */
 #define STORE_OWNER_LATE_MS     30000      /* an owner silent for longer is dead */
