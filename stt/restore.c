@@ -10,7 +10,8 @@ int stt_stream_past(struct stt_stream *stream, const struct stt_transcript *fina
            final->start_ms <= final->end_ms);
     int status = stt_segment_past(&stream->segment, final->committed, (uint32_t) final->start_ms,
                                   (uint32_t) final->end_ms);
-    if (!exact)
+    /* Where it begins within what was said, nobody knows with which word. */
+    if (!exact || stt__samples(stream, final->start_ms) < stream->config.first_sample)
         stt_segment_blurred(&stream->segment);
     stream->shown_end = stt__samples(stream, final->end_ms);
     return status;
