@@ -61,6 +61,7 @@ struct resume_claimed {
     char subject[NAME_BYTES_MAX + 1];
     uint32_t owner_epoch;
     int64_t started_wall_us;
+    char end_reason[END_REASON_BYTES]; /* "": it goes on; else it had ended for that reason */
     struct client_message *message; /* its settings as a session.start */
     struct session_restore restore; /* strings in the arena */
     struct arena *arena;

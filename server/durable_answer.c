@@ -160,6 +160,10 @@ static int read_claim(const struct store_claim *from, struct resume_claimed *cla
                                                 .finals_len = len};
     read_usage(from->usage, &claimed->restore.usage);
     read_newest(from, &claimed->message->settings, &claimed->restore);
+    if (from->end_reason[0] != '\0') { /* what was not had by then is not asked for again */
+        memset(claimed->restore.targets_done, 0xff, sizeof claimed->restore.targets_done);
+        claimed->restore.grammar_done = UINT32_MAX;
+    }
     for (size_t i = 0; i < len; i++)
         if (!read_final(claimed->arena, &from->transcripts[i], &finals[i]))
             return STATUS_INVALID;
@@ -174,6 +178,7 @@ static void on_claim(struct server *server, const struct store_claim *from)
     snprintf(claimed->session, sizeof claimed->session, "%s", from->session);
     if (from->status == STATUS_OK) {
         snprintf(claimed->subject, sizeof claimed->subject, "%s", from->subject);
+        snprintf(claimed->end_reason, sizeof claimed->end_reason, "%s", from->end_reason);
         claimed->owner_epoch = from->owner_epoch;
         claimed->started_wall_us = from->started_wall_us;
         claimed->status = read_claim(from, claimed);

@@ -63,7 +63,8 @@ static void on_emit(void *ctx, struct event *event)
     bool last = event->close_code != 0, durable = event->seq != 0;
     if (event->kind == EVENT_STARTED)
         memcpy(event->token_before, host->token, sizeof host->token);
-    event->kept = is_kept(event) && !(event->kind == EVENT_STARTED && host->claimed);
+    event->kept =
+        is_kept(event) && !host->ended_before && !(event->kind == EVENT_STARTED && host->claimed);
     /* Settings that are not stored yet are only those of before. */
     if (event->kept && event->kind != EVENT_UPDATED)
         event->ticket = ++host->ticket;
@@ -260,10 +261,8 @@ static void replay(struct host *host, uint64_t seen)
     uint64_t seq = session_seq(host->session);
     host->replay_to = seq;
     host->replay_next = seen + 1;
-    if (host->replay_next > seq) {
-        conn_replayed(host->conn, host->last);
-        return;
-    }
+    if (host->replay_next > seq)
+        return; /* nothing: on_started() says so */
     struct durable_from from = job_from(host);
     if (durable_read(&from, seen) != STATUS_OK)
         conn_busy(host->conn);
@@ -330,6 +329,13 @@ void host_detach(struct host *host, bool ended)
     LOG_INFO(LOG_SESSION, host->id, "session held", "name=%s", host->name);
     if (ended || server->config->resume_ms == 0)
         session_end(host->session, "client", 1000, now_us);
+    host_run(host);
+}
+
+void host_ended_before(struct host *host, const char *reason)
+{
+    host->ended_before = true;
+    session_end(host->session, reason, 1000, loop_now_us(host->front->loop));
     host_run(host);
 }
 
@@ -411,6 +417,13 @@ void host_run(struct host *host)
 
 /* --- the mailbox --- */
 
+/* It is queued: what is only for this socket may follow. */
+static void on_started(struct host *host)
+{
+    if (host->conn != NULL && host->conn->replaying && host->replay_next > host->replay_to)
+        conn_replayed(host->conn, host->last);
+}
+
 void host_on_body(struct host *host, struct conn_body *body)
 {
     struct out *out = body->out;
@@ -421,12 +434,15 @@ void host_on_body(struct host *host, struct conn_body *body)
         conn_body_free(body);
         return;
     }
-    if (out->kind == EVENT_STARTED && out->attach == host->attaches)
+    bool started = out->kind == EVENT_STARTED && out->attach == host->attaches;
+    if (started)
         host->deaf = false;
     if (out->close_code != 0 && host->last == NULL)
         host->last = out_ref(out);
     if (conn != NULL && !host->deaf)
         conn_queue(conn, out);
+    if (started)
+        on_started(host);
     conn_body_free(body);
     if (host->conn == NULL)
         host_run(host);

@@ -56,6 +56,7 @@ struct host {
     unsigned encoding; /* events at the workers */
     struct out *last;  /* what ended the session, while its client has not had it */
     bool broken;       /* an event was lost: only the store can tell what comes next */
+    bool ended_before; /* the store knows the end: its client hears what it has missed of it */
     bool fenced;       /* another process owns the session */
 
     /* Coming back. The token it was resumed with stays valid until its client has answered. */
@@ -90,6 +91,8 @@ struct host_socket {
     const uint8_t *token_before; /* claimed: hash of the one it came with */
 };
 void host_attach(struct host *host, const struct host_socket *socket);
+/* It had ended already, for that reason: nothing more comes but what its client has missed. */
+void host_ended_before(struct host *host, const char *reason);
 /* The socket is gone. `ended`: its client has said goodbye. */
 void host_detach(struct host *host, bool ended);
 /* A frame came from the attached client: it has its token. */

@@ -18,6 +18,7 @@
 #define GLOSSARY_MAX        500    /* entries a session */
 #define PHRASE_BYTES_MAX    100    /* a phrase of vocabulary or glossary */
 #define SESSION_NAME_BYTES  33     /* a session's public id: 32 hexadecimal digits */
+#define END_REASON_BYTES    32     /* why a session ended, a word */
 #define RESUME_TOKEN_BYTES  44     /* 256 random bits in base64url */
 #define NAME_BYTES_MAX      200    /* name and class */
 #define SETTINGS_BYTES_MAX  131072 /* arena of one session.start or session.update */

@@ -229,6 +229,8 @@ void resume_on_claimed(struct conn *conn, struct resume_claimed *claimed)
                                                 .seen = resume.seen,
                                                 .token = resume.next,
                                                 .token_before = resume.token});
+        if (claimed->end_reason[0] != '\0')
+            host_ended_before(host, claimed->end_reason);
         explicit_bzero(&resume, sizeof resume);
     } else if (status == STATUS_AUTH || status == STATUS_INVALID) {
         refuse(conn);

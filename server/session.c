@@ -361,7 +361,7 @@ void session_end(struct session *session, const char *reason, int close_code, in
     if (session->ending || session->over)
         return;
     session->ending = true;
-    session->end_reason = reason;
+    snprintf(session->end_reason, sizeof session->end_reason, "%s", reason);
     session->end_code = close_code;
     session->end_deadline_us = now_us + session->config->limits.drain_ms * MS;
     stt_stream_end(session->speech, now_us);
@@ -466,7 +466,7 @@ static void emit_ended(struct session *session)
     }
     struct event *event = event_create(EVENT_ENDED);
     if (event != NULL) {
-        event->reason = session->end_reason;
+        event->reason = event_str(event, session->end_reason);
         event->usage = *session_usage(session);
         event->close_code = session->end_code;
     }

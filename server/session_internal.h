@@ -107,7 +107,7 @@ struct session {
     bool storage_failing;      /* as the client was told */
     int64_t goaway_flush_us;   /* 0: none, or done */
     uint64_t billed_before_ms; /* by the streams before it was restored */
-    const char *end_reason;
+    char end_reason[END_REASON_BYTES];
     int end_code;
     int64_t end_deadline_us;
     bool over;

@@ -1,5 +1,6 @@
 #include "server/store.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
@@ -226,6 +227,7 @@ int store_claim(struct store *store, uint64_t to, const char *session,
     struct store_job job = model(STORE_JOB_CLAIM, &(struct store_ref){.session = name, .to = to});
     memcpy(job.claim.current, token, STORE_HASH_BYTES);
     memcpy(job.claim.next, next, STORE_HASH_BYTES);
+    job.claim.ended_after_us = clock_wall_us() - (int64_t)store->config.resume_ms * 1000;
     return write_job(store, &job);
 }
 

@@ -156,6 +156,7 @@ struct store_claim {
     const char *class_name, *name, *subject, *source, *settings, *usage; /* usage "": none yet */
     uint32_t rate;
     int64_t started_wall_us;
+    const char *end_reason;   /* "": it goes on; else it has ended, no longer than resume_ms ago */
     uint64_t seq;             /* highest stored */
     uint64_t settled_samples; /* of the newest transcript, else 0 */
     bool settled_exact;
@@ -166,7 +167,8 @@ struct store_claim {
     size_t transcripts_len;
 };
 /*
- * Takes a session over: checks the token against the valid ones, raises owner_epoch and epoch, and
+ * Takes a session over, or one that has ended no longer than resume_ms ago, so that its client hears
+ * what it has missed: checks the token against the valid ones, raises owner_epoch and epoch, and
  * makes `token` and `next` the valid ones, in one transaction that is durable before the answer to
  * `to` comes. Two claims at a time: one after the other, both may succeed, the later one owns.
  */

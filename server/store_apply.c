@@ -157,15 +157,17 @@ static bool claim_texts(struct store_claim_answer *answer, sqlite3_stmt *row)
         if (*texts[i] == NULL)
             return false;
     }
-    return true;
+    claim->end_reason = store_rows_text(&answer->rows, store_db_text(row, 13));
+    return claim->end_reason != NULL;
 }
 
-/* Is there such a session, not ended, and is the token one of its two? Fills what its row holds. */
+/* Is there such a session, not ended long ago, and is the token one of its two? Fills what its row holds. */
 static int claim_find(struct store_db *db, struct store_job *job, int64_t *key)
 {
     struct store_claim *claim = &job->answer.claim->claim;
     job->status = STATUS_AUTH;
-    int rc = STORE_RUN(db, STORE_SQL_CLAIMABLE, STORE_T(job->session));
+    int rc = STORE_RUN(db, STORE_SQL_CLAIMABLE, STORE_T(job->session),
+                       STORE_I(job->claim.ended_after_us));
     if (rc != SQLITE_ROW)
         return rc;
     sqlite3_stmt *row = store_db_row(db, STORE_SQL_CLAIMABLE);

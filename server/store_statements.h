@@ -41,8 +41,8 @@
     X(SETTINGS, "UPDATE sessions SET settings = ?2 WHERE key = ?1")                                \
     X(USAGE, "UPDATE sessions SET usage = ?2 WHERE key = ?1")                                      \
     X(TOKENS, "UPDATE sessions SET token = ?2, next_token = ?3 WHERE key = ?1")                    \
-    X(END, "UPDATE sessions SET ended_us = ?2, end_reason = ?3, usage = coalesce(?4, usage),"      \
-           " token = x'', next_token = NULL WHERE key = ?1")                                       \
+    X(END, "UPDATE sessions SET ended_us = ?2, end_reason = ?3, usage = coalesce(?4, usage)"       \
+           " WHERE key = ?1")                                                                      \
     X(PUT,                                                                                         \
       "INSERT INTO messages (session, seq, kind, segment, lang, body, wall_us, settled, exact)"    \
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING")                       \
@@ -51,7 +51,8 @@
               " WHERE session = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")                            \
     X(CLAIMABLE,                                                                                   \
       "SELECT key, token, next_token, owner_epoch, epoch, class, name, subject, source, settings," \
-      " usage, rate, started_us FROM sessions WHERE id = ?1 AND ended_us IS NULL")                 \
+      " usage, rate, started_us, end_reason FROM sessions WHERE id = ?1"                           \
+      " AND (ended_us IS NULL OR ended_us > ?2)")                                                  \
     X(CLAIM,                                                                                       \
       "UPDATE sessions SET owner_epoch = ?2, epoch = ?3, owner = ?4, token = ?5, next_token = ?6"  \
       " WHERE key = ?1")                                                                           \

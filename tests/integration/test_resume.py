@@ -1,5 +1,6 @@
 """A session outlives its socket and its server: what its client hears is what an unbroken socket would have told."""
 import os
+import socket
 import tempfile
 import time
 import unittest
@@ -40,6 +41,12 @@ class Resume(unittest.TestCase):
         client.connect()
         return client
 
+    def kill(self):
+        """The server is killed, and another started on its store."""
+        self.rig.sotto.process.kill()
+        self.rig.sotto.process.wait()
+        self.rig.sotto = self.rig.again(*self.store)
+
     def check(self, client):
         self.assertTrue(client.over, client.errors)
         self.assertEqual(client.words(), client.said)
@@ -75,10 +82,7 @@ class Resume(unittest.TestCase):
     def test_the_server_is_killed(self):
         client = self.client(3)
         client.run(until_sample=int(4.4 * kit.RATE))
-        sotto = self.rig.sotto
-        sotto.process.kill()
-        sotto.process.wait()
-        type(self).rig.sotto = self.rig.again(*self.store)
+        self.kill()
         client.port = self.rig.sotto.port
         started = client.connect()
         self.assertEqual(started["epoch"], 2)
@@ -110,6 +114,36 @@ class Resume(unittest.TestCase):
         self.assertIn("replaced", client.errors)
         self.assertEqual(client.words(), client.said)
         old.close()
+
+    def said_goodbye(self, number):
+        """A client that has said everything and ends, and whose socket dies before the answer."""
+        client = self.client(number, 4)
+        client.run(until_sample=len(client.pcm) // 2)
+        seen = client.seq
+        client.ws.sock.shutdown(socket.SHUT_RD)  # it hears nothing from here on
+        client.ws.send({"type": "session.end"})
+        time.sleep(1.5)
+        client.drop()
+        self.assertFalse(client.over)
+        return client, seen
+
+    def check_goodbye(self, client, seen):
+        client.connect()
+        client.read(client.ws)
+        self.assertGreaterEqual(client.seq, seen)
+        self.assertEqual(client.code, 1000)
+        self.assertEqual(client.events[-1]["reason"], "client")
+        self.check(client)
+
+    def test_the_end_is_told_later(self):
+        self.check_goodbye(*self.said_goodbye(7))
+
+    def test_the_end_is_told_by_the_next_server(self):
+        client, seen = self.said_goodbye(8)
+        self.kill()
+        client.port = self.rig.sotto.port
+        self.check_goodbye(client, seen)
+
 
 class ResumeOnFronts(Resume):
     """The same where the new socket is mostly another front's: the session moves there."""
