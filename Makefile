@@ -3,7 +3,7 @@ SHELL = /bin/sh
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 # Variables of `make run`, described in deploy/run.sh.
-export SPEECH TARGET SOURCE JSON ONCE JOBS STAGES
+export SPEECH TARGET SOURCE JSON ONCE LAN JOBS STAGES
 # Variables of `make bench`, described in deploy/bench.sh.
 export QUICK SESSIONS SPEAKING RUNS WITHOUT OUT
 
@@ -16,6 +16,7 @@ help:
 	@echo 'make run      starts both servers, speaks the sample sentence, keeps serving'
 	@echo '              SPEECH=file.wav TARGET=es SOURCE=en-US JSON=1 ONCE=1'
 	@echo 'make serve    the same without speaking'
+	@echo '              LAN=1: HTTPS for the network, with a made certificate and printed tokens'
 	@echo 'make check    all tests: release, address and undefined, thread sanitizer'
 	@echo '              STAGES="release asan tsan" picks some'
 	@echo 'make soak     the tests that take long'

@@ -3,6 +3,7 @@
 # (`speak`; not with `serve`) and serves until Ctrl-C.
 #   SPEECH=file.wav   says this in place of the sample         SOURCE=en-US  language spoken
 #   TARGET=es         language to translate into               JSON=1        stdout carries sotto-say's JSON lines only
+#   LAN=1             HTTPS on all addresses with a made certificate, and tokens for a learner and a teacher
 #   ONCE=1            ends after speaking; the exit status is sotto-say's: 0 when captions and translations came
 #   PORT=8080 SPEECH_PORT=50051 CHAT_PORT=8446                 first port to try, each
 set -uo pipefail
@@ -15,6 +16,10 @@ speech=${SPEECH:-$sample}
 source_language=${SOURCE:-en-US}
 target=${TARGET:-es}
 pids=()
+lan=
+server_options=() say_options=()
+# Kept for all runs, so that phones have to be told only once to trust the certificate.
+[ "${LAN:-}" != 1 ] || lan=build/run/lan
 
 # What is for people goes to stderr; fd 3 is the real stdout.
 exec 3>&1 1>&2
@@ -107,8 +112,25 @@ local_ready() {
     grep -sqw ready "$state/sotto-local.log" && [ -s "$state/cert.pem" ]
 }
 
+# Over TLS when the server has it.
 sotto_ready() {
-    [ "$(http_status "$port" /readyz)" = 200 ]
+    if [ -z "$lan" ]; then
+        [ "$(http_status "$port" /readyz)" = 200 ]
+    else
+        printf 'GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' |
+            timeout 3 openssl s_client -quiet -connect "127.0.0.1:$port" 2>/dev/null | grep -q '^HTTP/1.1 200'
+    fi
+}
+
+# Sets what the server is started with beside the rest, and how it is reached.
+prepare_lan() {
+    command -v openssl >/dev/null || fail "LAN=1 makes a certificate with openssl, which is not installed"
+    addresses=$(deploy/lan.sh "$lan") || fail_with_log "No certificate could be made" "$lan/openssl.log" "Is openssl 1.1.1 or later?"
+    listen=0.0.0.0:$port
+    server_options=(--tls-cert "$lan/cert.pem" --tls-key "$lan/key.pem" --auth-keys "$lan/keys")
+    url=wss://127.0.0.1:$port/v1/stream
+    figures=https://127.0.0.1:$port/metrics
+    say_options=(--ca "$lan/cert.pem" --token-file "$lan/learner.token")
 }
 
 build() {
@@ -130,13 +152,17 @@ start_servers() {
     state=build/run/$port
     mkdir -p "$state"
     rm -f "$state"/*.log "$state/cert.pem"
+    listen=127.0.0.1:$port
+    url=ws://127.0.0.1:$port/v1/stream
+    figures=http://127.0.0.1:$port/metrics
+    [ -z "$lan" ] || prepare_lan
 
     $bin/sotto-local --speech-port "$speech_port" --chat-port "$chat_port" --cert-dir "$state" \
         >"$state/sotto-local.log" 2>&1 </dev/null 3>&- &
     pids+=($!)
     wait_ready sotto-local $! "$state/sotto-local.log" 120 local_ready
 
-    $bin/sotto --listen "127.0.0.1:$port" --stt-target "127.0.0.1:$speech_port" --stt-plaintext --stt-agreement 6 \
+    $bin/sotto --listen "$listen" "${server_options[@]}" --stt-target "127.0.0.1:$speech_port" --stt-plaintext --stt-agreement 6 \
         --chat-url "https://127.0.0.1:$chat_port/v1" --chat-ca "$state/cert.pem" \
         >"$state/sotto.log" 2>&1 </dev/null 3>&- &
     pids+=($!)
@@ -148,7 +174,7 @@ speak() {
     local json=()
     [ "${JSON:-}" != 1 ] || json=(--json)
     say "Speaking $speech ($source_language to $target)"
-    $bin/sotto-say --url "ws://127.0.0.1:$port/v1/stream" --source "$source_language" \
+    $bin/sotto-say --url "$url" "${say_options[@]}" --source "$source_language" \
         --target "$target" "$speech" "${json[@]}" >&3 </dev/null &
     pids+=($!)
     wait $!
@@ -165,10 +191,21 @@ speak() {
 
 explain() {
     say ""
-    say "sotto serves on 127.0.0.1:$port; the logs are in $state. Ctrl-C ends it."
-    [ "$(http_status "$port" /)" != 200 ] || say "  What it serves:        http://127.0.0.1:$port/"
-    say "  Speak a file:          $bin/sotto-say --url ws://127.0.0.1:$port/v1/stream --source $source_language --target $target FILE.wav"
-    say "  Figures:               http://127.0.0.1:$port/metrics"
+    say "sotto serves on $listen; the logs are in $state. Ctrl-C ends it."
+    if [ -n "$lan" ]; then
+        for address in $addresses; do
+            say "  For this network:      https://$address:$port/"
+        done
+        say "  Browsers warn of the certificate, which was made here: $lan/cert.pem, with the fingerprint"
+        say "    $(openssl x509 -in "$lan/cert.pem" -noout -fingerprint -sha256)"
+        say "  Tokens, for 12 hours and the class named class; whoever has one may speak:"
+        say "    learner $(cat "$lan/learner.token")"
+        say "    teacher $(cat "$lan/teacher.token")"
+    elif [ "$(http_status "$port" /)" = 200 ]; then
+        say "  What it serves:        http://127.0.0.1:$port/"
+    fi
+    say "  Speak a file:          $bin/sotto-say --url $url ${say_options[*]:+${say_options[*]} }--source $source_language --target $target FILE.wav"
+    say "  Figures:               $figures"
 }
 
 [ "$mode" = serve ] || [ -f "$speech" ] || fail "no such file: $speech (SPEECH is a path from $(pwd))"
