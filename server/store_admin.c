@@ -112,11 +112,15 @@ static int delete_one(struct store_file *file, enum store_statement which, struc
     return STATUS_OK;
 }
 
+static void pause_us(int64_t us)
+{
+    nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
+}
+
 /* A server that writes into the store has its turn between two sessions: half of the time. */
 static void give_way(int64_t took_us)
 {
-    int64_t us = took_us > GIVE_WAY_US ? took_us : GIVE_WAY_US;
-    nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
+    pause_us(took_us > GIVE_WAY_US ? took_us : GIVE_WAY_US);
 }
 
 static int delete_all(struct store_file *file, enum store_statement which, struct store_arg arg,
@@ -160,6 +164,10 @@ int store_admin_delete_before(struct store_file *file, int64_t wall_us, struct s
 int store_admin_scrub(struct store_file *file, bool *scrubbed)
 {
     int rc = store_db_checkpoint(file->db, true);
+    for (int tries = 1; (rc & 0xff) == SQLITE_BUSY && tries < STORE_CUT_TRIES; tries++) {
+        pause_us(STORE_CUT_GAP_MS * 1000);
+        rc = store_db_checkpoint(file->db, true);
+    }
     *scrubbed = rc == SQLITE_OK;
     return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? STATUS_OK : fail(file, rc);
 }

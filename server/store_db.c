@@ -183,7 +183,8 @@ static int configure(struct store_db *db, enum store_db_use use)
              "PRAGMA secure_delete = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -%d;"
              "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = %d",
              STORE_CACHE_KB, STORE_WAL_BYTES);
-    sqlite3_busy_timeout(db->db, use == STORE_DB_SERVE ? STORE_BUSY_MS : STORE_BUSY_LONG_MS);
+    db->busy_ms = use == STORE_DB_SERVE ? STORE_BUSY_MS : STORE_BUSY_LONG_MS;
+    sqlite3_busy_timeout(db->db, db->busy_ms);
     sqlite3_wal_hook(db->db, on_commit, db);
     return exec(db, sql);
 }
@@ -370,5 +371,9 @@ int store_db_checkpoint(struct store_db *db, bool cut)
         return SQLITE_OK;
     int mode = cut ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
     db->wal_pages = 0;
-    return sqlite3_wal_checkpoint_v2(db->db, "main", mode, NULL, NULL);
+    /* While it waits for readers nobody can write. */
+    sqlite3_busy_timeout(db->db, STORE_CUT_MS);
+    int rc = sqlite3_wal_checkpoint_v2(db->db, "main", mode, NULL, NULL);
+    sqlite3_busy_timeout(db->db, db->busy_ms);
+    return rc;
 }

@@ -30,6 +30,7 @@ enum store_db_use {
 struct store_db {
     sqlite3 *db;
     bool memory;   /* path "" */
+    int busy_ms;   /* another connection may hold the file for so long */
     int wal_pages; /* in the write-ahead log, after the last commit */
     sqlite3_stmt *statements[STORE_STATEMENTS];
 };
@@ -80,8 +81,8 @@ int store_db_begin(struct store_db *db);
 int store_db_commit(struct store_db *db);
 /* Undoes the transaction if there still is one. */
 void store_db_rollback(struct store_db *db);
-/* Copies the log into the file; `cut`: and empties the log, so that nothing deleted stays in it,
- * waiting for readers of older states. */
+/* Copies the log into the file; `cut`: and empties the log, so that nothing deleted stays in it.
+ * SQLITE_BUSY: somebody still reads an older state. */
 int store_db_checkpoint(struct store_db *db, bool cut);
 
 /* STATUS_INVALID: the file is damaged, trying again is of no use. */

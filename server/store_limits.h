@@ -16,6 +16,9 @@
 #define STORE_CLAIM_NEWEST      64         /* kinds and languages whose newest final is told then */
 #define STORE_BUSY_MS           1000       /* another process may hold the file for so long */
 #define STORE_BUSY_LONG_MS      10000      /* and a program that is not a server waits so long */
+#define STORE_CUT_MS            50         /* readers are waited for so long to empty the log */
+#define STORE_CUT_TRIES         5          /* by a program that has deleted, … */
+#define STORE_CUT_GAP_MS        100        /* … and so long between two */
 #define STORE_RETRY_MS          1000       /* from a failed write to the next try */
 #define STORE_BEAT_MS           10000      /* an owner says that it lives this often */
 #define STORE_OWNER_LATE_MS     30000      /* an owner silent for longer is dead */

@@ -2,6 +2,7 @@
 #include "server/store_admin.h"
 #include "tests/unit/store_kit.h"
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -70,6 +71,35 @@ static void test_delete_a_session(void)
     CHECK_EQ(kit_stored(A), -1);
     CHECK_EQ(kit_stored(B), 2);
     CHECK_EQ(traces("marmalade"), 0);
+    kit_leave();
+}
+
+/* Who reads an older state keeps the log, and the deletion says so. */
+static void test_a_reader_in_the_way(void)
+{
+    struct kit kit;
+    struct store_deleted deleted;
+    sqlite3 *reader;
+    bool scrubbed = false;
+    kit_enter();
+    kit_open(&kit, kit_path);
+    CHECK_EQ(kit_begin(&kit, A), STATUS_OK);
+    CHECK_EQ(kit_put(&kit, A, 1, 1, "marmalade"), STATUS_OK);
+    CHECK_EQ(sqlite3_open(kit_path, &reader), SQLITE_OK);
+    CHECK_EQ(sqlite3_exec(reader, "BEGIN; SELECT * FROM messages", NULL, NULL, NULL), SQLITE_OK);
+    struct store_file *file = file_open(true);
+    CHECK_EQ(store_admin_delete_session(file, A, &deleted), STATUS_OK);
+    CHECK_EQ(deleted.sessions, 1);
+    CHECK(!deleted.scrubbed);
+    CHECK(traces("marmalade") > 0);
+    CHECK_EQ(kit_begin(&kit, B), STATUS_OK); /* the server was not kept from writing */
+    CHECK_EQ(sqlite3_exec(reader, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    CHECK_EQ(store_admin_scrub(file, &scrubbed), STATUS_OK);
+    CHECK(scrubbed);
+    CHECK_EQ(traces("marmalade"), 0);
+    sqlite3_close(reader);
+    store_file_close(file);
+    kit_close(&kit);
     kit_leave();
 }
 
@@ -233,6 +263,7 @@ static void test_check(void)
 int main(void)
 {
     RUN(test_delete_a_session);
+    RUN(test_a_reader_in_the_way);
     RUN(test_no_trace_among_many);
     RUN(test_delete_many);
     RUN(test_backup);
