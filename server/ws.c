@@ -25,8 +25,10 @@
  * size class of mimalloc, and holds 100 ms of audio at 24,000 samples a second. */
 #define WS_MESSAGE_BYTES 4992
 #define WS_HEADER_BYTES  8192 /* of one HTTP request */
-#define WS_HEADER_POOL   512  /* requests being read at once */
-#define WS_HEADER_SECS   5    /* for sending a whole HTTP request */
+/* Requests being read at once: who sends slowly keeps a place for WS_HEADER_SECS, and past the
+ * places nobody gets in. Taken when needed, 9 KB each. */
+#define WS_HEADER_POOL 4096
+#define WS_HEADER_SECS 5 /* for sending a whole HTTP request */
 
 /* For a peer to answer our Close; less where it has broken the protocol, or closed first. */
 #define WS_CLOSE_US (3 * LWS_US_PER_SEC)
