@@ -438,12 +438,14 @@ static void conn_give_places(struct conn *conn, const struct host_start *start)
     peers_leave(conn->front->server->peers, start->subject_place);
 }
 
-/* Among the sessions of its address and of its token's subject. */
+/* Among the sessions of its address and of its token's subject; of this machine nobody is counted,
+ * unless told. */
 static bool conn_take_places(struct conn *conn, struct host_start *start)
 {
     struct peers *peers = conn->front->server->peers;
-    int reason = peers_enter(peers, peers_gate_hold(conn->wsi), &start->place);
-    if (reason == PEERS_OK && start->subject[0] != '\0')
+    peers_hold counted = peers_gate_hold(conn->wsi);
+    int reason = peers_enter(peers, counted, &start->place);
+    if (reason == PEERS_OK && counted != 0 && start->subject[0] != '\0')
         reason = peers_enter_subject(peers, start->subject, &start->subject_place);
     if (reason == PEERS_OK)
         return true;

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/admission.h"
 #include "server/admission_watch.h"
 #include "server/auth.h"
 #include "server/config.h"
@@ -329,11 +330,22 @@ static const char *upgrade_problem(struct front *front, struct lws *wsi, int *st
     return NULL;
 }
 
+/* When a refused client may come back, in seconds: spread, so that they do not come together. */
+static unsigned retry_after_s(struct server *server, int status)
+{
+    if (status == 429)
+        return peers_retry_ms(PEERS_CONNECTIONS) / 1000;
+    /* Relaxed: a flag that is only ever set. */
+    if (atomic_load_explicit(&server->stopping, memory_order_relaxed))
+        return 1;
+    return 1 + admission_refused(server->admission, ADMISSION_CONNECTIONS) / 1000;
+}
+
 bool http_upgrade_allowed(struct front *front, struct lws *wsi)
 {
     static const char *const version[] = {"sec-websocket-version:", "13"};
-    static const char *const retry[] = {"retry-after:", "3"};
-    static const char *const later[] = {"retry-after:", "10"};
+    char seconds[16];
+    const char *const retry[] = {"retry-after:", seconds};
     int status;
     const char *wrong = upgrade_problem(front, wsi, &status);
     if (wrong == NULL)
@@ -344,10 +356,11 @@ bool http_upgrade_allowed(struct front *front, struct lws *wsi)
     char space[LWS_PRE] = {0};
     buf_append(&body, space, sizeof space);
     write_problem(&body, status, wrong);
-    const char *const *extra = status == 426   ? version
-                               : status == 503 ? retry
-                               : status == 429 ? later
-                                               : NULL;
+    const char *const *extra = status == 426                    ? version
+                               : status == 429 || status == 503 ? retry
+                                                                : NULL;
+    if (extra == retry)
+        snprintf(seconds, sizeof seconds, "%u", retry_after_s(front->server, status));
     if (buf_status(&body) == 0 &&
         send_head(wsi, status, "application/problem+json", body.len - LWS_PRE, extra) == 0)
         lws_write(wsi, (unsigned char *)body.data + LWS_PRE, body.len - LWS_PRE,

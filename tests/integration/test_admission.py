@@ -1,12 +1,16 @@
 """Who is let in: caps by address and behind proxies, admission by what is measured, and what a client hears."""
 import json
+import os
 import re
+import resource
 import socket
+import tempfile
 import threading
 import time
 import unittest
 
 import kit
+import trust_kit
 
 
 def upstreams(case):
@@ -141,6 +145,30 @@ class Peers(Case):
         self.assertEqual([ws.status for ws in sockets], [101, 101])
         self.assertIn(" 429 ", self.ask(sotto.port))
 
+    def test_tokens(self):
+        """A subject has so many sessions; an address that shows wrong tokens again and again is not asked any more."""
+        with tempfile.TemporaryDirectory(prefix="sotto-test-") as folder:
+            keys = trust_kit.keys(os.path.join(folder, "keys"))
+            sotto = self.sotto("--auth-keys", keys, "--peers-loopback", "--peers-subject-sessions", "2",
+                               "--peers-failures", "3")
+            good = ["Authorization: Bearer " + trust_kit.token(sub="ana")]
+            for _ in range(2):
+                self.open(sotto, headers=good).start()
+            third = self.open(sotto, headers=good)
+            third.send({"type": "session.start", "source": "en-US", "targets": ["es"], "rate": kit.RATE})
+            error, _ = third.expect("error")
+            self.assertEqual(error["code"], "over_capacity")
+            self.assertIn("subject", error["message"])
+            self.open(sotto, headers=["Authorization: Bearer " + trust_kit.token(sub="ben")]).start()
+            for _ in range(3):
+                wrong = self.open(sotto, headers=["Authorization: Bearer " + trust_kit.token(secret=b"other" * 10)])
+                wrong.send({"type": "session.start", "source": "en-US", "targets": ["es"], "rate": kit.RATE})
+                self.assertEqual(wrong.expect("error")[0]["code"], "unauthorized")
+            answer = self.ask(sotto.port)
+            self.assertIn(" 429 ", answer)
+            self.assertIn("tokens", answer)
+            self.assertIn("retry-after: 60", answer)
+
     def test_wrong_configuration(self):
         program = kit.Program("sotto", "--proxies", "proxy.example")
         self.addCleanup(program.kill)
@@ -193,6 +221,33 @@ class Admission(Case):
             ws.events_until_closed()
         self.assertTrue(wait_until(lambda: sotto.get("/readyz")[0] == 200, 10))
         self.open(sotto).start()
+
+    def test_descriptors(self):
+        """With most of them in use nobody new is taken, and those there are go on."""
+        made = upstreams(self)
+        sotto = made.sotto("--admission-descriptors-percent", "50", "--connections-max", "200",
+                           preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))).wait_ready()
+        self.addCleanup(sotto.kill)
+        first = self.open(sotto)
+        first.start()
+        sockets = [self.open(sotto) for _ in range(90)]
+        self.assertTrue(wait_until(lambda: "descriptors" in sotto.get("/readyz")[1]))
+        self.assertIn("descriptors", self.refused(sotto)["message"])
+        first.send({"type": "audio.flush", "id": "here"})
+        self.assertEqual(first.expect("audio.flushed")[0]["id"], "here")
+        self.assertIn("no session is taken", sotto.text())
+        for ws in sockets:
+            ws.close()
+        self.assertTrue(wait_until(lambda: sotto.get("/readyz")[0] == 200, 10))
+        self.open(sotto).start()
+
+    def test_connections_max(self):
+        sotto = self.sotto("--connections-max", "2")
+        sockets = [self.open(sotto) for _ in range(4)]
+        self.assertEqual([ws.status for ws in sockets], [101, 101, 503, 503])
+        self.assertEqual(metric(sotto, "sotto_admission_refused_total", 'reason="connections"'), 2)
+        for ws in sockets[2:]:
+            self.assertGreater(int(re.search(r"retry-after: (\d+)", ws.head.lower())[1]), 0)
 
     def test_sessions_max_is_exact(self):
         sotto = self.sotto("--sessions-max", "2")
