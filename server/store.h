@@ -167,10 +167,10 @@ struct store_claim {
     size_t transcripts_len;
 };
 /*
- * Takes a session over, or one that has ended no longer than resume_ms ago, so that its client hears
- * what it has missed: checks the token against the valid ones, raises owner_epoch and epoch, and
- * makes `token` and `next` the valid ones, in one transaction that is durable before the answer to
- * `to` comes. Two claims at a time: one after the other, both may succeed, the later one owns.
+ * Takes a session over, or one that has ended no longer than resume_ms ago, so that its client
+ * hears what it has missed: checks the token against the valid ones, raises owner_epoch and epoch,
+ * and makes `token` and `next` the valid ones, in one transaction that is durable before the answer
+ * to `to` comes. Two claims at a time: one after the other, both may succeed, the later one owns.
  */
 int store_claim(struct store *store, uint64_t to, const char *session,
                 const uint8_t token[STORE_HASH_BYTES], const uint8_t next[STORE_HASH_BYTES]);

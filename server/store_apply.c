@@ -161,7 +161,8 @@ static bool claim_texts(struct store_claim_answer *answer, sqlite3_stmt *row)
     return claim->end_reason != NULL;
 }
 
-/* Is there such a session, not ended long ago, and is the token one of its two? Fills what its row holds. */
+/* Is there such a session, not ended long ago, and is the token one of its two? Fills what its row
+ * holds. */
 static int claim_find(struct store_db *db, struct store_job *job, int64_t *key)
 {
     struct store_claim *claim = &job->answer.claim->claim;

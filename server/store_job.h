@@ -68,7 +68,7 @@ struct store_job {
         struct store_message put;
         struct store_job_tokens tokens;
         struct store_job_end end;
-        uint64_t seq;                  /* read: after it */
+        uint64_t seq; /* read: after it */
         struct {
             uint8_t current[STORE_HASH_BYTES], next[STORE_HASH_BYTES]; /* `current` as presented */
             int64_t ended_after_us; /* a session that has ended is claimable from then on */

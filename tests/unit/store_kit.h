@@ -59,7 +59,7 @@ static inline struct store_config kit_config(struct kit *kit, const char *path)
     return (struct store_config){.path = path,
                                  .sync_full = true,
                                  .group_ms = 1,
-                                 .resume_ms = 1000,
+                                 .resume_ms = 60000,
                                  .post = kit_post,
                                  .ctx = kit};
 }

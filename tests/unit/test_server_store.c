@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "server/store_limits.h"
 #include "server/store_query.h"
 #include "tests/unit/store_kit.h"
@@ -203,6 +204,31 @@ static void test_tokens_that_claim(void)
     kit_leave();
 }
 
+/* A client that missed the end comes back for it, for resume_ms. */
+static void test_an_end_that_was_missed(void)
+{
+    struct kit kit;
+    struct store_ref ref = kit_ref(A, 1, 3);
+    kit_enter();
+    kit_open(&kit, kit_path);
+    CHECK_EQ(kit_begin(&kit, A), STATUS_OK);
+    CHECK_EQ(kit_put(&kit, A, 1, 1, "the last"), STATUS_OK);
+    CHECK_EQ(store_end(kit.store, &ref, "idle", NULL, clock_wall_us()), STATUS_OK);
+    CHECK_EQ(kit_done(&kit, 3), STATUS_OK);
+    CHECK_EQ(kit_claim_status(&kit, A, 9, 2), STATUS_AUTH);
+    struct store_claim *claim = kit_claim(&kit, A, 1, 2);
+    CHECK_EQ(claim->status, STATUS_OK);
+    CHECK_STR(claim->end_reason, "idle");
+    CHECK_EQ(claim->seq, 1);
+    kit_free(claim);
+    ref = kit_ref(A, 2, 4);
+    CHECK_EQ(store_end(kit.store, &ref, "idle", NULL, clock_wall_us() - 60000000), STATUS_OK);
+    CHECK_EQ(kit_done(&kit, 4), STATUS_OK);
+    CHECK_EQ(kit_claim_status(&kit, A, 1, 2), STATUS_AUTH);
+    kit_close(&kit);
+    kit_leave();
+}
+
 static void put_kind(struct kit *kit, uint64_t seq, enum store_kind kind, uint32_t segment,
                      const char *lang)
 {
@@ -250,6 +276,7 @@ static void test_a_claim_tells_all(void)
     CHECK_EQ(claim->status, STATUS_OK);
     CHECK_EQ(claim->msg.session, 9);
     CHECK_STR(claim->session, A);
+    CHECK_STR(claim->end_reason, "");
     CHECK_STR(claim->class_name, "7b");
     CHECK_STR(claim->name, "Ana");
     CHECK_STR(claim->subject, "ana@school");
@@ -414,6 +441,7 @@ int main(void)
     RUN(test_a_read_has_its_place);
     RUN(test_the_old_owner_is_fenced);
     RUN(test_tokens_that_claim);
+    RUN(test_an_end_that_was_missed);
     RUN(test_a_claim_tells_all);
     RUN(test_replay_in_pages);
     RUN(test_in_memory);
