@@ -78,10 +78,10 @@ static void advance(struct admission_pace *pace, int64_t now_us)
         pace->served = most;
 }
 
-/* From now until a ticket's turn. */
-static int64_t turn_in_us(const struct admission_pace *pace, uint64_t ticket)
+/* From now until a number's turn. */
+static int64_t turn_in_us(const struct admission_pace *pace, uint64_t number)
 {
-    double ahead = (double)ticket - pace->served;
+    double ahead = (double)number - pace->served;
     /* Never so soon that a rounding error makes the asker spin. */
     return ahead <= 0 ? 0 : 1 + (int64_t)(ahead * (double)pace->gap_us);
 }
@@ -92,18 +92,18 @@ int64_t admission_wait_us(struct admission_pace *pace, int64_t now_us)
     return turn_in_us(pace, pace->issued + 1);
 }
 
-uint64_t admission_ticket(struct admission_pace *pace, int64_t now_us)
+uint64_t admission_number(struct admission_pace *pace, int64_t now_us)
 {
     if (admission_wait_us(pace, now_us) > ADMISSION_WAIT_MS * 1000LL)
         return 0;
     return ++pace->issued;
 }
 
-int64_t admission_turn(struct admission_pace *pace, uint64_t ticket, int64_t now_us)
+int64_t admission_turn(struct admission_pace *pace, uint64_t number, int64_t now_us)
 {
-    assert(ticket > 0);
+    assert(number > 0);
     advance(pace, now_us);
-    int64_t in_us = turn_in_us(pace, ticket);
+    int64_t in_us = turn_in_us(pace, number);
     if (in_us > ADMISSION_WAIT_MS * 1000LL) {
         pace->issued--;
         return INT64_MAX;

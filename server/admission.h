@@ -69,28 +69,28 @@ const char *admission_label(int reason);
 const char *admission_text(int reason);
 
 /*
- * Turns to start: tickets are given out in the order of asking and served one a gap. How long a
- * ticket waits follows the pace of the moment, not that of when it was given out. One owner, or a
+ * Turns to start: numbers are given out in the order of asking and served one a gap. How long a
+ * number waits follows the pace of the moment, not that of when it was given out. One owner, or a
  * lock.
  */
 struct admission_pace {
     int64_t at_us;   /* when `served` was */
     int64_t gap_us;  /* between two starts */
-    double served;   /* tickets up to this may start; ahead of `issued` by what nobody used */
+    double served;   /* numbers up to this may start; ahead of `issued` by what nobody used */
     uint64_t issued; /* less those that became void */
 };
 
 /* `most`: starts a second. */
 void admission_pace_init(struct admission_pace *pace, uint32_t most, int64_t now_us);
-/* A ticket, from 1 on; 0 when its turn would come after ADMISSION_WAIT_MS. */
-uint64_t admission_ticket(struct admission_pace *pace, int64_t now_us);
+/* A number, from 1 on; 0 when its turn would come after ADMISSION_WAIT_MS. */
+uint64_t admission_number(struct admission_pace *pace, int64_t now_us);
 /*
- * When it is the ticket's turn: `now_us` when it is, or a later time at which to ask again, a
+ * When it is the number's turn: `now_us` when it is, or a later time at which to ask again, a
  * sample from now at most, as the pace may have changed by then. INT64_MAX: it has become so slow
- * that the turn would come after ADMISSION_WAIT_MS; the ticket is void.
+ * that the turn would come after ADMISSION_WAIT_MS; the number is void.
  */
-int64_t admission_turn(struct admission_pace *pace, uint64_t ticket, int64_t now_us);
-/* How long a ticket of now would wait. */
+int64_t admission_turn(struct admission_pace *pace, uint64_t number, int64_t now_us);
+/* How long a number of now would wait. */
 int64_t admission_wait_us(struct admission_pace *pace, int64_t now_us);
 /* Fewer starts a second while loops are late, more when they are not; between ADMISSION_STARTS_MIN
  * and `most`. `lag_us`: of the last sample alone. */

@@ -360,18 +360,18 @@ uint32_t admission_refused(struct admission *admission, int reason)
                               (uint32_t)(1000000 / gap_us(admission)), random);
 }
 
-struct admission_answer admission_ask(struct admission *admission, uint64_t *ticket, bool back,
+struct admission_answer admission_ask(struct admission *admission, uint64_t *number, bool back,
                                       int64_t now_us)
 {
     int over = atomic_load_explicit(&admission->over, memory_order_relaxed);
     struct admission_answer answer = {.reason = back ? ADMISSION_NONE : over, .at_us = now_us};
     if (answer.reason == ADMISSION_NONE) {
         pthread_mutex_lock(&admission->lock);
-        if (*ticket == 0)
-            *ticket = admission_ticket(&admission->pace, now_us);
-        if (*ticket != 0)
-            answer.at_us = admission_turn(&admission->pace, *ticket, now_us);
-        if (*ticket == 0 || answer.at_us == INT64_MAX)
+        if (*number == 0)
+            *number = admission_number(&admission->pace, now_us);
+        if (*number != 0)
+            answer.at_us = admission_turn(&admission->pace, *number, now_us);
+        if (*number == 0 || answer.at_us == INT64_MAX)
             answer.reason = ADMISSION_TURN;
         pthread_mutex_unlock(&admission->lock);
     }

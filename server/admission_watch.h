@@ -33,12 +33,12 @@ struct admission_answer {
 };
 
 /*
- * Asks whether a session may start, or come `back` after its socket was lost: first with `*ticket`
- * 0, then, while it is told to wait, again with the ticket it got, at the time it was told. Who
+ * Asks whether a session may start, or come `back` after its socket was lost: first with `*number`
+ * 0, then, while it is told to wait, again with the number it got, at the time it was told. Who
  * stops asking owes nothing. Whoever comes back has a session already and only waits for its turn.
  * A refusal is counted.
  */
-struct admission_answer admission_ask(struct admission *admission, uint64_t *ticket, bool back,
+struct admission_answer admission_ask(struct admission *admission, uint64_t *number, bool back,
                                       int64_t now_us);
 /* The same refusal, decided elsewhere: `reason` is a signal that is exact at its own place
  * (ADMISSION_SESSIONS, ADMISSION_CONNECTIONS). Counted; what to tell the client. */

@@ -502,7 +502,7 @@ static void conn_ask(struct conn *conn)
     struct front *front = conn->front;
     struct conn_parsed *parsed = conn->pending;
     int64_t now_us = loop_now_us(front->loop);
-    struct admission_answer answer = admission_ask(front->server->admission, &conn->ticket,
+    struct admission_answer answer = admission_ask(front->server->admission, &conn->number,
                                                    parsed->message->resume.wanted, now_us);
     if (answer.reason == ADMISSION_NONE && answer.at_us > now_us) {
         conn->state = CONN_STARTING;

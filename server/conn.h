@@ -40,7 +40,7 @@ struct conn {
     struct loop_timer timer;     /* the wait for session.start, or for a session of before */
     char *credential;            /* of the handshake, owned (secret_free); NULL: none, or used */
     struct conn_parsed *pending; /* session.start, until it is this connection's turn */
-    uint64_t ticket;             /* for that, server/admission_watch.h */
+    uint64_t number;             /* for that, server/admission_watch.h */
     struct conn_resume *resume;  /* CONN_RESUMING: what it asks for (server/resume.c) */
 
     struct buf text; /* the text message being received */

@@ -90,48 +90,48 @@ static void test_turns_come_in_order(void)
 {
     int64_t now_us = 1000000 * MS, before_us = 0;
     struct admission_pace pace = pace_of(200, now_us);
-    uint64_t tickets[1000];
+    uint64_t numbers[1000];
     unsigned taken = 0;
-    while (taken < 1000 && (tickets[taken] = admission_ticket(&pace, now_us)) != 0)
+    while (taken < 1000 && (numbers[taken] = admission_number(&pace, now_us)) != 0)
         taken++;
     unsigned expected = ADMISSION_BURST + ADMISSION_WAIT_MS * 200 / 1000;
     CHECK(taken + 1 >= expected && taken <= expected + 1);
     for (unsigned i = 0; i < taken; i++) {
-        int64_t turn_us = admission_turn(&pace, tickets[i], now_us);
+        int64_t turn_us = admission_turn(&pace, numbers[i], now_us);
         CHECK(i < ADMISSION_BURST ? turn_us == now_us : turn_us >= before_us);
         before_us = turn_us;
     }
     /* Each is told a time at which its turn has come. */
     for (unsigned i = 0; i < taken; i++) {
-        int64_t turn_us = admission_turn(&pace, tickets[i], now_us);
+        int64_t turn_us = admission_turn(&pace, numbers[i], now_us);
         for (int asks = 0; turn_us > now_us && asks < 20; asks++) {
             now_us = turn_us;
-            turn_us = admission_turn(&pace, tickets[i], now_us);
+            turn_us = admission_turn(&pace, numbers[i], now_us);
         }
         CHECK_EQ(turn_us, now_us);
     }
     CHECK(now_us <= 1000000 * MS + (ADMISSION_WAIT_MS + 10) * MS);
-    CHECK(admission_ticket(&pace, now_us) != 0);
+    CHECK(admission_number(&pace, now_us) != 0);
     /* After a pause nobody waits. */
     now_us += 60000 * MS;
     for (int i = 0; i < ADMISSION_BURST; i++)
-        CHECK_EQ(admission_turn(&pace, admission_ticket(&pace, now_us), now_us), now_us);
+        CHECK_EQ(admission_turn(&pace, admission_number(&pace, now_us), now_us), now_us);
     CHECK(admission_wait_us(&pace, now_us) > 0);
 }
 
 static void test_late_loops_slow_the_starts(void)
 {
     struct admission_pace pace = pace_of(1000, 0);
-    uint64_t ticket = 0;
+    uint64_t number = 0;
     for (int i = 0; i < ADMISSION_BURST + 190; i++)
-        ticket = admission_ticket(&pace, 0);
-    CHECK_EQ(admission_turn(&pace, ticket, 0) / 1000, 190);
+        number = admission_number(&pace, 0);
+    CHECK_EQ(admission_turn(&pace, number, 0) / 1000, 190);
     for (int i = 0; i < 100; i++)
         admission_adjust(&pace, ADMISSION_LATE_US + 1, 1000, 0);
     CHECK_EQ(pace.gap_us, 1000000 / ADMISSION_STARTS_MIN);
     /* For those who wait already, too: one is told to wait on, one that it would be too long. */
     CHECK_EQ(admission_turn(&pace, ADMISSION_BURST + 10, 0), ADMISSION_SAMPLE_MS * MS);
-    CHECK_EQ(admission_turn(&pace, ticket, 0), INT64_MAX);
+    CHECK_EQ(admission_turn(&pace, number, 0), INT64_MAX);
     int samples = 0;
     for (; pace.gap_us > 1000 && samples < 1000; samples++)
         admission_adjust(&pace, ADMISSION_LATE_US, 1000, 0);
@@ -198,8 +198,8 @@ struct storm {
     struct rng rng;
     int64_t cost_us;               /* of a start */
     int64_t ask_us[STORM_CLIENTS]; /* when a client asks next; INT64_MAX: it has started */
-    uint64_t ticket[STORM_CLIENTS];
-    uint64_t last;         /* the highest ticket that started */
+    uint64_t number[STORM_CLIENTS];
+    uint64_t last;         /* the highest number that started */
     uint32_t most;         /* starts a second */
     int64_t busy_until_us; /* the loop works */
     int64_t lag_us;        /* since the last sample */
@@ -210,10 +210,10 @@ struct storm {
 static void storm_start(struct storm *storm, int client, int64_t now_us)
 {
     /* Nobody is overtaken by more than start between two looks at the pace. */
-    CHECK(storm->ticket[client] + storm->most * ADMISSION_SAMPLE_MS / 1000 + ADMISSION_BURST >=
+    CHECK(storm->number[client] + storm->most * ADMISSION_SAMPLE_MS / 1000 + ADMISSION_BURST >=
           storm->last);
-    if (storm->ticket[client] > storm->last)
-        storm->last = storm->ticket[client];
+    if (storm->number[client] > storm->last)
+        storm->last = storm->number[client];
     int64_t begin_us = storm->busy_until_us > now_us ? storm->busy_until_us : now_us;
     storm->busy_until_us = begin_us + storm->cost_us;
     storm->ask_us[client] = INT64_MAX;
@@ -229,12 +229,12 @@ static void storm_start(struct storm *storm, int client, int64_t now_us)
 static void storm_ask(struct storm *storm, int client, int64_t now_us)
 {
     int64_t turn_us = INT64_MAX;
-    if (storm->ticket[client] == 0)
-        storm->ticket[client] = admission_ticket(&storm->pace, now_us);
-    if (storm->ticket[client] != 0)
-        turn_us = admission_turn(&storm->pace, storm->ticket[client], now_us);
+    if (storm->number[client] == 0)
+        storm->number[client] = admission_number(&storm->pace, now_us);
+    if (storm->number[client] != 0)
+        turn_us = admission_turn(&storm->pace, storm->number[client], now_us);
     if (turn_us == INT64_MAX) {
-        storm->ticket[client] = 0;
+        storm->number[client] = 0;
         storm->refused++;
         storm->ask_us[client] =
             now_us + MS * admission_retry_ms(0, (uint32_t)(STORM_CLIENTS - storm->started),
