@@ -10,7 +10,8 @@
  * without case, and checks neither times nor key ids. All of that is done here, before it is asked.
  *
  * Threads: token_keys_load() reads files, so main or a worker; keys are immutable and counted, any
- * thread. Verifying costs 5 µs (HS256) to 100 µs (ES256): workers.
+ * thread. Verifying takes 10 µs (HS256) or 0.4 ms (RS256, ES256: libjwt reads the key's PEM each
+ * time), so it belongs on workers.
  */
 #pragma once
 
