@@ -314,7 +314,8 @@ class Field:
         await victim.upgrade()
         victim.start(token(self.secret, class_name=OTHER, subject="victim"))
         self.victim = (await victim.started())["session"]
-        kinds = [(name, i) for name in EXPECTED for i in range(self.args.slow if name == "slowloris" else self.args.each)]
+        kinds = [(name, i) for name in EXPECTED
+                 for i in range(self.args.slow if name == "slowloris" else self.args.each)]
         tasks = []
         for place, (name, i) in enumerate(kinds):
             tasks.append(asyncio.ensure_future(self.attack(name, place)))
@@ -329,6 +330,9 @@ class Field:
 
 def attackers(port, secret, args, seconds, path):
     os.nice(19)
+    core = run.Pins().bench
+    if core is not None:
+        os.sched_setaffinity(0, [core])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     field = Field(port, secret, args)
     asyncio.run(field.all(seconds))
@@ -340,16 +344,17 @@ def attackers(port, secret, args, seconds, path):
 
 
 class Rig(chaos.Rig):
+    def pinned(self, program, command):
+        """The server has a core to itself; who measures and who attacks share the other."""
+        pins = run.Pins()
+        return pins.command(pins.server if program == "sotto" else pins.bench, command)
+
     def start_bench(self, label):
         args = self.args
-        pins = run.Pins()
-        command = ["sotto-bench", "run", "--port", self.port, "--sessions", args.sessions, "--speaking", 1, "--seed",
-                   args.seed, "--ramp", args.ramp, "--warmup", args.ramp, "--seconds", args.seconds, "--drain", 15, "--token-file",
-                   self.path("token"), "--json", self.path(label + ".json")]
-        command[0] = os.path.join(args.bin, command[0])
-        child = run.Child("bench-" + label, pins.command(pins.bench, [str(c) for c in command]), self.dir)
-        self.children.append(child)
-        return child
+        return self.start("bench-" + label, "sotto-bench", "run", "--port", self.port, "--sessions", args.sessions,
+                          "--speaking", 1, "--seed", args.seed, "--ramp", args.ramp, "--warmup", args.ramp,
+                          "--seconds", args.seconds, "--drain", 15, "--token-file", self.path("token"),
+                          "--json", self.path(label + ".json"))
 
     def load(self, label):
         """Well-behaved sessions for a while: their result."""
@@ -371,7 +376,8 @@ class Rig(chaos.Rig):
 
     def start_fresh(self):
         """A server that remembers no answers of the run before."""
-        server = self.start_server("--auth-keys", self.path("keys"), "--peers-subject-sessions", "0", "--peers-loopback")
+        server = self.start_server("--auth-keys", self.path("keys"), "--peers-subject-sessions", "0",
+                                   "--peers-loopback")
         server.wait_for(lambda: run.is_ready(self.port), "warm connections (GET /readyz)")
         return server
 

@@ -23,6 +23,6 @@
 #define SAY_HOLD_MS        120000 /* a server that names no resume_ms */
 #define SAY_RETRY_MS       250    /* before the first try to reconnect; doubled each time */
 #define SAY_RETRY_MAX_MS   8000
-#define SAY_SILENT_MS      10000 /* sent and not acknowledged by TCP for so long: the socket is dead */
-#define SAY_FLUSH_MS       3000 /* for audio.flushed before we leave a server that goes away */
+#define SAY_SILENT_MS      10000 /* TCP acknowledges nothing for so long: the socket is dead */
+#define SAY_FLUSH_MS       3000  /* for audio.flushed before we leave a server that goes away */
 #define SAY_TOKEN_BYTES    4096

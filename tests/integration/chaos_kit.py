@@ -11,8 +11,9 @@ BENCH = os.path.join(kit.ROOT, "bench")
 
 def run(script, *args, timeout):
     with tempfile.TemporaryDirectory(prefix="sotto-chaos-") as folder:
-        done = subprocess.run([sys.executable, "-B", os.path.join(BENCH, script), *[str(a) for a in args], "--bin", kit.BIN,
-                               "--out", folder], capture_output=True, text=True, timeout=timeout * kit.SLOW,
+        done = subprocess.run([sys.executable, "-B", os.path.join(BENCH, script), *[str(a) for a in args],
+                               "--bin", kit.BIN, "--out", folder], capture_output=True, text=True,
+                              timeout=timeout * kit.SLOW,
                               stdin=subprocess.DEVNULL)
     print(done.stdout + done.stderr, file=sys.stderr)
     return done

@@ -135,7 +135,8 @@ class Server:
                 self.caption(sock, session)
             elif kind == 1 and json.loads(payload)["type"] == "session.end":
                 session.ended = True
-                sock.sendall(text_frame({"type": "session.ended", "reason": "client", "usage": {}}) + b"\x88\x02\x03\xe8")
+                sock.sendall(text_frame({"type": "session.ended", "reason": "client", "usage": {}}))
+                sock.sendall(b"\x88\x02\x03\xe8")
 
     def hear(self, session, payload, at):
         known = session.audio[at:at + len(payload)]
@@ -159,8 +160,9 @@ class Server:
 
 def certificate(folder):
     cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
-                    "2", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key,
+                    "-out", cert],
                    check=True, capture_output=True, timeout=20)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
@@ -176,7 +178,8 @@ class BenchResume(unittest.TestCase):
 
     def bench(self, server, *args):
         self.json = os.path.join(self.dir.name, "result.json")
-        done = subprocess.run([BENCH, "run", "--port", str(server.port), "--sessions", str(SESSIONS), "--rate", str(RATE),
+        done = subprocess.run([BENCH, "run", "--port", str(server.port), "--sessions", str(SESSIONS),
+                               "--rate", str(RATE),
                                "--audio", str(SECONDS), "--seconds", str(SECONDS), "--ramp", "0", "--warmup", "0",
                                "--drain", "10", "--speaking", "1", "--targets", "none", "--no-grammar", "--quiet",
                                "--json", self.json, *args],
@@ -226,7 +229,8 @@ class BenchResume(unittest.TestCase):
 
     def test_needs(self):
         server = Server()
-        for args, says in ((("--cut", "1"), "--resume"), (("--ca", "x"), "--tls"), (("--cut", "often", "--resume"), "0 to 60")):
+        for args, says in ((("--cut", "1"), "--resume"), (("--ca", "x"), "--tls"),
+                           (("--cut", "often", "--resume"), "0 to 60")):
             self.assertEqual(self.bench(server, *args), 2)
             self.assertIn(says, self.err)
         server.stop()

@@ -132,8 +132,8 @@ class DiskFull(unittest.TestCase):
         self.disk = Disk()
         self.rig = sim_kit.Rig()
         assert self.rig.sotto.stop() == 0
-        self.rig.sotto = kit.Sotto(int(self.rig.sim.match.group(1)), int(self.rig.chat_port), self.rig.ca, "--store-path",
-                                   self.disk.path, preexec=ignore_limit).wait_ready()
+        self.rig.sotto = kit.Sotto(int(self.rig.sim.match.group(1)), int(self.rig.chat_port), self.rig.ca,
+                                   "--store-path", self.disk.path, preexec=ignore_limit).wait_ready()
         self.pid = self.rig.sotto.process.pid
         self.speakers = [Speaker(self.rig.sotto.port, next(sim_kit.Rig.numbers)) for _ in range(SESSIONS)]
 

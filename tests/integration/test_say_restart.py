@@ -31,8 +31,8 @@ class SayRestart(unittest.TestCase):
 
     def server(self, *args):
         speech, chat, ca = self.rig.sim.match.groups()
-        self.servers.append(kit.Sotto(int(speech), int(chat), ca, "--listen", "127.0.0.1:%d" % self.port, "--store-path",
-                                      os.path.join(self.store.name, "sotto.db"), *args))
+        self.servers.append(kit.Sotto(int(speech), int(chat), ca, "--listen", "127.0.0.1:%d" % self.port,
+                                      "--store-path", os.path.join(self.store.name, "sotto.db"), *args))
         return self.servers[-1]
 
     def say(self, disturb):
