@@ -1,6 +1,6 @@
 /*
  * libwebsockets on a front's loop: context and vhost, the callbacks of HTTP and of sotto.v1, and
- * the fixes that version 4.1.6 wants from an application (docs/protocol.md, "Conformance").
+ * the fixes that version 4.1.6 wants from an application (docs/conformance.md).
  *
  * Threads: the front's own; ws_open() before its loop runs.
  */

@@ -1,6 +1,7 @@
 """The server's WebSocket against the cases of tests/conformance, and the runner against servers with faults: one that
 cannot find them would prove nothing."""
 import base64
+import glob
 import hashlib
 import json
 import os
@@ -44,6 +45,40 @@ class Conformance(unittest.TestCase):
         status, _, results = run("--case", "2.1", "--case", "7.7.*", "--group", "2", "--group", "7")
         self.assertEqual((status, len(results)), (0, 14))
         self.assertEqual(run("--case", "99.1")[0], 2)
+
+
+class Documented(unittest.TestCase):
+    """What docs/conformance.md and docs/security.md name as their proofs exists."""
+
+    def test_proofs_exist(self):
+        paths = [path for kind in ("integration/test_*.py", "integration/soak_*.py", "unit/test_*.c", "sim/*.c")
+                 for path in glob.glob(os.path.join(kit.ROOT, "tests", kind))]
+        files = {os.path.splitext(os.path.basename(path))[0] for path in paths}
+        tests = set()
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                tests |= set(re.findall(r"(?:def|static void) test_(\w+)\(", file.read()))
+        for page, least in (("conformance", 80), ("security", 30)):
+            proofs = self.proofs("docs/%s.md" % page)
+            named = re.findall(r"`([a-z0-9_]+)`", proofs)
+            self.assertEqual([name for name in named if name not in files and name not in tests], [], page)
+            self.assertGreater(len(named), least, page)
+            for path in re.findall(r"`(tests/[\w/.]+)`", proofs):
+                self.assertTrue(os.path.exists(os.path.join(kit.ROOT, path)), path)
+
+    def proofs(self, page):
+        """The text of all columns that are headed "test"."""
+        found, column = [], None
+        with open(os.path.join(kit.ROOT, page), encoding="utf-8") as file:
+            for line in file:
+                cells = [cell.strip() for cell in line.split("|")]
+                if not line.startswith("|"):
+                    column = None
+                elif "test" in cells:
+                    column = cells.index("test")
+                elif column is not None:
+                    found.append(cells[column])
+        return "\n".join(found)
 
 
 class Faulty:

@@ -37,6 +37,21 @@ class Handshake(HostileCase):
             self.assertGreater(at, 3, ended)
             self.assertLess(at, 8 * kit.SLOW, ended)
 
+    def test_an_honest_client_beside_slow_ones(self):
+        """Heads that do not come take no honest client's place, and cost less than 12 KB each."""
+        before = self.sotto.rss_kb()
+        slow = [self.connect() for _ in range(800)]
+        for raw in slow:
+            raw.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: 127")
+        for _ in range(5):
+            begin = time.monotonic()
+            self.open().close()
+            self.assertLess(time.monotonic() - begin, 2 * kit.SLOW)
+        if kit.SLOW == 1:
+            self.assertLess(self.sotto.rss_kb() - before, len(slow) * 12)
+        for raw in slow:
+            raw.close()
+
     # --- large ---
 
     def test_heads_that_are_too_large(self):
