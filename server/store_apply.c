@@ -42,9 +42,7 @@ static int apply_put(struct store_db *db, struct store_job *job, int64_t key)
     int rc = STORE_RUN(db, STORE_SQL_PUT, STORE_I(key), STORE_I(put->seq), STORE_I(put->kind),
                        STORE_I(put->segment), text(put->lang), STORE_TN(put->body, put->body_len),
                        STORE_I(put->wall_us), STORE_I(put->settled_samples),
-                       STORE_I(put->settled_exact));
-    if (rc == SQLITE_OK && put->usage != NULL)
-        rc = STORE_RUN(db, STORE_SQL_USAGE, STORE_I(key), STORE_T(put->usage));
+                       STORE_I(put->settled_exact), STORE_T(put->usage));
     if (rc == SQLITE_OK && db->memory && put->seq > STORE_MEMORY_MESSAGES)
         rc = STORE_RUN(db, STORE_SQL_TRIM, STORE_I(key), STORE_I(put->seq - STORE_MEMORY_MESSAGES));
     return rc;

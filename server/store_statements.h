@@ -27,7 +27,9 @@
     /* 2: who writes: a process that is silent for long has left its sessions. */                  \
     X("CREATE TABLE owners (key INTEGER PRIMARY KEY, beat_us INTEGER NOT NULL) STRICT;"            \
       "ALTER TABLE sessions ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"                          \
-      "CREATE INDEX sessions_open ON sessions(owner) WHERE ended_us IS NULL;")
+      "CREATE INDEX sessions_open ON sessions(owner) WHERE ended_us IS NULL;")                     \
+    /* 3: usage so far stands with a message: one page less for each final. */                     \
+    X("ALTER TABLE messages ADD COLUMN usage TEXT;")
 
 #define STORE_STATEMENTS_MAP(X)                                                                    \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
@@ -39,19 +41,18 @@
              " started_us, token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"           \
              " ON CONFLICT (id) DO NOTHING")                                                       \
     X(SETTINGS, "UPDATE sessions SET settings = ?2 WHERE key = ?1")                                \
-    X(USAGE, "UPDATE sessions SET usage = ?2 WHERE key = ?1")                                      \
     X(TOKENS, "UPDATE sessions SET token = ?2, next_token = ?3 WHERE key = ?1")                    \
     X(END, "UPDATE sessions SET ended_us = ?2, end_reason = ?3, usage = coalesce(?4, usage)"       \
            " WHERE key = ?1")                                                                      \
     X(PUT,                                                                                         \
-      "INSERT INTO messages (session, seq, kind, segment, lang, body, wall_us, settled, exact)"    \
-      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING")                       \
+      "INSERT INTO messages (session, seq, kind, segment, lang, body, wall_us, settled, exact,"    \
+      " usage) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING")           \
     X(TRIM, "DELETE FROM messages WHERE session = ?1 AND seq <= ?2")                               \
     X(REPLAY, "SELECT seq, kind, segment, lang, body, wall_us FROM messages"                       \
               " WHERE session = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")                            \
     X(CLAIMABLE,                                                                                   \
       "SELECT key, token, next_token, owner_epoch, epoch, class, name, subject, source, settings," \
-      " usage, rate, started_us, end_reason FROM sessions WHERE id = ?1"                           \
+      " " STORE_USAGE ", rate, started_us, end_reason FROM sessions WHERE id = ?1"                 \
       " AND (ended_us IS NULL OR ended_us > ?2)")                                                  \
     X(CLAIM,                                                                                       \
       "UPDATE sessions SET owner_epoch = ?2, epoch = ?3, owner = ?4, token = ?5, next_token = ?6"  \
@@ -83,9 +84,16 @@
     X(FORGET_MESSAGES, "DELETE FROM messages WHERE session = ?1")                                  \
     X(FORGET_SESSION, "DELETE FROM sessions WHERE key = ?1")
 
+/* What was told last: at the end, or with a message. */
+#define STORE_USAGE                                                                                \
+    "CASE WHEN ended_us IS NOT NULL AND usage <> '' THEN usage ELSE coalesce("                     \
+    "(SELECT said.usage FROM messages AS said WHERE said.session = key"                            \
+    " AND said.usage IS NOT NULL ORDER BY said.seq DESC LIMIT 1), usage) END"
+
 /* Transcripts come in the order of segments, so the newest one's number is their count. */
 #define STORE_ABOUT_COLUMNS                                                                        \
-    "SELECT key, id, class, name, subject, source, settings, usage, end_reason, rate, started_us," \
+    "SELECT key, id, class, name, subject, source, settings, " STORE_USAGE                         \
+    ", end_reason, rate, started_us,"                                                              \
     " coalesce(ended_us, 0),"                                                                      \
     " (SELECT coalesce(max(seq), 0) FROM messages WHERE session = key),"                           \
     " coalesce((SELECT segment FROM messages WHERE session = key AND kind = 1"                     \

@@ -118,6 +118,8 @@ static size_t body_of(char *out, uint64_t i, uint64_t seq)
 
 static void put(const char *name, uint64_t i, uint64_t seq)
 {
+    static const char usage[] =
+        "{\"audio_ms\":61440,\"stt_ms\":60800,\"requests\":41,\"tokens_in\":9210,\"cached\":7168}";
     char body[BODY_BYTES];
     const struct store_ref ref = {
         .session = name_of(name, i), .owner_epoch = 1, .to = i + 1, .ticket = seq};
@@ -126,7 +128,8 @@ static void put(const char *name, uint64_t i, uint64_t seq)
                                           .segment = (uint32_t)seq,
                                           .lang = "",
                                           .body = body,
-                                          .body_len = body_of(body, i, seq)};
+                                          .body_len = body_of(body, i, seq),
+                                          .usage = usage};
     atomic_store_explicit(&writer.put_us[i], clock_mono_us(), memory_order_relaxed);
     if (store_put(writer.store, &ref, &message) != STATUS_OK)
         fail("cannot put", i, (long long)seq);
