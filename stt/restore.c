@@ -13,7 +13,7 @@ int stt_stream_past(struct stt_stream *stream, const struct stt_transcript *fina
     /* Where it begins within what was said, nobody knows with which word. */
     if (!exact || stt__samples(stream, final->start_ms) < stream->config.first_sample)
         stt_segment_blurred(&stream->segment);
-    stream->shown_end = stt__samples(stream, final->end_ms);
+    stream->shown_end = stream->heard_end = stt__samples(stream, final->end_ms);
     return status;
 }
 

@@ -105,7 +105,9 @@ static uint64_t settled_by(const struct stt_stream *stream, uint64_t position)
 
 static void segment_show(struct stt_stream *stream, bool final, const struct stt_heard *heard)
 {
-    assert(stream->start <= stream->end && stream->end <= stream->received);
+    /* A stream made anew may have shown more than it has been given. */
+    assert(stream->start <= stream->end &&
+           (stream->end <= stream->received || stream->end <= stream->shown_end));
     struct buf texts;
     buf_init(&texts, STT_HYPOTHESIS_BYTES_MAX * 4);
     size_t words_len = 0;
@@ -208,8 +210,6 @@ static void segment_place(struct stt_stream *stream, const struct stt_heard *hea
         stream->start = segment_start(stream, heard);
     /* Where the last segment ends is a guess when it was ended by us. */
     stream->end = heard->end > stream->shown_end ? heard->end : stream->shown_end;
-    /* A stream made anew may have shown more than it has heard. */
-    stream->end = stream->end < stream->received ? stream->end : stream->received;
     if (stream->start > stream->end)
         stream->start = stream->end;
     stream->started = true;
@@ -549,7 +549,12 @@ void stt__results_promote(struct stt_stream *stream, int64_t at_us, int64_t now_
         segment_show(stream, true, &heard);
         stream->final_end = stream->end;
     }
-    stt_segment_next(segment, false, true);
+    /* A stream made anew is told in pieces what was shown long ago: the rest is heard next. */
+    bool behind = stream->legs_len > 0 && stream->shown_end > stream->legs[0].resume;
+    if (empty && behind)
+        stt_segment_blurred(segment);
+    else
+        stt_segment_next(segment, false, true);
     if (!empty)
         segment_number(stream);
 }
