@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "bench/judge.h"
 #include "bench/load_client.h"
+#include "bench/load_cut.h"
 #include "bench/load_tls.h"
 #include "bench/script.h"
 #include <arpa/inet.h>
@@ -160,7 +161,7 @@ static int raise_descriptors(uint32_t sockets)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return STATUS_IO;
-    rlim_t need = (rlim_t)sockets + SPARE_FDS;
+    rlim_t need = (rlim_t)sockets + SPARE_FDS + LOAD_ABANDONED_MAX;
     if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
@@ -260,6 +261,7 @@ static void load_deinit(struct load *load)
         load_client_deinit(field, &load->clients[i]);
     mem_free(load->clients);
     load_schedule_deinit(&field->schedule);
+    load_cut_close_all(field);
     load_tls_context_free(field->tls);
     load_frame_pool_deinit(&field->pool);
     buf_deinit(&field->request);

@@ -53,7 +53,10 @@ static void join(struct load_field *field, struct load_client *client)
         struct linger linger = {.l_onoff = 1, .l_linger = 0};
         setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     }
-    close(client->fd);
+    if (client->abandon)
+        load_cut_abandon(field, client->fd);
+    else
+        close(client->fd);
     client->fd = -1;
     client->state = LOAD_IDLE;
     if (client->resuming) {
@@ -144,11 +147,13 @@ static void return_again(struct load_field *field, struct load_client *client)
     }
 }
 
-/* The socket breaks at this byte, as sockets do: with a reset or without. */
+/* The socket breaks at this byte, as sockets do: with a reset, in order, or without a word. */
 static void snip(struct load_field *field, struct load_client *client)
 {
     field->sum->sockets_cut++;
-    client->reset = rng_below(&client->jitter, 2) == 0;
+    uint64_t way = rng_below(&client->jitter, 3);
+    client->reset = way == 0;
+    client->abandon = way == 1;
     fail(field, client, ECONNRESET);
 }
 
@@ -463,7 +468,8 @@ static void open_socket(struct load_field *field, struct load_client *client)
     if (!client->resuming)
         begin_life(field, client);
     client->sending = client->receiving = client->resuming = false;
-    client->again = client->reset = client->leaving = client->leave_due = false;
+    client->again = client->reset = client->abandon = false;
+    client->leaving = client->leave_due = false;
     client->close_code = 0;
     client->cut_in = client->cut_out = 0;
     client->fd = make_socket(field, client);

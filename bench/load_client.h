@@ -16,13 +16,14 @@
 #include "bench/load_ws.h"
 #include <netinet/in.h>
 
-#define LOAD_BACKLOG_MS   10000  /* of built audio that waits for one socket */
-#define LOAD_TURN_FRAMES  64     /* built before the kernel gets them */
-#define LOAD_SLOW_BYTES   1024   /* what a slow reader takes a second */
-#define LOAD_SNDBUF       131072 /* else loopback takes a minute of audio before it blocks */
-#define LOAD_SLOW_RCVBUF  4096
-#define LOAD_START_MAX    8192 /* session.start */
-#define LOAD_DUE_A_CLIENT 12   /* entries in the schedule at a time, stale ones included */
+#define LOAD_BACKLOG_MS    10000  /* of built audio that waits for one socket */
+#define LOAD_TURN_FRAMES   64     /* built before the kernel gets them */
+#define LOAD_SLOW_BYTES    1024   /* what a slow reader takes a second */
+#define LOAD_SNDBUF        131072 /* else loopback takes a minute of audio before it blocks */
+#define LOAD_SLOW_RCVBUF   4096
+#define LOAD_ABANDONED_MAX 512  /* sockets that are dead for us and not for the server */
+#define LOAD_START_MAX     8192 /* session.start */
+#define LOAD_DUE_A_CLIENT  12   /* entries in the schedule at a time, stale ones included */
 
 struct judge;
 struct judge_session;
@@ -51,7 +52,9 @@ struct load_field {
     struct load_frame_pool pool;
     struct load_sum *sum;
     struct rng masks;
-    struct ssl_ctx_st *tls; /* NULL: none */
+    int abandoned[LOAD_ABANDONED_MAX]; /* a ring; the oldest is closed for the next */
+    uint32_t abandoned_len;            /* ever */
+    struct ssl_ctx_st *tls;            /* NULL: none */
     struct sockaddr_storage address;
     unsigned address_bytes;
     struct buf request, start, start_greedy; /* the same for all */
@@ -78,6 +81,7 @@ struct load_client {
     bool receiving : 1;
     bool again : 1;           /* to be opened once more when it is closed */
     bool reset : 1;           /* closed with RST */
+    bool abandon : 1;         /* not closed at all: what a client in a tunnel leaves behind */
     bool ended : 1;           /* session.ended was heard */
     bool leaving : 1;         /* the socket is closed once all is sent */
     bool begun : 1;           /* session.started was heard: its audio runs on, socket or not */

@@ -2,6 +2,7 @@
 
 #include "bench/load_audio.h"
 #include <math.h>
+#include <unistd.h>
 
 #define IN_BYTES 800 /* a cut of what comes in falls within so many */
 
@@ -23,6 +24,21 @@ void load_cut_arm(struct load_field *field, struct load_client *client)
         client->cut_in = 1 + (uint32_t)rng_below(&client->jitter, IN_BYTES);
     else
         client->cut_out = 1 + (uint32_t)rng_below(&client->jitter, frame);
+}
+
+void load_cut_abandon(struct load_field *field, int fd)
+{
+    uint32_t place = field->abandoned_len++ % LOAD_ABANDONED_MAX;
+    if (field->abandoned_len > LOAD_ABANDONED_MAX)
+        close(field->abandoned[place]);
+    field->abandoned[place] = fd;
+}
+
+void load_cut_close_all(struct load_field *field)
+{
+    for (uint32_t i = 0; i < field->abandoned_len && i < LOAD_ABANDONED_MAX; i++)
+        close(field->abandoned[i]);
+    field->abandoned_len = 0;
 }
 
 size_t load_cut_sends(const struct load_client *client, size_t len)

@@ -9,6 +9,11 @@
 
 /* Schedules the next one, LOAD_DUE_SNIP, if there are to be any. */
 void load_cut_plan(struct load_field *field, struct load_client *client);
+/* Instead of closing it: the server goes on believing in the socket, until a later one of so many
+ * takes its place. */
+void load_cut_abandon(struct load_field *field, int fd);
+/* At the end. */
+void load_cut_close_all(struct load_field *field);
 /* It is due: draws direction and byte. */
 void load_cut_arm(struct load_field *field, struct load_client *client);
 /* Of `len` bytes, how many may be sent. */

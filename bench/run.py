@@ -176,6 +176,8 @@ class Run:
                    "--stt-plaintext", "--chat-url", "https://127.0.0.1:%s/v1" % chat, "--chat-ca", ca, *SERVER]
         if self.spec["without"]:
             command += ["--without", self.spec["without"]]
+        # What a server is used with: what is final is on the disk before it is sent.
+        command += ["--store-path", os.path.join(os.path.dirname(ca), "store.db")]
         server = self.start("sotto", self.pins.server, command + self.args.server_arg)
         port = int(server.wait_for(lambda: server.said(r'msg="?ready"? .*?port=(\d+)'), "line that says ready")[1])
         server.wait_for(lambda: is_ready(port), "warm connections (GET /readyz)")

@@ -2,6 +2,8 @@
 #include "bench/load_cut.h"
 
 #include "tests/check.h"
+#include <fcntl.h>
+#include <unistd.h>
 
 static struct load_config config = {.voice = {.rate = 24000, .frame_ms = 100}, .cuts_minute = 6};
 static struct load_field field;
@@ -78,11 +80,32 @@ static void test_plan(void)
     load_schedule_deinit(&field.schedule);
 }
 
+/* Dead sockets stay open, so many of them. */
+static void test_abandon(void)
+{
+    int pipes[2], first;
+    begin();
+    CHECK_EQ(pipe(pipes), 0);
+    first = dup(pipes[0]);
+    load_cut_abandon(&field, first);
+    for (int i = 1; i < LOAD_ABANDONED_MAX; i++)
+        load_cut_abandon(&field, dup(pipes[0]));
+    CHECK(fcntl(first, F_GETFD) >= 0);
+    load_cut_abandon(&field, dup(pipes[1]));
+    CHECK_EQ(fcntl(first, F_GETFD), -1);
+    load_cut_close_all(&field);
+    close(pipes[1]);
+    /* Nobody else holds the writing end. */
+    CHECK_EQ(read(pipes[0], &first, sizeof first), 0);
+    close(pipes[0]);
+}
+
 int main(void)
 {
     RUN(test_arm);
     RUN(test_sent);
     RUN(test_received);
     RUN(test_plan);
+    RUN(test_abandon);
     return check_done();
 }
