@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "server/http_limits.h"
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,7 +26,7 @@ struct directory {
 
 struct directory *directory_create(uint32_t connections_max, uint32_t sessions_max)
 {
-    uint32_t len = connections_max + sessions_max;
+    uint32_t len = connections_max + sessions_max + HTTP_REQUESTS_MAX;
     struct directory *directory = mem_calloc(1, sizeof *directory + len * sizeof(struct slot));
     if (directory == NULL)
         return NULL;
@@ -34,6 +35,7 @@ struct directory *directory_create(uint32_t connections_max, uint32_t sessions_m
     directory->slots_len = len;
     directory->max[DIRECTORY_CONNECTION] = connections_max;
     directory->max[DIRECTORY_SESSION] = sessions_max;
+    directory->max[DIRECTORY_REQUEST] = HTTP_REQUESTS_MAX;
     for (uint32_t i = 0; i < len; i++)
         directory->slots[i].next_free = i + 1 < len ? i + 2 : 0;
     directory->free_head = 1;
@@ -131,6 +133,11 @@ void directory_move(struct directory *directory, uint64_t id, uint32_t front)
 uint32_t directory_slot(uint64_t id)
 {
     return (uint32_t)id - 1;
+}
+
+uint32_t directory_slots(const struct directory *directory)
+{
+    return directory->slots_len;
 }
 
 uint32_t directory_count(const struct directory *directory, enum directory_kind kind)

@@ -12,7 +12,8 @@
 
 struct directory;
 
-enum directory_kind { DIRECTORY_CONNECTION, DIRECTORY_SESSION, DIRECTORY_KINDS };
+/* Requests are plain HTTP ones that workers answer, at most HTTP_REQUESTS_MAX. */
+enum directory_kind { DIRECTORY_CONNECTION, DIRECTORY_SESSION, DIRECTORY_REQUEST, DIRECTORY_KINDS };
 
 /* NULL: out of memory. */
 struct directory *directory_create(uint32_t connections_max, uint32_t sessions_max);
@@ -32,7 +33,8 @@ int directory_hold(struct directory *directory, uint64_t id);
 void directory_release(struct directory *directory);
 /* `id` is held by `front` from now on. */
 void directory_move(struct directory *directory, uint64_t id, uint32_t front);
-/* Dense index of an id, below connections_max + sessions_max: for arrays beside the directory. */
+/* Dense index of an id, below directory_slots(): for arrays beside the directory. */
 uint32_t directory_slot(uint64_t id);
+uint32_t directory_slots(const struct directory *directory);
 /* Holders now. */
 uint32_t directory_count(const struct directory *directory, enum directory_kind kind);

@@ -13,6 +13,7 @@
 #include "server/directory.h"
 #include "server/durable.h"
 #include "server/host.h"
+#include "server/http_answer.h"
 #include "server/peers_gate.h"
 #include "server/resume.h"
 #include "server/server.h"
@@ -249,6 +250,8 @@ void front_receive(struct front *front, struct msg *msg)
         front_stop_soon(front);
         return;
     case FRONT_PROBE: msg->free_fn(msg); return;
+    case FRONT_HTTP: http_on_work(front, (struct http_work *)msg); return;
+    case FRONT_STORE_PAGE: http_on_page(front, (struct store_page *)msg); return;
     case FRONT_WANTED: resume_on_wanted(front, msg); return;
     case FRONT_LEAVE: resume_on_leave(front, msg); return;
     case FRONT_ARRIVE: resume_on_arrive(front, msg); return;
@@ -366,7 +369,7 @@ int front_create(struct front **out, struct server *server, unsigned index, int 
     front->index = index;
     front->listen_fd = listen_fd;
     front->kept_tail = &front->kept;
-    front->slots_len = (uint32_t)(server->config->connections_max + server->config->sessions_max);
+    front->slots_len = directory_slots(server->directory);
     front->conns = mem_calloc(front->slots_len, sizeof(struct conn *));
     front->hosts = mem_calloc(front->slots_len, sizeof(struct host *));
     bool made = front->conns != NULL && front->hosts != NULL;

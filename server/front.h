@@ -19,6 +19,7 @@
 struct buf;
 struct conn;
 struct host;
+struct http_answer;
 struct loop_uv;
 struct lws_context;
 struct lws_retry_bo;
@@ -48,6 +49,7 @@ struct front {
     struct conn **conns; /* by directory slot, as the hosts */
     struct host **hosts;
     uint32_t slots_len;
+    struct http_answer *answers;          /* server/http_answer.h: requests under way */
     struct front_kept *kept, **kept_tail; /* for hosts that are on their way here */
     struct front_kept *again;             /* to be received once more */
     struct loop_timer again_timer;

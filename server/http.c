@@ -1,14 +1,16 @@
 #include "server/http.h"
 
 #include "base/buf.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "server/admission.h"
 #include "server/admission_watch.h"
 #include "server/auth.h"
 #include "server/config.h"
 #include "server/directory.h"
 #include "server/front.h"
+#include "server/http_answer.h"
+#include "server/http_head.h"
 #include "server/metrics.h"
 #include "server/origin.h"
 #include "server/peers_gate.h"
@@ -17,12 +19,13 @@
 #include "server/upstream.h"
 #include <ctype.h>
 #include <libwebsockets.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#define HOST_BYTES_MAX   256
-#define KEY_BYTES        24 /* base64 of 16 bytes, RFC 6455 §4.1 */
-#define HEADER_BYTES_MAX 1024
+#define HOST_BYTES_MAX       256
+#define KEY_BYTES            24 /* base64 of 16 bytes, RFC 6455 §4.1 */
+#define CREDENTIAL_BYTES_MAX (TOKEN_BYTES_MAX + 16)
 
 static const char front_page[] =
     "<!doctype html><meta charset=\"utf-8\"><title>sotto</title>"
@@ -33,92 +36,133 @@ static const char front_page[] =
     "<p><a href=\"/healthz\">/healthz</a> <a href=\"/readyz\">/readyz</a> "
     "<a href=\"/metrics\">/metrics</a></p>\n";
 
-static const struct {
+static enum http_method method_of(struct lws *wsi)
+{
+    static const struct {
+        enum lws_token_indexes token;
+        enum http_method method;
+    } methods[] = {{WSI_TOKEN_GET_URI, HTTP_GET},
+                   {WSI_TOKEN_HEAD_URI, HTTP_HEAD},
+                   {WSI_TOKEN_POST_URI, HTTP_POST},
+                   {WSI_TOKEN_DELETE_URI, HTTP_DELETE}};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (lws_hdr_total_length(wsi, methods[i].token) > 0)
+            return methods[i].method;
+    return HTTP_OTHER;
+}
+
+/* The length of the request's body; -1: one that is not taken, `*status` says why. */
+static long body_length(struct lws *wsi, enum http_method method, int *status)
+{
+    char text[16];
+    *status = 411;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
+        return -1;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) == 0)
+        return method == HTTP_POST || method == HTTP_OTHER ? -1 : 0;
+    *status = 400;
+    int len = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+    if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, 1) > 0 || len <= 0 || len > 9 ||
+        strspn(text, "0123456789") != (size_t)len)
+        return -1;
+    return strtol(text, NULL, 10);
+}
+
+/* After a refusal: a body that may still come, and is not read and thrown away, would be taken for
+ * the next request. */
+static bool must_close(struct lws *wsi)
+{
     int status;
-    const char *title;
-} titles[] = {
-    {400, "Bad Request"},        {403, "Forbidden"},           {404, "Not Found"},
-    {405, "Method Not Allowed"}, {421, "Misdirected Request"}, {426, "Upgrade Required"},
-    {501, "Not Implemented"},    {503, "Service Unavailable"},
-};
-
-static const char *title_of(int status)
-{
-    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)
-        if (titles[i].status == status)
-            return titles[i].title;
-    return "OK";
+    long len = body_length(wsi, method_of(wsi), &status);
+    return len < 0 || len > HTTP_DISCARD_BYTES;
 }
 
-static int add_header(struct lws *wsi, const char *const pair[2], unsigned char **at,
-                      unsigned char *end)
+/* Whoever asks again is to find the successor. */
+static bool is_stopping(struct lws *wsi)
 {
-    return lws_add_http_header_by_name(wsi, (const unsigned char *)pair[0],
-                                       (const unsigned char *)pair[1], (int)strlen(pair[1]), at,
-                                       end);
+    const struct front *front = lws_context_user(lws_get_context(wsi));
+    /* Relaxed: a flag that is only ever set. */
+    return atomic_load_explicit(&front->server->stopping, memory_order_relaxed);
 }
 
-/* Status line and headers; `extra` is "name:", then its value, or NULL. */
-static int send_head(struct lws *wsi, int status, const char *type, size_t len,
-                     const char *const extra[2])
-{
-    unsigned char head[LWS_PRE + HEADER_BYTES_MAX], *at = head + LWS_PRE, *end = head + sizeof head;
-    if (lws_add_http_common_headers(wsi, (unsigned)status, type, len, &at, end) != 0)
-        return -1;
-    static const char *const no_store[] = {"cache-control:", "no-store"};
-    if (add_header(wsi, no_store, &at, end) != 0 ||
-        (extra != NULL && add_header(wsi, extra, &at, end) != 0))
-        return -1;
-    return lws_finalize_write_http_header(wsi, head + LWS_PRE, &at, end) != 0 ? -1 : 0;
-}
-
-static int reply_with(struct lws *wsi, int status, const char *type, struct buf *body,
+/* Sends the head and keeps the body; HEAD has none. */
+static int reply_with(struct lws *wsi, const struct http_head *head, struct buf *body,
                       struct http_reply *reply)
 {
+    struct http_head whole = *head;
     http_reply_free(reply);
-    reply->body = buf_take(body, &reply->len);
-    if (send_head(wsi, status, type, reply->len, NULL) != 0)
+    if (buf_status(body) != STATUS_OK)
+        return -1;
+    whole.len = (int64_t)body->len;
+    whole.close = head->close || is_stopping(wsi);
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) == 0)
+        reply->body = buf_take(body, &reply->len);
+    reply->ready = true;
+    reply->last = whole.close;
+    if (http_head_send(wsi, &whole) != 0)
         return -1;
     lws_callback_on_writable(wsi);
     return 0;
 }
 
-static void write_problem(struct buf *body, int status, const char *detail)
-{
-    buf_printf(body,
-               "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}\n",
-               title_of(status), status, detail);
-}
-
-static int problem(struct lws *wsi, int status, const char *detail, struct http_reply *reply)
+static int reply_text(struct lws *wsi, const char *type, const char *text, struct http_reply *reply)
 {
     struct buf body;
     buf_init(&body, HTTP_BODY_MAX);
-    write_problem(&body, status, detail);
-    int result = reply_with(wsi, status, "application/problem+json", &body, reply);
+    buf_puts(&body, text);
+    int result = reply_with(wsi, &(struct http_head){.status = 200, .type = type}, &body, reply);
     buf_deinit(&body);
     return result;
 }
 
+static int refuse(struct lws *wsi, const struct http_head *head, const char *detail,
+                  struct http_reply *reply)
+{
+    struct http_head problem = *head;
+    struct buf body;
+    buf_init(&body, HTTP_BODY_MAX);
+    problem.type = "application/problem+json";
+    problem.close = must_close(wsi);
+    problem.retry_after_s = head->status == 429 || head->status == 503 ? HTTP_RETRY_S : 0;
+    http_problem_write(&body, head->status, detail);
+    int result = reply_with(wsi, &problem, &body, reply);
+    buf_deinit(&body);
+    return result;
+}
+
+static int problem(struct lws *wsi, int status, const char *detail, struct http_reply *reply)
+{
+    return refuse(wsi, &(struct http_head){.status = status}, detail, reply);
+}
+
 int http_writeable(struct lws *wsi, struct http_reply *reply)
 {
-    if (reply->body == NULL)
-        return 0;
-    unsigned char *block = mem_alloc(LWS_PRE + reply->len);
-    if (block == NULL)
-        return -1;
-    memcpy(block + LWS_PRE, reply->body, reply->len);
-    int written = lws_write(wsi, block + LWS_PRE, reply->len, LWS_WRITE_HTTP_FINAL);
-    mem_free(block);
+    int written = 0;
     bool last = reply->last;
+    if (reply->answer != NULL) {
+        int result = http_answer_writeable(reply->answer, &last);
+        if (result <= 0)
+            return result;
+    } else if (!reply->ready) {
+        return 0;
+    } else if (reply->body != NULL) {
+        unsigned char *block = mem_alloc(LWS_PRE + reply->len);
+        if (block == NULL)
+            return -1;
+        memcpy(block + LWS_PRE, reply->body, reply->len);
+        written = lws_write(wsi, block + LWS_PRE, reply->len, LWS_WRITE_HTTP_FINAL);
+        mem_free(block);
+    }
     http_reply_free(reply);
-    if (written < 0 || last)
+    if (written < 0 || last || is_stopping(wsi))
         return -1;
     return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }
 
 void http_reply_free(struct http_reply *reply)
 {
+    if (reply->answer != NULL)
+        http_answer_destroy(reply->answer);
     mem_free(reply->body);
     *reply = (struct http_reply){0};
 }
@@ -142,28 +186,19 @@ static int get_ready(struct front *front, struct lws *wsi, struct http_reply *re
     const char *why = http_not_ready(front->server);
     if (why != NULL)
         return problem(wsi, 503, why, reply);
-    struct buf body;
-    buf_init(&body, HTTP_BODY_MAX);
-    buf_puts(&body, "ready\n");
-    return reply_with(wsi, 200, "text/plain", &body, reply);
+    return reply_text(wsi, "text/plain", "ready\n", reply);
 }
 
 static int get_health(struct front *front, struct lws *wsi, struct http_reply *reply)
 {
     (void)front;
-    struct buf body;
-    buf_init(&body, HTTP_BODY_MAX);
-    buf_puts(&body, "ok\n");
-    return reply_with(wsi, 200, "text/plain", &body, reply);
+    return reply_text(wsi, "text/plain", "ok\n", reply);
 }
 
 static int get_page(struct front *front, struct lws *wsi, struct http_reply *reply)
 {
     (void)front;
-    struct buf body;
-    buf_init(&body, HTTP_BODY_MAX);
-    buf_puts(&body, front_page);
-    return reply_with(wsi, 200, "text/html; charset=utf-8", &body, reply);
+    return reply_text(wsi, "text/html; charset=utf-8", front_page, reply);
 }
 
 static int get_metrics(struct front *front, struct lws *wsi, struct http_reply *reply)
@@ -171,7 +206,10 @@ static int get_metrics(struct front *front, struct lws *wsi, struct http_reply *
     struct buf body;
     buf_init(&body, HTTP_BODY_MAX);
     report_write(front, &body);
-    return reply_with(wsi, 200, "text/plain; version=0.0.4", &body, reply);
+    int result = reply_with(
+        wsi, &(struct http_head){.status = 200, .type = "text/plain; version=0.0.4"}, &body, reply);
+    buf_deinit(&body);
+    return result;
 }
 
 static const struct {
@@ -218,24 +256,159 @@ static bool origin_allowed(struct front *front, struct lws *wsi)
                            : origin_same(origin, host, front->server->tls != NULL);
 }
 
+/* --- what workers answer --- */
+
+static bool is_http_1_1(struct lws *wsi)
+{
+    char version[16];
+    return lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_HTTP) > 0 &&
+           strcmp(version, "HTTP/1.1") == 0;
+}
+
+static bool args_of(struct lws *wsi, struct http_args *args)
+{
+    char text[HTTP_ARGS_BYTES];
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) == 0)
+        return true;
+    for (int i = 0;; i++) {
+        /* Its length is needed first: a fragment that is too long looks like the end. */
+        int whole = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i);
+        int len = lws_hdr_copy_fragment(wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (len < 0)
+            return whole == 0;
+        if (!http_args_add(args, text, (size_t)len))
+            return false;
+    }
+}
+
+static const char *body_problem(int status)
+{
+    return status == 411 ? "say how long the body is: Content-Length"
+                         : "Content-Length is one number";
+}
+
+static bool is_json(struct lws *wsi)
+{
+    char type[64];
+    return lws_hdr_copy(wsi, type, sizeof type, WSI_TOKEN_HTTP_CONTENT_TYPE) > 0 &&
+           strncasecmp(type, "application/json", strlen("application/json")) == 0;
+}
+
+/* RFC 6750 §2.1. False: there is a header, but not of that kind. */
+static bool credential_of(struct lws *wsi, char out[CREDENTIAL_BYTES_MAX], const char **credential)
+{
+    static const char scheme[] = "bearer ";
+    *credential = NULL;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION) == 0)
+        return true;
+    if (lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, 1) > 0 ||
+        lws_hdr_copy(wsi, out, CREDENTIAL_BYTES_MAX, WSI_TOKEN_HTTP_AUTHORIZATION) <= 0 ||
+        strncasecmp(out, scheme, sizeof scheme - 1) != 0)
+        return false;
+    *credential = out + sizeof scheme - 1;
+    return true;
+}
+
+static int start_answer(struct front *front, struct lws *wsi, struct http_ask *ask,
+                        struct http_reply *reply)
+{
+    char credential[CREDENTIAL_BYTES_MAX], known[HTTP_ETAG_BYTES] = "";
+    if (!credential_of(wsi, credential, &ask->credential))
+        return refuse(wsi, &(struct http_head){.status = 401, .challenge = true},
+                      "Authorization is one header: Bearer TOKEN", reply);
+    if (lws_hdr_copy(wsi, known, sizeof known, WSI_TOKEN_HTTP_IF_NONE_MATCH) < 0)
+        known[0] = '\0';
+    ask->known = known;
+    ask->http_1_0 = !is_http_1_1(wsi);
+    int status = http_answer_create(&reply->answer, front, wsi, ask);
+    explicit_bzero(credential, sizeof credential);
+    if (status == STATUS_OK)
+        return 0;
+    return problem(wsi, 503, "as many requests as may be are under way; try again", reply);
+}
+
+static int start_route(struct front *front, struct lws *wsi, const struct http_route *route,
+                       struct http_reply *reply)
+{
+    struct http_ask ask = {.method = method_of(wsi), .route = route};
+    int status;
+    long len = body_length(wsi, ask.method, &status);
+    if (!origin_allowed(front, wsi))
+        return problem(wsi, 403, "this Origin is not allowed; see origins in docs/configuration.md",
+                       reply);
+    if (len < 0)
+        return problem(wsi, status, body_problem(status), reply);
+    if (len > HTTP_POST_BYTES_MAX)
+        return problem(wsi, 413, "the body is too long: 16 KiB are taken", reply);
+    if (len > 0 && ask.method != HTTP_POST)
+        return problem(wsi, 400, "this request has no body", reply);
+    /* Pages of elsewhere cannot send it unasked, as they can text. */
+    if (ask.method == HTTP_POST && !is_json(wsi))
+        return problem(wsi, 415, "the body is application/json", reply);
+    ask.body_len = (size_t)len;
+    return start_answer(front, wsi, &ask, reply);
+}
+
+int http_body(struct http_reply *reply, const void *bytes, size_t len)
+{
+    /* Refused already: what still comes is for nobody. */
+    return reply->answer != NULL ? http_answer_body(reply->answer, bytes, len) : 0;
+}
+
+int http_body_end(struct http_reply *reply)
+{
+    if (reply->answer != NULL)
+        http_answer_body_end(reply->answer);
+    return 0;
+}
+
+/* --- requests --- */
+
+static const char *not_here(const char *path, int *status)
+{
+    *status = 426;
+    if (strcmp(path, "/v1/stream") == 0)
+        return "GET /v1/stream is a WebSocket with subprotocol sotto.v1";
+    *status = 404;
+    return "there is nothing here";
+}
+
+/* What is answered at once. */
+static bool is_endpoint(const char *path, size_t *index)
+{
+    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
+        if (strcmp(endpoints[i].path, path) != 0)
+            continue;
+        *index = i;
+        return true;
+    }
+    return false;
+}
+
 int http_request(struct front *front, struct lws *wsi, const char *path, struct http_reply *reply)
 {
     int status;
+    size_t index;
+    struct http_args args = {.len = 0};
+    struct http_route route;
+    struct http_refusal refusal;
     const char *wrong = host_problem(front, wsi, &status);
     if (wrong != NULL)
         return problem(wsi, status, wrong, reply);
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) == 0) {
-        int result = problem(wsi, 405, "only GET is served", reply);
-        /* A body may follow, which must not be taken for the next request. */
-        reply->last = true;
-        return result;
-    }
-    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++)
-        if (strcmp(endpoints[i].path, path) == 0)
-            return endpoints[i].get(front, wsi, reply);
-    if (strcmp(path, "/v1/stream") == 0)
-        return problem(wsi, 426, "GET /v1/stream is a WebSocket with subprotocol sotto.v1", reply);
-    return problem(wsi, 404, "there is nothing here", reply);
+    enum http_method method = method_of(wsi);
+    if (is_endpoint(path, &index) && (method == HTTP_GET || method == HTTP_HEAD))
+        return endpoints[index].get(front, wsi, reply);
+    if (is_endpoint(path, &index))
+        return refuse(wsi, &(struct http_head){.status = 405, .allow = "GET, HEAD"},
+                      "only GET and HEAD are served here", reply);
+    if (!args_of(wsi, &args))
+        return problem(wsi, 400, "the query is too long", reply);
+    if (http_route_parse(&route, method, path, &args, &refusal) == STATUS_OK)
+        return start_route(front, wsi, &route, reply);
+    if (refusal.status == 404)
+        refusal.detail = not_here(path, &refusal.status);
+    return refuse(wsi, &(struct http_head){.status = refusal.status, .allow = refusal.allow},
+                  refusal.detail, reply);
 }
 
 /* --- the upgrade --- */
@@ -274,13 +447,6 @@ static bool version_is_13(struct lws *wsi)
     char version[16];
     return lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_VERSION) > 0 &&
            strcmp(version, "13") == 0;
-}
-
-static bool is_http_1_1(struct lws *wsi)
-{
-    char version[16];
-    return lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_HTTP) > 0 &&
-           strcmp(version, "HTTP/1.1") == 0;
 }
 
 /* The first thing that is wrong with a handshake; NULL when nothing is. */
@@ -343,9 +509,6 @@ static unsigned retry_after_s(struct server *server, int status)
 
 bool http_upgrade_allowed(struct front *front, struct lws *wsi)
 {
-    static const char *const version[] = {"sec-websocket-version:", "13"};
-    char seconds[16];
-    const char *const retry[] = {"retry-after:", seconds};
     int status;
     const char *wrong = upgrade_problem(front, wsi, &status);
     if (wrong == NULL)
@@ -355,14 +518,18 @@ bool http_upgrade_allowed(struct front *front, struct lws *wsi)
     buf_init(&body, HTTP_BODY_MAX);
     char space[LWS_PRE] = {0};
     buf_append(&body, space, sizeof space);
-    write_problem(&body, status, wrong);
-    const char *const *extra = status == 426                    ? version
-                               : status == 429 || status == 503 ? retry
-                                                                : NULL;
-    if (extra == retry)
-        snprintf(seconds, sizeof seconds, "%u", retry_after_s(front->server, status));
-    if (buf_status(&body) == 0 &&
-        send_head(wsi, status, "application/problem+json", body.len - LWS_PRE, extra) == 0)
+    http_problem_write(&body, status, wrong);
+    struct http_head head = {
+        .status = status,
+        .type = "application/problem+json",
+        .len = (int64_t)(body.len - LWS_PRE),
+        .close = true,
+        .retry_after_s = status == 429 || status == 503 ? retry_after_s(front->server, status) : 0};
+    if (status == 426) {
+        head.extra[0] = "sec-websocket-version:";
+        head.extra[1] = "13";
+    }
+    if (buf_status(&body) == 0 && http_head_send(wsi, &head) == 0)
         lws_write(wsi, (unsigned char *)body.data + LWS_PRE, body.len - LWS_PRE,
                   LWS_WRITE_HTTP_FINAL);
     buf_deinit(&body);

@@ -50,17 +50,13 @@ void http_problem_write(struct buf *body, int status, const char *detail)
                http_title(status), status, detail);
 }
 
-const struct lws_protocol_vhost_options *http_head_always(void)
-{
-    static const struct lws_protocol_vhost_options list[] = {
-        {&list[1], NULL, "x-content-type-options:", "nosniff"},
-        {&list[2], NULL, "x-frame-options:", "DENY"},
-        {&list[3], NULL, "referrer-policy:", "no-referrer"},
-        {&list[4], NULL, "cross-origin-opener-policy:", "same-origin"},
-        {NULL, NULL, "cross-origin-resource-policy:", "same-origin"},
-    };
-    return list;
-}
+const struct lws_protocol_vhost_options http_head_always[] = {
+    {&http_head_always[1], NULL, "x-content-type-options:", "nosniff"},
+    {&http_head_always[2], NULL, "x-frame-options:", "DENY"},
+    {&http_head_always[3], NULL, "referrer-policy:", "no-referrer"},
+    {&http_head_always[4], NULL, "cross-origin-opener-policy:", "same-origin"},
+    {NULL, NULL, "cross-origin-resource-policy:", "same-origin"},
+};
 
 struct writer {
     struct lws *wsi;
@@ -81,7 +77,7 @@ static void put_length(struct writer *writer, const struct http_head *head)
 {
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)head->len);
-    if (head->len >= 0 && head->status != 304)
+    if (head->len >= 0 && head->status != 304 && head->status != 204)
         put(writer, "content-length:", text);
     else if (head->len == HTTP_LENGTH_UNKNOWN && !head->close)
         put(writer, "transfer-encoding:", "chunked");

@@ -6,12 +6,11 @@
  */
 #pragma once
 
+#include <libwebsockets.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct buf;
-struct lws;
-struct lws_protocol_vhost_options;
 
 #define HTTP_LENGTH_UNKNOWN (-1) /* the body comes in chunks */
 
@@ -39,5 +38,5 @@ const char *http_title(int status);
 /* Appends the body of an error, application/problem+json (RFC 9457). `detail` is text for
  * people without quotes or backslashes. */
 void http_problem_write(struct buf *body, int status, const char *detail);
-/* Headers that the library adds to every answer, its own included. */
-const struct lws_protocol_vhost_options *http_head_always(void);
+/* A list of headers that the library adds to every answer, its own included. */
+extern const struct lws_protocol_vhost_options http_head_always[];

@@ -16,6 +16,8 @@ struct lat;
     X(CONNECTIONS_REFUSED, "sotto_connections_refused_total", "connections closed at the cap")     \
     X(UPGRADES_REFUSED, "sotto_upgrades_refused_total", "WebSocket handshakes refused")            \
     X(TOKENS_REFUSED, "sotto_tokens_refused_total", "tokens and tickets refused")                  \
+    X(HTTP_REQUESTS, "sotto_http_requests_total", "HTTP requests that workers answered")           \
+    X(HTTP_REFUSED, "sotto_http_refused_total", "of these, those answered with an error")          \
     X(SESSIONS, "sotto_sessions_total", "sessions started")                                        \
     X(SESSIONS_REFUSED, "sotto_sessions_refused_total", "sessions refused for capacity")           \
     X(RESUMES, "sotto_resumes_total", "clients that came back to their session")                   \

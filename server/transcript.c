@@ -2,13 +2,13 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "server/message.h"
 #include "server/transcript_internal.h"
 #include <assert.h>
 #include <ctype.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -82,15 +82,11 @@ int transcript__parse(const struct store_row *row, json_t **out)
     char *text = mem_alloc(row->body_len + 1);
     if (text == NULL)
         return STATUS_NOMEM;
-    json_error_t error;
     text[0] = '{';
     memcpy(text + 1, row->body, row->body_len);
-    json_t *message = json_loadb(text, row->body_len + 1, 0, &error);
+    int status = json_read(text, row->body_len + 1, 0, out);
     mem_free(text);
-    if (message == NULL)
-        return json_error_code(&error) == json_error_out_of_memory ? STATUS_NOMEM : STATUS_INVALID;
-    *out = message;
-    return STATUS_OK;
+    return status == STATUS_OK || status == STATUS_NOMEM ? status : STATUS_INVALID;
 }
 
 const char *transcript__text(const json_t *message, const char *key)
@@ -130,8 +126,9 @@ static json_t *time_json(int64_t wall_us)
 /* JSON text of ours that was stored; null when there is none. */
 static json_t *stored_json(const char *text)
 {
-    json_t *value = text != NULL ? json_loads(text, 0, NULL) : NULL;
-    return value != NULL ? value : json_null();
+    json_t *value;
+    return text != NULL && json_read(text, strlen(text), 0, &value) == STATUS_OK ? value
+                                                                                 : json_null();
 }
 
 static json_t *targets_json(const char *settings)

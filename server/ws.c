@@ -10,6 +10,7 @@
 #include "server/conn.h"
 #include "server/front.h"
 #include "server/http.h"
+#include "server/http_head.h"
 #include "server/peers_gate.h"
 #include "server/server.h"
 #include "server/tls.h"
@@ -286,6 +287,8 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* user_data: the vhost's SSL_CTX */
         return tls_setup(front_of(wsi)->server->tls, user_data) == STATUS_OK ? 0 : -1;
     case LWS_CALLBACK_HTTP: return http_request(front_of(wsi), wsi, in, reply);
+    case LWS_CALLBACK_HTTP_BODY: return http_body(reply, in, len);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION: return http_body_end(reply);
     case LWS_CALLBACK_HTTP_WRITEABLE: return http_writeable(wsi, reply);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         if (strcasecmp(in, "websocket") != 0)
@@ -307,8 +310,8 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
 }
 
 /* Added to every answer over TLS: who came by TLS once does not come without. */
-static const struct lws_protocol_vhost_options hsts = {.name = "strict-transport-security:",
-                                                       .value = "max-age=31536000"};
+static const struct lws_protocol_vhost_options hsts = {
+    .next = http_head_always, .name = "strict-transport-security:", .value = "max-age=31536000"};
 
 static const struct lws_protocols protocols[] = {
     {.name = "http", .callback = on_http, .per_session_data_size = sizeof(struct http_reply)},
@@ -347,8 +350,8 @@ int ws_open(struct front *front)
         .user = front,
         .foreign_loops = loops,
         .pcontext = &front->lws,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .headers = http_head_always,
         .pt_serv_buf_size = WS_BUFFER_BYTES,
         .max_http_header_data2 = WS_HEADER_BYTES,
         .max_http_header_pool2 = WS_HEADER_POOL,

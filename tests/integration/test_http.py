@@ -135,8 +135,14 @@ class Http(unittest.TestCase):
         self.assertIn(" 200 ", text.splitlines()[0])
         self.assertTrue(text.endswith("\r\n\r\nok\n"))
 
+    def test_head(self):
+        text = self.raw("HEAD /healthz HTTP/1.1\r\nHOST\r\nConnection: close\r\n\r\n")
+        self.assertIn(" 200 ", text.splitlines()[0])
+        self.assertIn("content-length: 3\r\n", text)
+        self.assertTrue(text.endswith("\r\n\r\n"))
+
     def test_only_get(self):
-        for method in ("POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"):
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
             body = "GET /healthz HTTP/1.1\r\nHOST\r\n\r\n"
             text = self.raw("%s /healthz HTTP/1.1\r\nHOST\r\nContent-Length: %d\r\n\r\n%s"
                             % (method, len(body) + 17, body))
