@@ -552,10 +552,7 @@ void conn_on_parsed(struct conn *conn, struct conn_parsed *parsed)
     enum client_kind kind = parsed->message->kind;
     if (kind == CLIENT_BAD || kind == CLIENT_UNKNOWN)
         metrics_add(METRIC_BAD_MESSAGES, 1);
-    if (kind == CLIENT_NOT_UTF8) {
-        conn_close(conn, 1007);
-        conn_parsed_free(parsed);
-    } else if (conn->host != NULL) {
+    if (conn->host != NULL) {
         *conn->parsed_tail = parsed;
         conn->parsed_tail = &parsed->next;
     } else if (kind == CLIENT_START && conn->pending == NULL) {

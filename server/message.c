@@ -377,10 +377,6 @@ struct client_message *client_message_parse(const char *text, size_t len)
     message->settings.source = message->settings.explain_in = "";
     message->settings.class_name = message->settings.name = message->resume.token = "";
     struct parse parse = {.message = message};
-    if (!utf8_valid(text, len)) {
-        message->kind = CLIENT_NOT_UTF8;
-        return message;
-    }
     json_error_t error;
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL)

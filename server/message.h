@@ -15,9 +15,8 @@
 struct arena;
 
 enum client_kind {
-    CLIENT_BAD,      /* not a message; `problem` says why */
-    CLIENT_NOT_UTF8, /* closes with 1007 */
-    CLIENT_UNKNOWN,  /* a type nobody knows; `problem` names it */
+    CLIENT_BAD,     /* not a message; `problem` says why */
+    CLIENT_UNKNOWN, /* a type nobody knows; `problem` names it */
     CLIENT_START,
     CLIENT_UPDATE,
     CLIENT_ACTIVITY,

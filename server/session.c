@@ -340,7 +340,6 @@ void session_message(struct session *session, const struct client_message *messa
         session->bad_in_row = 0;
     switch (message->kind) {
     case CLIENT_BAD:
-    case CLIENT_NOT_UTF8:
     case CLIENT_UNKNOWN: bad_message(session, message); break;
     case CLIENT_START:
         session__error(session, "bad_message", "the session has started already", 0);
