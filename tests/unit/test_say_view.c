@@ -171,6 +171,30 @@ static void test_event_fields(void)
     event_deinit(&event);
 }
 
+/* While there is no connection; and what a new epoch makes void leaves the screen. */
+static void test_connection(void)
+{
+    begin(true, false, 40);
+    show(PARTIAL("She", " have"));
+    buf_reset(&out);
+    view_void(&view, 2, &out);
+    CHECK_EQ(out.len, 0);
+    view_status(&view, "reconnecting", &out);
+    CHECK_STR(out.data, "\r\033[Kreconnecting");
+    buf_reset(&out);
+    view_status(&view, "reconnecting", &out); /* over itself */
+    CHECK_STR(out.data, "\r\033[Kreconnecting");
+    show(PARTIAL("She", " have"));
+    buf_reset(&out);
+    view_void(&view, 1, &out);
+    CHECK_STR(out.data, "\r\033[K");
+    begin(false, false, 40);
+    buf_reset(&out);
+    view_status(&view, "reconnecting", &out);
+    view_void(&view, 1, &out);
+    CHECK_STR(out.data, "reconnecting\n");
+}
+
 int main(void)
 {
     buf_init(&out, 1 << 20);
@@ -183,6 +207,7 @@ int main(void)
     RUN(test_text_cannot_steer);
     RUN(test_failed_and_service);
     RUN(test_event_fields);
+    RUN(test_connection);
     buf_deinit(&out);
     return check_done();
 }
