@@ -17,6 +17,7 @@
 #include "server/peers.h"
 #include "server/server.h"
 #include "server/store_report.h"
+#include "server/tls.h"
 #include "server/upstream.h"
 #include "stt/client.h"
 #include <stddef.h>
@@ -320,6 +321,9 @@ void report_write(struct front *front, struct buf *out)
                (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
     metrics_gauge(out, "sotto_uptime_seconds", "since the start",
                   (double)(clock_mono_us() - server->started_us) / 1e6);
+    metrics_gauge(out, "sotto_tls_certificate_end_seconds",
+                  "when the certificate in force ends, since 1970; 0: no TLS",
+                  server->tls != NULL ? (double)tls_expires_s(server->tls) : 0);
     write_off(server->config->off, out);
     metrics_counter(out, "sotto_log_dropped_total", "log lines dropped", log_dropped());
     struct pool_stats pool;
