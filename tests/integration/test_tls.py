@@ -194,7 +194,8 @@ class Tls(unittest.TestCase):
         sotto.hup("not reloaded")
         self.assertIn("there is no private key", sotto.text())
         sotto.tls = second
-        self.assertEqual(sotto.get("/healthz")[0], 200)
+        left_s = sotto.metric("sotto_tls_certificate_end_seconds") - time.time()
+        self.assertAlmostEqual(left_s, 30 * 86400, delta=600)
         self.assertEqual(sotto.stop(), 0)
 
 
