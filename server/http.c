@@ -324,7 +324,7 @@ static int start_answer(struct front *front, struct lws *wsi, struct http_ask *a
     explicit_bzero(credential, sizeof credential);
     if (status == STATUS_OK)
         return 0;
-    return problem(wsi, 503, "as many requests as may be are under way; try again", reply);
+    return problem(wsi, 503, "the server is short of memory; try again", reply);
 }
 
 static int start_route(struct front *front, struct lws *wsi, const struct http_route *route,

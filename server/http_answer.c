@@ -20,12 +20,11 @@ struct http_answer {
     struct http_answer *next, **before; /* the front's others */
     struct front *front;
     struct lws *wsi;
-    uint64_t id;
+    uint64_t id; /* 0 until the whole request is here */
     struct http_work *work;
     struct store_page *page; /* the store's answer to it, come ahead of it or after it */
     struct buf body;         /* of the request */
-    size_t body_len;
-    size_t sent; /* of the piece in work->out */
+    size_t sent;             /* of the piece in work->out */
     bool head_only, whole_length, close;
     bool head_sent, ended;
 };
@@ -87,7 +86,7 @@ static void go_on(struct http_answer *answer)
 
 static struct http_work *make_work(struct http_answer *answer, const struct http_ask *ask)
 {
-    struct http_work *work = http_work_create(answer->front->server, answer->id);
+    struct http_work *work = http_work_create(answer->front->server);
     if (work == NULL)
         return NULL;
     work->method = ask->method;
@@ -106,20 +105,11 @@ int http_answer_create(struct http_answer **out, struct front *front, struct lws
     struct http_answer *answer = mem_calloc(1, sizeof *answer);
     if (answer == NULL)
         return STATUS_NOMEM;
-    *answer = (struct http_answer){.front = front,
-                                   .wsi = wsi,
-                                   .body_len = ask->body_len,
-                                   .head_only = ask->method == HTTP_HEAD,
-                                   .close = ask->http_1_0};
-    int status =
-        directory_add(front->server->directory, DIRECTORY_REQUEST, front->index, &answer->id);
-    if (status == STATUS_OK && (answer->work = make_work(answer, ask)) == NULL) {
-        directory_remove(front->server->directory, answer->id);
-        status = STATUS_NOMEM;
-    }
-    if (status != STATUS_OK) {
+    *answer = (struct http_answer){
+        .front = front, .wsi = wsi, .head_only = ask->method == HTTP_HEAD, .close = ask->http_1_0};
+    if ((answer->work = make_work(answer, ask)) == NULL) {
         mem_free(answer);
-        return status;
+        return STATUS_NOMEM;
     }
     buf_init(&answer->body, HTTP_POST_BYTES_MAX);
     answer->next = front->answers;
@@ -140,7 +130,8 @@ void http_answer_destroy(struct http_answer *answer)
     *answer->before = answer->next;
     if (answer->next != NULL)
         answer->next->before = answer->before;
-    directory_remove(answer->front->server->directory, answer->id);
+    if (answer->id != 0)
+        directory_remove(answer->front->server->directory, answer->id);
     if (answer->work != NULL)
         http_work_free(answer->work);
     if (answer->page != NULL)
@@ -158,11 +149,22 @@ int http_answer_body(struct http_answer *answer, const void *bytes, size_t len)
     return answer->work != NULL && buf_append(&answer->body, bytes, len) == STATUS_OK ? 0 : -1;
 }
 
+/* Only a whole request takes a place among those under way: who sends its body slowly keeps nobody
+ * out. */
 void http_answer_body_end(struct http_answer *answer)
 {
-    if (answer->work == NULL || answer->work->body != NULL)
+    struct front *front = answer->front;
+    struct http_work *work = answer->work;
+    if (work == NULL || answer->id != 0 || work->last)
         return;
-    answer->work->body = buf_take(&answer->body, &answer->work->body_len);
+    work->body = buf_take(&answer->body, &work->body_len);
+    if (directory_add(front->server->directory, DIRECTORY_REQUEST, front->index, &answer->id) !=
+        STATUS_OK) {
+        http_work_refuse(work, 503, "as many requests as may be are under way; try again");
+        want_write(answer);
+        return;
+    }
+    work->job.msg.session = answer->id;
     submit(answer);
 }
 

@@ -27,7 +27,7 @@ struct http_ask {
     bool http_1_0;          /* knows no chunks */
 };
 
-/* STATUS_LIMIT: too many at a time; STATUS_NOMEM. With a body it waits for http_answer_body(). */
+/* STATUS_NOMEM. With a body it waits for http_answer_body(). */
 int http_answer_create(struct http_answer **out, struct front *front, struct lws *wsi,
                        const struct http_ask *ask);
 /* The connection is gone, or the library is done with it. */

@@ -193,13 +193,12 @@ static void run(struct job *job)
     server_post(work->server, &job->msg);
 }
 
-struct http_work *http_work_create(struct server *server, uint64_t id)
+struct http_work *http_work_create(struct server *server)
 {
     struct http_work *work = mem_calloc(1, sizeof *work);
     if (work == NULL)
         return NULL;
-    work->job =
-        (struct job){.msg = {.kind = FRONT_HTTP, .session = id, .free_fn = on_free}, .run = run};
+    work->job = (struct job){.msg = {.kind = FRONT_HTTP, .free_fn = on_free}, .run = run};
     work->server = server;
     buf_init(&work->out, HTTP_PAGE_BYTES_MAX);
     return work;

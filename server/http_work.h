@@ -56,8 +56,8 @@ struct http_work {
     char etag[HTTP_ETAG_BYTES], file[TRANSCRIPT_NAME_BYTES];
 };
 
-/* For the request `id`; the rest is the caller's to fill in. NULL: out of memory. */
-struct http_work *http_work_create(struct server *server, uint64_t id);
+/* The request, and msg.session of `job`, are the caller's to fill in. NULL: out of memory. */
+struct http_work *http_work_create(struct server *server);
 void http_work_free(struct http_work *work);
 /* Makes an error of it, whatever it was. */
 void http_work_refuse(struct http_work *work, int status, const char *detail);

@@ -340,7 +340,8 @@ class Transcripts(unittest.TestCase):
                 key = db.execute("INSERT INTO sessions (id, class, name, subject, source, rate, settings, started_us,"
                                  " ended_us, owner_epoch, token) VALUES (?, ?, '', '', 'en-US', 16000, '{}', 1, 2, 1, ?)",
                                  ("%08x%024x" % (zlib.crc32(name.encode()), i), name, bytes(32))).lastrowid
-                db.executemany("INSERT INTO messages VALUES (?, ?, 1, ?, '', ?, 1, 0, 0)",
+                db.executemany("INSERT INTO messages (session, seq, kind, segment, lang, body, wall_us, settled, exact)"
+                               " VALUES (?, ?, 1, ?, '', ?, 1, 0, 0)",
                                ((key, k, k, body % (k, k * 1000, k * 1000 + 900)) for k in range(1, messages + 1)))
         db.close()
 
@@ -380,6 +381,22 @@ class Transcripts(unittest.TestCase):
         # As many exports as may be at a time are free again.
         for _ in range(5):
             self.get("/v1/classes/left/export.csv")
+
+    def test_slow_bodies_keep_nobody_out(self):
+        """A place among the requests under way is for whole requests."""
+        slow = []
+        for _ in range(300):
+            s = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+            self.addCleanup(s.close)
+            s.sendall(b"POST /v1/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                      b"Content-Length: 17\r\n\r\n{")
+            slow.append(s)
+        self.transcript("srt")
+        slow[0].sendall(b'"kind":"ticket"}')
+        got = b""
+        while b"expires_in_s" not in got:
+            got += slow[0].recv(65536)
+        self.assertEqual(Answer(got).status, 201)
 
     # --- deletion ---
 
