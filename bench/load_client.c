@@ -348,7 +348,7 @@ static void on_heard(struct load_field *field, struct load_client *client, enum 
 {
     switch (heard) {
     case JUDGE_HEARD_STARTED: on_started(field, client, message); break;
-    case JUDGE_HEARD_ENDED: client->ended = client->state == LOAD_ENDING; break;
+    case JUDGE_HEARD_ENDED: client->ended = client->end_sent; break;
     case JUDGE_HEARD_FATAL:
         load_resume_refused(&client->resume, message->data, message->len);
         client->ended = client->end_sent && client->resume.refused;

@@ -14,7 +14,7 @@ import unittest
 import kit
 from test_bench_load import BENCH
 
-SECONDS = 5
+SECONDS = 4
 SESSIONS = 6
 RATE = 8000
 
@@ -56,8 +56,8 @@ class Session:
 class Server:
     """Serves many sockets; a session outlives them."""
 
-    def __init__(self, context=None):
-        self.context = context
+    def __init__(self, context=None, cut_ends=False):
+        self.context, self.cut_ends = context, cut_ends
         self.lock = threading.Lock()
         self.random = random.Random(5)
         self.sessions = {}
@@ -122,6 +122,8 @@ class Server:
                                  "audio_samples": at, "t_ms": 0}))
         for message in session.sent[start.get("resume", {}).get("seq", 0):]:
             sock.sendall(text_frame(message))
+        if session.ended:  # its end was heard, and the socket broke before it could be told
+            self.tell_end(sock)
         at *= 2
         while True:
             kind, payload = read_frame(stream)
@@ -134,9 +136,19 @@ class Server:
                     at = self.hear(session, payload[:len(payload) // 2 * 2], at)
                 self.caption(sock, session)
             elif kind == 1 and json.loads(payload)["type"] == "session.end":
-                session.ended = True
-                sock.sendall(text_frame({"type": "session.ended", "reason": "client", "usage": {}}))
-                sock.sendall(b"\x88\x02\x03\xe8")
+                self.end(sock, session)
+
+    def end(self, sock, session):
+        if self.cut_ends and not session.ended:
+            session.ended = True
+            session.audio = session.audio[:-RATE]  # half a second is asked for again
+            raise OSError
+        session.ended = True
+        self.tell_end(sock)
+
+    @staticmethod
+    def tell_end(sock):
+        sock.sendall(text_frame({"type": "session.ended", "reason": "client", "usage": {}}) + b"\x88\x02\x03\xe8")
 
     def hear(self, session, payload, at):
         known = session.audio[at:at + len(payload)]
@@ -210,6 +222,16 @@ class BenchResume(unittest.TestCase):
         server.stop()
         self.assertIn(code, (0, 3), self.err)
         self.whole(server)
+
+    def test_an_end_that_was_heard_and_not_told(self):
+        server = Server(cut_ends=True)
+        code = self.bench(server, "--resume")
+        server.stop()
+        self.assertIn(code, (0, 3), self.err)
+        with open(self.json, encoding="utf-8") as file:
+            result = json.load(file)
+        self.assertEqual(result["resumed"]["times"], SESSIONS)
+        self.assertEqual(result["sessions"]["lost"], 0)
 
     def test_cuts_with_tls(self):
         context, ca = certificate(self.dir.name)
