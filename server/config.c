@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "loop/loop.h"
 #include "server/chats.h"
-#include "server/config_table.h"
+#include "server/config_internal.h"
 #include "server/peers_address.h"
 #include "server/provider.h"
 #include "server/secret.h"
@@ -19,57 +19,23 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, SECRET, BOOL, NUMBER };
-
-struct option {
-    const char *section, *key, *name; /* name: "[section] key" */
-    size_t offset;
-    enum kind kind;
-    const char *value;
-    uint64_t lowest, highest;
-    const char *help;
-};
-
-static const struct option options[] = {
+const struct option config__options[CONFIG_OPTIONS] = {
 #define X(section, key, field, kind, value, lowest, highest, help)                                 \
     {section, key, "[" section "] " key, offsetof(struct config, field), kind, value, lowest,      \
      highest, help},
     CONFIG_TABLE(X)
 #undef X
 };
-#define OPTIONS (sizeof options / sizeof options[0])
 
 #define CONFIG_BYTES_MAX 262144
-#define NAME_MAX_BYTES   80
 
 /* A secret that begins so is read from the file that follows. */
 static const char secret_file[] = "file:";
 
-enum source { DEFAULTS, CONFIG_FILE, ENVIRONMENT, FLAGS };
-
-struct config_set {
-    struct config config;
-    enum config_action action;
-    struct arena *arena;
-    const char *file; /* what was read, or NULL */
-    bool file_given;  /* by --config */
-    struct {
-        const char *text; /* as it was written; of a secret that is no file: `secret` */
-        const char *from; /* "default", "FILE:12", "SOTTO_LISTEN", "--listen" */
-        char *secret;     /* of SECRET options, owned: zeroed at the end */
-        enum source source;
-    } values[OPTIONS];
-    enum source source; /* being read */
-    FILE *err;
-    int line; /* of the file being read */
-};
-
-/* "--stt-block-ms" and "SOTTO_STT_BLOCK_MS", "--stt-2-api" and "SOTTO_STT_2_API"; the sections
- * server and bench are left out. */
-static void option_name(const struct option *option, bool flag, char out[NAME_MAX_BYTES])
+void config__name(const struct option *option, bool flag, char out[CONFIG_NAME_BYTES])
 {
     bool bare = strcmp(option->section, "server") == 0 || strcmp(option->section, "bench") == 0;
-    int len = snprintf(out, NAME_MAX_BYTES, "%s%s%s%s", flag ? "--" : "SOTTO_",
+    int len = snprintf(out, CONFIG_NAME_BYTES, "%s%s%s%s", flag ? "--" : "SOTTO_",
                        bare ? "" : option->section, bare ? "" : "_", option->key);
     for (int i = flag ? 2 : 0; i < len; i++) {
         if (out[i] == '_' || out[i] == '.')
@@ -115,7 +81,7 @@ static int set_secret(struct config_set *set, size_t index, const char *text, co
         path = arena_strdup(set->arena, text);
         int status = secret_read(text + sizeof secret_file - 1, true, &secret, &len, why);
         if (status != STATUS_OK) {
-            fprintf(set->err, "sotto: %s: %s: %s\n", from, options[index].key, why);
+            fprintf(set->err, "sotto: %s: %s: %s\n", from, config__options[index].key, why);
             return status;
         }
     }
@@ -124,14 +90,14 @@ static int set_secret(struct config_set *set, size_t index, const char *text, co
     secret_free(set->values[index].secret);
     set->values[index].secret = secret;
     set->values[index].text = path != NULL ? path : secret;
-    memcpy((char *)&set->config + options[index].offset, &secret, sizeof secret);
+    memcpy((char *)&set->config + config__options[index].offset, &secret, sizeof secret);
     return STATUS_OK;
 }
 
 /* Checks a value and keeps it; `from` is what an error names. */
 static int set_value(struct config_set *set, size_t index, const char *text, const char *from)
 {
-    const struct option *option = &options[index];
+    const struct option *option = &config__options[index];
     void *field = (char *)&set->config + option->offset;
     char *place = arena_strdup(set->arena, from);
     if (place == NULL)
@@ -163,8 +129,8 @@ static int set_value(struct config_set *set, size_t index, const char *text, con
 static int set_defaults(struct config_set *set)
 {
     set->source = DEFAULTS;
-    for (size_t i = 0; i < OPTIONS; i++) {
-        int status = set_value(set, i, options[i].value, "default");
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        int status = set_value(set, i, config__options[i].value, "default");
         if (status != STATUS_OK)
             return status;
     }
@@ -176,8 +142,9 @@ static int on_ini(void *ctx, const char *section, const char *name, const char *
     struct config_set *set = ctx;
     char from[512];
     snprintf(from, sizeof from, "%s:%d", set->file, set->line);
-    for (size_t i = 0; i < OPTIONS; i++)
-        if (strcmp(options[i].section, section) == 0 && strcmp(options[i].key, name) == 0)
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
+        if (strcmp(config__options[i].section, section) == 0 &&
+            strcmp(config__options[i].key, name) == 0)
             return set_value(set, i, value, from) == STATUS_OK;
     fprintf(set->err, "sotto: %s: there is no key \"%s\" in section [%s]; see sotto --help\n", from,
             name, section);
@@ -220,9 +187,9 @@ static int read_file(struct config_set *set, bool required)
 static void warn_unknown(struct config_set *set, const char *entry)
 {
     size_t len = strcspn(entry, "=");
-    for (size_t i = 0; i < OPTIONS; i++) {
-        char name[NAME_MAX_BYTES];
-        option_name(&options[i], false, name);
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        char name[CONFIG_NAME_BYTES];
+        config__name(&config__options[i], false, name);
         if (strlen(name) == len && strncmp(entry, name, len) == 0)
             return;
     }
@@ -236,9 +203,9 @@ static int read_environment(struct config_set *set, char **environment)
     for (char **entry = environment; entry != NULL && *entry != NULL; entry++)
         if (strncmp(*entry, "SOTTO_", 6) == 0)
             warn_unknown(set, *entry);
-    for (size_t i = 0; i < OPTIONS; i++) {
-        char name[NAME_MAX_BYTES];
-        option_name(&options[i], false, name);
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        char name[CONFIG_NAME_BYTES];
+        config__name(&config__options[i], false, name);
         size_t len = strlen(name);
         for (char **entry = environment; entry != NULL && *entry != NULL; entry++) {
             if (strncmp(*entry, name, len) != 0 || (*entry)[len] != '=')
@@ -268,8 +235,8 @@ static const char no_value[] = "";
  * true, any other without a value is `no_value`. NULL: another flag. */
 static const char *flag_value(const struct option *option, int argc, char **argv, int *i)
 {
-    char name[NAME_MAX_BYTES];
-    option_name(option, true, name);
+    char name[CONFIG_NAME_BYTES];
+    config__name(option, true, name);
     size_t len = strlen(name);
     if (strncmp(argv[*i], name, len) != 0)
         return NULL;
@@ -302,10 +269,10 @@ static int read_flag(struct config_set *set, int argc, char **argv, int *i)
         fputs("sotto: --config needs a file\n", set->err);
         return STATUS_INVALID;
     }
-    for (size_t o = 0; o < OPTIONS; o++) {
-        char name[NAME_MAX_BYTES];
-        option_name(&options[o], true, name);
-        const char *value = flag_value(&options[o], argc, argv, i);
+    for (size_t o = 0; o < CONFIG_OPTIONS; o++) {
+        char name[CONFIG_NAME_BYTES];
+        config__name(&config__options[o], true, name);
+        const char *value = flag_value(&config__options[o], argc, argv, i);
         if (value == no_value) {
             fprintf(set->err, "sotto: %s needs a value\n", name);
             return STATUS_INVALID;
@@ -483,7 +450,7 @@ int config_reload(struct config_set **out, const struct config_set *old, FILE *e
     int status = set_defaults(set);
     if (status == STATUS_OK)
         status = find_file(set, old->file_given ? old->file : NULL);
-    for (size_t i = 0; i < OPTIONS && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < CONFIG_OPTIONS && status == STATUS_OK; i++) {
         set->source = old->values[i].source;
         if (set->source == ENVIRONMENT || set->source == FLAGS)
             status = set_value(set, i, old->values[i].text, old->values[i].from);
@@ -493,15 +460,15 @@ int config_reload(struct config_set **out, const struct config_set *old, FILE *e
 
 const char *config_changed(const struct config_set *old, const struct config_set *set, size_t *at)
 {
-    while (*at < OPTIONS) {
+    while (*at < CONFIG_OPTIONS) {
         size_t i = (*at)++;
         const char *before = old->values[i].secret, *after = set->values[i].secret;
-        if (options[i].kind != SECRET) {
+        if (config__options[i].kind != SECRET) {
             before = old->values[i].text;
             after = set->values[i].text;
         }
         if (strcmp(before, after) != 0)
-            return options[i].name;
+            return config__options[i].name;
     }
     return NULL;
 }
@@ -509,8 +476,8 @@ const char *config_changed(const struct config_set *old, const struct config_set
 /* Where the value of a flag stands in `argv`; NULL: it is no flag of this option. */
 static char *flag_text(const struct option *option, char **argv)
 {
-    char name[NAME_MAX_BYTES];
-    option_name(option, true, name);
+    char name[CONFIG_NAME_BYTES];
+    config__name(option, true, name);
     size_t len = strlen(name);
     if (strncmp(argv[0], name, len) != 0)
         return NULL;
@@ -519,17 +486,17 @@ static char *flag_text(const struct option *option, char **argv)
 
 void config_hide(char **argv, char **environment)
 {
-    for (size_t i = 0; i < OPTIONS; i++) {
-        char name[NAME_MAX_BYTES], *text;
-        if (options[i].kind != SECRET)
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++) {
+        char name[CONFIG_NAME_BYTES], *text;
+        if (config__options[i].kind != SECRET)
             continue;
-        option_name(&options[i], false, name);
+        config__name(&config__options[i], false, name);
         size_t len = strlen(name);
         for (char **entry = environment; *entry != NULL; entry++)
             if (strncmp(*entry, name, len) == 0 && (*entry)[len] == '=')
                 explicit_bzero(*entry + len + 1, strlen(*entry + len + 1));
         for (char **flag = argv; *flag != NULL; flag++)
-            if ((text = flag_text(&options[i], flag)) != NULL)
+            if ((text = flag_text(&config__options[i], flag)) != NULL)
                 explicit_bzero(text, strlen(text));
     }
 }
@@ -538,7 +505,7 @@ void config_free(struct config_set *set)
 {
     if (set == NULL)
         return;
-    for (size_t i = 0; i < OPTIONS; i++)
+    for (size_t i = 0; i < CONFIG_OPTIONS; i++)
         secret_free(set->values[i].secret);
     arena_destroy(set->arena);
     mem_free(set);
@@ -552,104 +519,4 @@ const struct config *config_get(const struct config_set *set)
 enum config_action config_action(const struct config_set *set)
 {
     return set->action;
-}
-
-#define HELP_COLUMNS 80
-#define HELP_INDENT  8
-
-/* Words of `text`, wrapped. */
-static void put_wrapped(FILE *out, const char *text)
-{
-    int column = 0;
-    while (*text != '\0') {
-        int len = (int)strcspn(text, " ");
-        if (column == 0 || column + 1 + len > HELP_COLUMNS) {
-            fprintf(out, "%s%*s", column > 0 ? "\n" : "", HELP_INDENT, "");
-            column = HELP_INDENT;
-        } else {
-            fputc(' ', out);
-            column++;
-        }
-        fprintf(out, "%.*s", len, text);
-        column += len;
-        text += len;
-        text += strspn(text, " ");
-    }
-    fputc('\n', out);
-}
-
-static void help_option(FILE *out, const struct option *option)
-{
-    static const char *const values[] = {
-        [TEXT] = " TEXT", [SECRET] = " TEXT", [BOOL] = "", [NUMBER] = " N"};
-    char name[NAME_MAX_BYTES], text[512];
-    option_name(option, true, name);
-    fprintf(out, "  %s%s\n", name, values[option->kind]);
-    snprintf(text, sizeof text, option->value[0] != '\0' ? "%s (default: %s)" : "%s", option->help,
-             option->value);
-    put_wrapped(out, text);
-}
-
-void config_help(FILE *out)
-{
-    fputs("sotto - realtime speech translation over WebSocket\n\n"
-          "usage: sotto [--config FILE] [options]\n\n"
-          "Speech comes in at GET /v1/stream (WebSocket, subprotocol sotto.v1); captions,\n"
-          "translations and grammar suggestions go out. Every option can stand in\n"
-          "sotto.ini (./sotto.ini or /etc/sotto/sotto.ini), in the environment\n"
-          "(SOTTO_LISTEN, SOTTO_STT_TARGET ...) or here, in rising priority.\n"
-          "A key may be file:PATH, then it is what the file holds.\n\n"
-          "  --config FILE         read this file instead\n"
-          "  --print-config        show every value and where it came from, then exit\n"
-          "  --config-reference    print the table of docs/configuration.md, then exit\n"
-          "  --help, --version\n\n",
-          out);
-    const char *section = "";
-    for (size_t i = 0; i < OPTIONS; i++) {
-        const struct option *option = &options[i];
-        if (strcmp(section, option->section) != 0)
-            fprintf(out, "%s[%s]\n", section[0] != '\0' ? "\n" : "", option->section);
-        section = option->section;
-        help_option(out, option);
-    }
-    fputs("\nsignals: SIGTERM and SIGINT stop cleanly: what is owed is delivered, within stop_ms;\n"
-          "a second one stops at once.\n"
-          "SIGHUP reads configuration, token keys and certificate again.\n"
-          "exit status: 0 stopped cleanly, 1 could not start, 2 wrong configuration.\n",
-          out);
-}
-
-void config_print(const struct config_set *set, FILE *out)
-{
-    const char *section = "";
-    for (size_t i = 0; i < OPTIONS; i++) {
-        if (strcmp(section, options[i].section) != 0)
-            fprintf(out, "%s[%s]\n", section[0] != '\0' ? "\n" : "", options[i].section);
-        section = options[i].section;
-        const char *text = set->values[i].text;
-        if (text == set->values[i].secret && text[0] != '\0')
-            text = "(set)";
-        /* A comment only when it begins after a space. */
-        fprintf(out, "%s =%s%s ; %s\n", options[i].key, text[0] != '\0' ? " " : "", text,
-                set->values[i].from);
-    }
-}
-
-void config_reference(FILE *out)
-{
-    fputs("| section | key | default | flag | environment | meaning |\n|---|---|---|---|---|---|\n",
-          out);
-    for (size_t i = 0; i < OPTIONS; i++) {
-        const struct option *option = &options[i];
-        char flag[NAME_MAX_BYTES], variable[NAME_MAX_BYTES];
-        option_name(option, true, flag);
-        option_name(option, false, variable);
-        fprintf(out, "| %s | `%s` | %s%s%s | `%s` | `%s` | %s", option->section, option->key,
-                option->value[0] != '\0' ? "`" : "", option->value,
-                option->value[0] != '\0' ? "`" : "", flag, variable, option->help);
-        if (option->kind == NUMBER)
-            fprintf(out, " (%llu to %llu)", (unsigned long long)option->lowest,
-                    (unsigned long long)option->highest);
-        fputs(" |\n", out);
-    }
 }
