@@ -99,8 +99,8 @@ class Frames(HostileCase):
         self.serves()
 
     def test_ping_floods_are_closed(self):
-        """Pings, pongs and empty pings, by peers that never read: pongs do not pile up, others are served meanwhile, and
-        the flood ends."""
+        """Pings, pongs and empty pings, by peers that never read: pongs do not pile up, others are served meanwhile,
+        and the flood ends."""
         before, floods = self.sotto.rss_kb(), self.sotto.metric("sotto_floods_closed_total")
         peers = []
         for frame in (masked(9, b"x" * 125) * 400, masked(9) * 5000, masked(10, b"y") * 5000):

@@ -13,6 +13,7 @@ SECRETS = {
     "bearer token": "eyJhbGciOiJIUzI1NiJ9.bearer-77aa01.sig",
     "token in the first message": "eyJhbGciOiJIUzI1NiJ9.first-99bb02.sig",
     "ticket": "ticket-31c5aa9e07",
+    "wrong resume token": "wrongresume-6d1f8a2c9be04753a1c2d3e4f5061728",
     "token in the query": "query-0d47e2b3aa",
     "cookie": "cookie-6b12f8d9c4",
     "key of another service": "insecure-api-key-4c9e",
@@ -33,6 +34,9 @@ def learner_words():
 
 
 class Logs(unittest.TestCase):
+    def setUp(self):
+        self.tokens = []  # given out by the server, to come back with
+
     def session(self, sotto):
         """Everything a client can put secrets into, with a session that says all the words."""
         for path in ("/healthz?token=", "/nothing/", "/v1/stream?token="):
@@ -49,21 +53,39 @@ class Logs(unittest.TestCase):
         self.assertEqual(ws.status, 101, ws.head)
         ws.send('{"broken":"%s"' % SECRETS["broken JSON"])
         ws.send({"type": SECRETS["unknown type"]})
-        ws.start(token=SECRETS["token in the first message"], name=SECRETS["name"], **{"class": SECRETS["class"]},
-                 vocabulary=[SECRETS["vocabulary"]], extra=SECRETS["unknown field"],
-                 glossary=[{"from": SECRETS["glossary"], "to": SECRETS["glossary"], "lang": "es"}])
+        started = ws.start(
+            token=SECRETS["token in the first message"], name=SECRETS["name"], vocabulary=[SECRETS["vocabulary"]],
+            glossary=[{"from": SECRETS["glossary"], "to": SECRETS["glossary"], "lang": "es"}],
+            extra=SECRETS["unknown field"], **{"class": SECRETS["class"]})
         kit.speak(ws, kit.tone(3), speed=4)
         ws.send({"type": "audio.flush", "id": SECRETS["flush id"]})
         ws.send({"type": "session.end"})
         events, code = ws.events_until_closed()
         self.assertEqual(code, 1000)
+        ws.close()
+        self.come_back(sotto, started)
         return ws.head, events
+
+    def come_back(self, sotto, started):
+        """With a wrong token to resume with, and for the transcript."""
+        ws = kit.WebSocket(sotto.port)
+        resume = {"session": started["session"], "token": SECRETS["wrong resume token"], "seq": 0}
+        ws.send({"type": "session.start", "resume": resume})
+        self.assertEqual(ws.events_until_closed()[0][-1]["code"], "resume_refused")
+        ws.close()
+        self.tokens.append(started["resume_token"])
+        status, text = sotto.get("/v1/sessions/%s/transcript.txt" % started["session"],
+                                 {"Authorization": "Bearer " + SECRETS["bearer token"]})
+        self.assertEqual(status, 200)
+        self.assertIn(SPOKEN.split()[0], text)
 
     def told(self, text, where):
         for what, secret in SECRETS.items():
             self.assertNotIn(secret, text, "%s: %s" % (where, what))
         for word in learner_words():
             self.assertNotRegex(text, r"\b%s\b" % word, where)
+        for token in self.tokens:
+            self.assertNotIn(token, text, where)
 
     def run_with(self, log, *faults):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as script:
