@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,10 +54,21 @@ void *mem_calloc(size_t count, size_t bytes)
     return counted(count > 0 && bytes > 0 ? calloc(count, bytes) : calloc(1, 1));
 }
 
+/* realloc() would leave what the block held where it was. */
 void *mem_realloc(void *block, size_t bytes)
 {
     allocations++;
-    return mem_fails() ? NULL : counted(realloc(block, bytes > 0 ? bytes : 1));
+    if (mem_fails())
+        return NULL;
+    size_t held = block != NULL ? malloc_usable_size(block) : 0;
+    if (block != NULL && bytes <= held && bytes > held / 2)
+        return block;
+    void *other = counted(malloc(bytes > 0 ? bytes : 1));
+    if (other == NULL || block == NULL)
+        return other;
+    memcpy(other, block, held < bytes ? held : bytes);
+    mem_free(block);
+    return other;
 }
 
 char *mem_strdup(const char *text)
@@ -77,6 +89,9 @@ char *mem_strndup(const char *text, size_t len)
 
 void mem_free(void *block)
 {
+    if (block == NULL)
+        return;
+    explicit_bzero(block, malloc_usable_size(block));
     free(block);
 }
 

@@ -2,6 +2,9 @@
  * The only place that calls malloc. mimalloc sits behind it in release builds, the sanitizer's
  * allocator in others.
  *
+ * What is given back is wiped first: memory of this process holds nothing of a session that is
+ * over, but for what libraries have copied. It costs about what writing it did.
+ *
  * Threads: any. Memory: what is returned is freed with mem_free(); mem_free(NULL) is allowed.
  * Errors: NULL when there is no memory; callers turn that into STATUS_NOMEM.
  */

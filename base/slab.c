@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include <assert.h>
 #include <pthread.h>
+#include <string.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -167,6 +168,7 @@ void slab_give(void *object, size_t bytes)
 {
     if (object == NULL)
         return;
+    explicit_bzero(object, bytes); /* somebody's voice */
     pthread_mutex_lock(&lock);
     struct slab *slab = slab_of(bytes);
     if (slab != NULL)

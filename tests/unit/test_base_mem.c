@@ -3,6 +3,12 @@
 
 #include <stdint.h>
 
+#ifdef SOTTO_SANITIZED
+#define SANITIZED true /* fresh memory has a pattern of its own, and old blocks rest */
+#else
+#define SANITIZED false
+#endif
+
 static void test_zero_bytes_is_a_block(void)
 {
     void *a = mem_alloc(0), *b = mem_calloc(0, 8), *c = mem_calloc(8, 0);
@@ -101,6 +107,34 @@ static void test_failed_realloc_keeps_the_block(void)
     mem_free(block);
 }
 
+/* Blocks that come again, whatever their place, show nothing of those that went. */
+static void test_what_is_freed_is_wiped(void)
+{
+    enum { BLOCKS = 200, BYTES = 700 };
+    static char *blocks[BLOCKS];
+    char *seen[BLOCKS];
+    unsigned again = 0;
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = memset(mem_alloc(BYTES), 'x', BYTES);
+        if (i % 2 == 0)
+            blocks[i] = mem_realloc(blocks[i], 3 * BYTES);
+        CHECK(blocks[i][0] == 'x' && blocks[i][BYTES - 1] == 'x');
+        seen[i] = blocks[i];
+    }
+    for (int i = 0; i < BLOCKS; i++)
+        mem_free(blocks[i]);
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = mem_alloc(BYTES);
+        for (int j = 0; j < BLOCKS; j++)
+            again += seen[j] == blocks[i];
+        /* The first and the last words are the allocator's own while a block is free. */
+        CHECK(memchr(blocks[i] + 64, 'x', BYTES - 128) == NULL || SANITIZED);
+    }
+    CHECK(again > 0 || SANITIZED);
+    for (int i = 0; i < BLOCKS; i++)
+        mem_free(blocks[i]);
+}
+
 static void test_allocator_is_told_truthfully(void)
 {
 #ifdef SOTTO_MIMALLOC
@@ -131,6 +165,7 @@ int main(void)
     RUN(test_neighbours_fail_together);
     RUN(test_allocations_are_counted);
     RUN(test_failed_realloc_keeps_the_block);
+    RUN(test_what_is_freed_is_wiped);
     RUN(test_allocator_is_told_truthfully);
     RUN(test_rss_grows_with_use);
     return check_done();
