@@ -17,3 +17,5 @@
  * STATUS_TRUNCATED (a text cut off), STATUS_PROTOCOL (none at all), STATUS_NOMEM.
  */
 int json_read(const char *text, size_t len, size_t flags, json_t **out);
+/* The same; of a text that is no JSON `error` tells where and why, as jansson says it. */
+int json_read_told(const char *text, size_t len, size_t flags, json_t **out, json_error_t *error);

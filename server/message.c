@@ -1,12 +1,13 @@
 #include "server/message.h"
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/utf8.h"
 #include "server/token.h"
 #include <assert.h>
 #include <ctype.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -364,6 +365,7 @@ static void read_object(struct parse *parse, json_t *object)
 
 struct client_message *client_message_parse(const char *text, size_t len)
 {
+    unsigned failed = mem_failed();
     struct client_message *message = mem_calloc(1, sizeof *message);
     struct arena *arena = arena_create(SETTINGS_BYTES_MAX);
     if (message == NULL || arena == NULL) {
@@ -378,14 +380,19 @@ struct client_message *client_message_parse(const char *text, size_t len)
     message->settings.class_name = message->settings.name = message->resume.token = "";
     struct parse parse = {.message = message};
     json_error_t error;
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-    if (root == NULL)
+    json_t *root;
+    if (json_read_told(text, len, JSON_REJECT_DUPLICATES, &root, &error) != STATUS_OK)
         problem(&parse, "bad_message", "not JSON", error.text);
     else if (!json_is_object(root))
         problem(&parse, "bad_message", "a message is a JSON object with a string \"type\"", "");
     else
         read_object(&parse, root);
     json_decref(root);
+    /* Of what memory was short for nothing is known: neither that it is bad, nor that it is whole. */
+    if (mem_failed() != failed) {
+        client_message_free(message);
+        return NULL;
+    }
     if (parse.failed && message->code[0] == '\0') {
         message->kind = CLIENT_BAD;
         message->code = "bad_message";

@@ -1,10 +1,10 @@
 #include "server/token.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "server/token_internal.h"
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
@@ -57,18 +57,23 @@ int token__decode(const char *text, size_t len, unsigned char *out)
     return held == 6 || (bits & ((1u << held) - 1)) != 0 ? -1 : bytes;
 }
 
-static json_t *decode_object(const char *text, size_t len)
+/* STATUS_AUTH: none; STATUS_NOMEM: nobody knows. */
+static int decode_object(const char *text, size_t len, json_t **out)
 {
     unsigned char bytes[TOKEN_BYTES_MAX];
+    json_t *object;
     int count = token__decode(text, len, bytes);
     if (count <= 0)
-        return NULL;
-    json_error_t error;
-    json_t *object = json_loadb((char *)bytes, (size_t)count, JSON_REJECT_DUPLICATES, &error);
-    if (json_is_object(object))
-        return object;
-    json_decref(object);
-    return NULL;
+        return STATUS_AUTH;
+    int status = json_read((char *)bytes, (size_t)count, JSON_REJECT_DUPLICATES, &object);
+    if (status != STATUS_OK)
+        return status == STATUS_NOMEM ? STATUS_NOMEM : STATUS_AUTH;
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return STATUS_AUTH;
+    }
+    *out = object;
+    return STATUS_OK;
 }
 
 static bool split(const char *token, struct parts *parts)
@@ -272,9 +277,10 @@ int token_verify(const struct token_keys *keys, const char *token, size_t len, i
     text[len] = '\0';
     if (!split(text, &parts))
         return STATUS_AUTH;
-    json_t *object = decode_object(parts.text[0], parts.len[0]);
-    if (object == NULL)
-        return STATUS_AUTH;
+    json_t *object;
+    int status = decode_object(parts.text[0], parts.len[0], &object);
+    if (status != STATUS_OK)
+        return status;
     const char *problem;
     const struct token_key *key = choose_key(keys, object, &problem);
     json_decref(object);
@@ -282,7 +288,7 @@ int token_verify(const struct token_keys *keys, const char *token, size_t len, i
         key = NULL;
         problem = problem != NULL ? problem : "its signature is of another length";
     }
-    int status = key != NULL ? check_signature(key, text, why) : STATUS_AUTH;
+    status = key != NULL ? check_signature(key, text, why) : STATUS_AUTH;
     if (problem != NULL) {
         *why = problem;
         return STATUS_AUTH;
@@ -290,8 +296,10 @@ int token_verify(const struct token_keys *keys, const char *token, size_t len, i
     if (status != STATUS_OK)
         return status;
     *why = "its claims are no JSON object";
-    object = decode_object(parts.text[1], parts.len[1]);
-    status = object != NULL ? read_claims(object, keys, now_s, out, why) : STATUS_AUTH;
+    status = decode_object(parts.text[1], parts.len[1], &object);
+    if (status != STATUS_OK)
+        return status;
+    status = read_claims(object, keys, now_s, out, why);
     json_decref(object);
     return status;
 }
