@@ -54,6 +54,7 @@ struct admission {
     uint64_t stt_sent;
     int64_t stt_moved_us; /* its queue was empty or had been worked at */
     unsigned samples;
+    bool ready; /* at the last sample */
     /* Relaxed, all: each is read and written by itself. */
     _Atomic int over;
     _Atomic uint32_t load_permille;
@@ -240,6 +241,12 @@ static void sample(struct admission *admission)
     int64_t hung_us = probes_age_us(admission, 0, admission->fronts, 2 * lag_max_us);
     /* A loop's own books are silent while it hangs. */
     late_us = hung_us > lag_max_us && hung_us > late_us ? hung_us : late_us;
+    /* Before it is ready, and in the sample in which it becomes so, a server makes its connections.
+     */
+    bool ready = upstream_ready(admission->server->upstream);
+    if (!ready || !admission->ready)
+        late_us = 0;
+    admission->ready = ready;
     admission->late_us[admission->samples % ADMISSION_WINDOW] = late_us;
     int64_t lag_us = admission_median(admission->late_us);
     int64_t stt_us = read_stt_us(admission, now_us);

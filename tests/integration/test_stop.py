@@ -184,6 +184,25 @@ class Stop(unittest.TestCase):
             self.assertEqual(sotto.process.wait(2 * kit.SLOW), 0)
             self.assertIn("told again: stopping at once", sotto.text())
 
+    def test_not_ready_at_once(self):
+        """A balancer that keeps its connection is told, and let go."""
+        sotto = self.stubborn("--stop-ms", "3000")
+        with socket.create_connection(("127.0.0.1", sotto.port), timeout=5) as sock:
+            def ask():
+                sock.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                answer = b""
+                while b"ready\n" not in answer and b"}\n" not in answer:
+                    answer += sock.recv(4096)
+                return answer.decode()
+            self.assertIn(" 200 ", ask())
+            sotto.process.send_signal(signal.SIGTERM)
+            sotto.wait_for("stopping")
+            answer = ask()
+            self.assertIn(" 503 ", answer)
+            self.assertIn("stopping", answer)
+            self.assertEqual(sock.recv(4096), b"")
+        self.end(sotto)
+
     def test_limit_is_kept(self):
         for stop_ms in (500, 2500):
             sotto = self.stubborn("--stop-ms", stop_ms)
