@@ -9,8 +9,9 @@
 #define PAGE_BYTES 4096 /* of every store: SQLite's default, with which they are made */
 
 /* Pages that are no b-tree pages begin with a page number, whose first byte is none of the kinds
- * below as long as there are fewer than 2^25 pages. */
-#define FILE_BYTES_MAX (((sqlite3_int64)1 << 25) * PAGE_BYTES)
+ * below as long as there are fewer than 2^25 pages. Half of that leaves room for pages that are
+ * still in the log. Larger files, of 64 GiB, are written as they are. */
+#define FILE_BYTES_MAX (((sqlite3_int64)1 << 24) * PAGE_BYTES)
 
 enum { INDEX_INNER = 2, TABLE_INNER = 5, INDEX_LEAF = 10, TABLE_LEAF = 13 };
 
@@ -32,7 +33,7 @@ void store_vfs_unused(const uint8_t *bytes, size_t len, uint64_t page, size_t *f
     const uint8_t *at = bytes + header;
     bool inner = at[0] == INDEX_INNER || at[0] == TABLE_INNER;
     *from = *to = 0;
-    if ((!inner && at[0] != INDEX_LEAF && at[0] != TABLE_LEAF))
+    if (!inner && at[0] != INDEX_LEAF && at[0] != TABLE_LEAF)
         return;
     size_t begin = header + (inner ? 12 : 8) + 2 * big_endian_16(at + 3);
     size_t end = big_endian_16(at + 5);
