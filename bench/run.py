@@ -3,6 +3,7 @@
 how and why. Every point gets a server, a simulator and a load generator of its own; tables go to standard output.
 """
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -49,6 +51,7 @@ def parse_arguments(argv):
     parser.add_argument("--repeats", type=int, help="times a void run is repeated, default 2")
     parser.add_argument("--without", help='ablations, "none" for none, default "%s"' % " ".join(ABLATIONS))
     parser.add_argument("--ablation-sessions", type=int, default=500)
+    parser.add_argument("--tls", action="store_true", help="wss:// towards the clients, with a certificate made for it")
     parser.add_argument("--server-arg", action="append", default=[], metavar="ARG", help="one more for sotto")
     parser.add_argument("--sim-arg", action="append", default=[], metavar="ARG", help="one more for sotto-sim")
     parser.add_argument("--bench-arg", action="append", default=[], metavar="ARG", help="one more for sotto-bench")
@@ -140,9 +143,25 @@ class Child:
         self.log.close()
 
 
-def is_ready(port):
+def make_certificate(folder):
+    """Paths of a certificate for 127.0.0.1, its own authority, and of its key."""
+    cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+               "2", "-subj", "/CN=sotto-bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
+    try:
+        made = subprocess.run(command, capture_output=True, text=True, timeout=START_S)
+    except OSError as problem:
+        raise Failed("no openssl to make a certificate with: %s" % problem) from None
+    if made.returncode != 0:
+        raise Failed("openssl makes no certificate: " + made.stderr.strip()[-200:])
+    return cert, key
+
+
+def is_ready(port, ca=None):
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as s:
+            if ca is not None:
+                s = ssl.create_default_context(cafile=ca).wrap_socket(s, server_hostname="127.0.0.1")
             s.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % port)
             return b" 200 " in s.recv(4096).split(b"\r\n")[0]
     except OSError:
@@ -155,6 +174,7 @@ class Run:
     def __init__(self, args, pins, spec, log_dir):
         self.args, self.pins, self.spec, self.log_dir = args, pins, spec, log_dir
         self.children = []
+        self.ca = None  # of TLS towards the clients
         os.makedirs(log_dir, exist_ok=True)
 
     def program(self, name):
@@ -173,14 +193,18 @@ class Run:
 
     def start_server(self, speech, chat, ca):
         command = [self.program("sotto"), "--listen", "127.0.0.1:0", "--stt-target", "127.0.0.1:" + speech,
-                   "--stt-plaintext", "--chat-url", "https://127.0.0.1:%s/v1" % chat, "--chat-ca", ca, *SERVER]
+                   "--stt-plaintext", "--chat-url", "https://127.0.0.1:%s/v1" % chat, "--chat-ca", ca,
+                   "--store-path", os.path.join(self.log_dir, "store.db"), *SERVER]
+        if self.args.tls:
+            self.ca, key = make_certificate(self.log_dir)
+            command += ["--tls-cert", self.ca, "--tls-key", key]
         if self.spec["without"]:
             command += ["--without", self.spec["without"]]
         # What a server is used with: what is final is on the disk before it is sent.
         command += ["--store-path", os.path.join(os.path.dirname(ca), "store.db")]
         server = self.start("sotto", self.pins.server, command + self.args.server_arg)
         port = int(server.wait_for(lambda: server.said(r'msg="?ready"? .*?port=(\d+)'), "line that says ready")[1])
-        server.wait_for(lambda: is_ready(port), "warm connections (GET /readyz)")
+        server.wait_for(lambda: is_ready(port, self.ca), "warm connections (GET /readyz)")
         return server, port
 
     def measure(self, tick):
@@ -193,6 +217,9 @@ class Run:
             finally:
                 for child in reversed(self.children):
                     child.stop()
+                for name in ("store.db", "store.db-wal", "store.db-shm"):  # megabytes nobody reads again
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(os.path.join(self.log_dir, name))
 
     def load(self, server, port, sim, tick):
         spec, args, pins = self.spec, self.args, self.pins
@@ -201,6 +228,8 @@ class Run:
                    "--seconds", args.seconds, "--speaking", "%g" % spec["speaking"], "--ramp", args.ramp,
                    "--warmup", args.warmup, "--drain", args.drain, "--server-pid", server.process.pid,
                    "--sim-pid", sim.process.pid, "--json", path, "--label", spec["label"]]
+        if self.ca is not None:
+            command += ["--tls", "--ca", self.ca]
         if pins.server is not None:
             command += ["--server-cpu", pins.server, "--bench-cpu", pins.bench]
         bench = self.start("sotto-bench", pins.bench, [str(c) for c in command] + args.bench_arg)
