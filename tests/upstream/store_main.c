@@ -36,7 +36,7 @@ static struct writer {
     int failures;
     sem_t answered; /* a post for each answer, for who has asked for one alone */
     struct msg *answer;
-    _Atomic uint64_t acked[SESSIONS_MAX]; /* relaxed: tickets, by session */
+    _Atomic uint64_t acked[SESSIONS_MAX]; /* tickets, by session; released with `waits` */
     _Atomic int64_t put_us[SESSIONS_MAX]; /* relaxed: when the last one was put */
     struct hist waits;                    /* the store's thread */
 } writer;
@@ -55,7 +55,7 @@ static void on_done(const struct store_done *done)
         fail("not stored", i, done->status);
     hist_add(&writer.waits,
              done->done_us - atomic_load_explicit(&writer.put_us[i], memory_order_relaxed));
-    atomic_store_explicit(&writer.acked[i], done->ticket, memory_order_relaxed);
+    atomic_store_explicit(&writer.acked[i], done->ticket, memory_order_release);
     if (!writer.prints)
         return;
     char line[64];
@@ -137,7 +137,7 @@ static void put(const char *name, uint64_t i, uint64_t seq)
 
 static void wait_for(uint64_t session, uint64_t ticket)
 {
-    while (atomic_load_explicit(&writer.acked[session], memory_order_relaxed) < ticket)
+    while (atomic_load_explicit(&writer.acked[session], memory_order_acquire) < ticket)
         nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
 }
 
@@ -260,7 +260,8 @@ static int load(const char *path, uint64_t sessions, double per_second, double s
     store_stats(writer.store, &before);
     int64_t started_us = clock_mono_us(), began_cpu_us = store_cpu_us();
     int64_t end_us = started_us + (int64_t)(seconds * 1e6);
-    for (uint64_t n = 1; clock_mono_us() < end_us; n++) {
+    uint64_t n = 1;
+    for (; clock_mono_us() < end_us; n++) {
         uint64_t i = n % sessions, seq = n / sessions + 1;
         int64_t due_us = per_second > 0 ? started_us + (int64_t)((double)n * 1e6 / per_second) : 0;
         int64_t early_us = due_us - clock_mono_us();
@@ -271,6 +272,8 @@ static int load(const char *path, uint64_t sessions, double per_second, double s
         wait_for(i, seq - 1);
         put("load", i, seq);
     }
+    for (uint64_t i = 0; i < sessions && i < n; i++)
+        wait_for(i, (n - 1 - i) / sessions + 1);
     report(&before, clock_mono_us() - started_us, store_cpu_us() - began_cpu_us);
     store_close(writer.store);
     return 0;
