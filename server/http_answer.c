@@ -8,6 +8,7 @@
 #include "server/front.h"
 #include "server/http_work.h"
 #include "server/metrics.h"
+#include "server/peers_gate.h"
 #include "server/secret.h"
 #include "server/server.h"
 #include <assert.h>
@@ -179,6 +180,8 @@ void http_on_work(struct front *front, struct http_work *work)
     }
     assert(answer->work == NULL);
     answer->work = work;
+    if (work->stranger)
+        peers_failed(front->server->peers, peers_gate_hold(answer->wsi), loop_now_us(front->loop));
     if (work->out.len > 0 || work->has_head || work->last)
         want_write(answer);
     else

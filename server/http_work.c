@@ -173,6 +173,7 @@ static void authorise(struct http_work *work)
     int status = auth_check(work->server->auth, credential, strlen(credential), &work->claims);
     secret_free(work->credential);
     work->credential = NULL;
+    work->stranger = status == STATUS_AUTH;
     if (status == STATUS_AUTH)
         http_work_refuse(work, 401, "this token is not accepted: it is not ours, or it has ended");
     else if (status != STATUS_OK)

@@ -40,8 +40,9 @@ struct http_work {
     struct http_head head;
     bool has_head; /* of the first piece */
     struct buf out;
-    bool last;   /* nothing follows */
-    bool broken; /* it cannot be completed: the connection is to be cut */
+    bool last;     /* nothing follows */
+    bool stranger; /* its token was refused */
+    bool broken;   /* it cannot be completed: the connection is to be cut */
 
     /* For the next run. */
     struct store_page *page;

@@ -1,27 +1,13 @@
 """Who may read, export, delete and mint: everybody else is told that there is nothing."""
-import base64
-import hashlib
-import hmac
-import json
 import os
 import shutil
 import subprocess
 import tempfile
-import time
 import unittest
 
 import kit
+import trust_kit
 from test_transcripts import ask
-
-SECRET = b"0123456789abcdef0123456789abcdef"
-
-
-def sign(claims, secret=SECRET, **head):
-    """A token made by hand: also such as no sotto-admin would mint."""
-    def part(data):
-        return base64.urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=")
-    text = part({"alg": "HS256", "kid": "k1", **head}) + b"." + part(claims)
-    return (text + b"." + base64.urlsafe_b64encode(hmac.new(secret, text, hashlib.sha256).digest()).rstrip(b"=")).decode()
 
 
 class Roles(unittest.TestCase):
@@ -29,10 +15,7 @@ class Roles(unittest.TestCase):
     def setUpClass(cls):
         cls.dir = tempfile.mkdtemp(prefix="sotto-roles-")
         cls.addClassCleanup(shutil.rmtree, cls.dir, ignore_errors=True)
-        cls.keys = os.path.join(cls.dir, "keys")
-        os.mkdir(cls.keys)
-        with open(os.open(os.path.join(cls.keys, "k1.hs256"), os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
-            f.write(SECRET)
+        cls.keys = trust_kit.keys(os.path.join(cls.dir, "keys"))
         cls.upstreams = kit.Upstreams()
         cls.sotto = cls.upstreams.sotto("--store-path", os.path.join(cls.dir, "sotto.db"),
                                         "--auth-keys", cls.keys).wait_ready()
@@ -108,13 +91,12 @@ class Roles(unittest.TestCase):
         self.statuses("GET", path, ana=404, admin=404)
 
     def test_refused_tokens(self):
-        now = int(time.time())
-        good = {"sub": "root", "role": "admin", "iat": now, "exp": now + 60}
+        def sign(**kw):
+            return trust_kit.token(**{"role": "admin", **kw})
         path = "/v1/sessions/" + self.id
-        self.assertEqual(self.ask(sign(good), "GET", path).status, 200)
-        for token in ("x", "x" * 43, "x" * 5000, "a.b.c", sign({**good, "exp": now - 3600}), sign(good, b"y" * 32),
-                      sign({**good, "role": "boss"}), sign(good, kid="k2"), sign(good, alg="none"),
-                      sign({**good, "nbf": now + 3600}), sign(good)[:-3]):
+        self.assertEqual(self.ask(sign(), "GET", path).status, 200)
+        for token in ("x", "x" * 43, "x" * 5000, "a.b.c", sign(life_s=-3600), sign(secret=b"y" * 32), sign(role="boss"),
+                      sign(kid="b"), sign(header={"alg": "none"}), sign(nbf=2 ** 40), sign()[:-3]):
             answer = self.ask(token, "GET", path)
             self.assertEqual(answer.status, 401, token)
             self.assertTrue(answer.headers["www-authenticate"].startswith("Bearer"))
@@ -141,6 +123,20 @@ class Roles(unittest.TestCase):
             path = "/v1/sessions/%s/transcript.txt" % self.id
             self.assertEqual(self.ask(ticket, "GET", path).status, 200)
             self.assertEqual(self.ask(ticket, "GET", path).status, 401)
+
+    def test_guessing_tokens_ends(self):
+        """Wrong tokens count against their address, over HTTP as over WebSockets."""
+        sotto = self.upstreams.sotto("--store-path", "none", "--auth-keys", self.keys, "--peers-loopback",
+                                     "--peers-failures", "3").wait_ready()
+        try:
+            self.assertEqual(ask(sotto.port, "GET", "/v1/sessions").status, 401)  # none is not a wrong one
+            answers = [ask(sotto.port, "GET", "/v1/sessions", headers=["Authorization: Bearer x"]).status
+                       for _ in range(3)]
+            self.assertEqual(answers, [401, 401, 401])
+            good = ask(sotto.port, "GET", "/v1/sessions", headers=["Authorization: Bearer " + self.admin])
+            self.assertEqual(good.status, 429)
+        finally:
+            self.assertEqual(sotto.stop(), 0)
 
 
 if __name__ == "__main__":
