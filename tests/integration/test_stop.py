@@ -191,8 +191,10 @@ class Stop(unittest.TestCase):
             def ask():
                 sock.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
                 answer = b""
-                while b"ready\n" not in answer and b"}\n" not in answer:
-                    answer += sock.recv(4096)
+                while not answer.endswith((b"ready\n", b"}\n")):
+                    data = sock.recv(4096)
+                    self.assertTrue(data, answer)
+                    answer += data
                 return answer.decode()
             self.assertIn(" 200 ", ask())
             sotto.process.send_signal(signal.SIGTERM)
