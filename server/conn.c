@@ -389,17 +389,22 @@ static void on_watch(struct loop_timer *timer)
 {
     struct conn *conn = (struct conn *)((char *)timer - offsetof(struct conn, watch));
     int64_t now_us = loop_now_us(conn->front->loop);
-    conn_watch(conn, now_us + FLOOD_LOOK_MS * MS);
-    if (intake_flooded(&conn->intake, &intake_limits, ws_received(conn), now_us)) {
-        LOG_WARN(LOG_FRONT, conn->id, "client floods, closing", "unexplained_bytes=%llu",
-                 (unsigned long long)conn->intake.unexplained);
-        metrics_add(METRIC_FLOODS_CLOSED, 1);
-        conn->state = CONN_CLOSED;
-        conn_forget(conn);
-        ws_kill(conn);
+    /* What comes to a connection that closes is not looked at, and it ends soon by other clocks. */
+    if (conn->state == CONN_CLOSING || conn->state == CONN_CLOSED) {
+        conn_pace(conn);
         return;
     }
-    conn_pace(conn);
+    conn_watch(conn, now_us + FLOOD_LOOK_MS * MS);
+    if (!intake_flooded(&conn->intake, &intake_limits, ws_received(conn), now_us)) {
+        conn_pace(conn);
+        return;
+    }
+    LOG_WARN(LOG_FRONT, conn->id, "client floods, closing", "unexplained_bytes=%llu",
+             (unsigned long long)conn->intake.unexplained);
+    metrics_add(METRIC_FLOODS_CLOSED, 1);
+    conn->state = CONN_CLOSED;
+    conn_forget(conn);
+    ws_kill(conn);
 }
 
 int64_t conn_feed(struct conn *conn, int64_t now_us)

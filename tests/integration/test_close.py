@@ -31,7 +31,7 @@ class Close(unittest.TestCase):
         """The client's Close comes while answers wait for its socket: they are sent first. What is still being worked on
         (some tens of messages at most) is not waited for: session.end does that."""
         ws = self.open()
-        ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
         ws.start(partials=False, name="\1" * 200, **{"class": "\1" * 200})  # long answers
         count = 200
         for i in range(count):
@@ -98,7 +98,7 @@ class Close(unittest.TestCase):
     def test_paused_client_is_not_dropped(self):
         """The speech API is away and the client's audio waits unread: pings cannot be answered, which is our doing."""
         upstreams = kit.Upstreams(speech=["--mute"])
-        sotto = upstreams.sotto("--ping-s", "1", "--stt-ring-ms", "5000", "--idle-ms", "3000").wait_ready()
+        sotto = upstreams.sotto("--ping-s", "1", "--stt-ring-ms", "5000", "--idle-ms", "3000", "--stop-ms", "2000").wait_ready()
         try:
             ws = self.open(sotto)
             ws.start(targets=[])

@@ -213,6 +213,28 @@ class Frames(HostileCase):
                 ended.append(quiet)
         self.assertEqual(len(ended), 2)
 
+    def test_who_is_still_speaking_hears_the_end(self):
+        """Audio that comes while the connection closes is dropped, which must not be taken for a flood."""
+        ws = self.open()
+        ws.start(targets=[])
+        pcm, stop = kit.tone(0.5), threading.Event()
+
+        def speak():
+            try:
+                while not stop.is_set():
+                    ws.audio(pcm)
+                    time.sleep(0.05)
+            except OSError:
+                pass
+        thread = threading.Thread(target=speak)
+        thread.start()
+        time.sleep(1)
+        ws.send({"type": "session.end"})
+        events, code = ws.events_until_closed()
+        stop.set()
+        thread.join()
+        self.assertEqual((events[-1]["type"], code), ("session.ended", 1000))
+
     # --- ends that come at any byte ---
 
     def test_cut_at_any_byte(self):
