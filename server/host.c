@@ -291,9 +291,14 @@ void host_attach(struct host *host, const struct host_socket *socket)
         .attach = ++host->attaches,
         .first = socket->first,
         .durable = store_durable(host->front->server->store)};
-    session_attach(host->session, &attach, now_us);
+    int status = session_attach(host->session, &attach, now_us);
     host->claimed = false;
     explicit_bzero(made, sizeof made);
+    /* Whose session begins with this socket hears of it from the session. */
+    if (status != STATUS_OK && !socket->first) {
+        host_break(host, status);
+        return;
+    }
     if (!socket->first && host->conn != NULL) {
         session_restate(host->session, now_us);
         replay(host, socket->seen);

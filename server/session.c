@@ -59,11 +59,11 @@ void session__health(struct session *session, bool degraded, const char *what, c
     session__emit(session, event);
 }
 
-void session_attach(struct session *session, const struct session_attach *attach, int64_t now_us)
+int session_attach(struct session *session, const struct session_attach *attach, int64_t now_us)
 {
     session->now_us = now_us;
     if (session->over && attach->first)
-        return; /* it could not even begin, and has said so */
+        return STATUS_OK; /* it could not even begin, and has said so */
     session->held = false;
     session->has_odd = false; /* of a socket that was replaced before it was known to be gone */
     session->idle_due_us = now_us + session->config->limits.idle_ms * MS;
@@ -90,6 +90,7 @@ void session_attach(struct session *session, const struct session_attach *attach
     session->over = false;
     session__emit(session, event);
     session->over = session->over || over;
+    return session->lost ? STATUS_NOMEM : STATUS_OK;
 }
 
 void session_hold(struct session *session, int64_t now_us)

@@ -100,7 +100,8 @@ struct session_attach {
     uint32_t attach;
     bool first, durable;
 };
-void session_attach(struct session *session, const struct session_attach *attach, int64_t now_us);
+/* STATUS_NOMEM: it is not told, now or before something else was not. */
+int session_attach(struct session *session, const struct session_attach *attach, int64_t now_us);
 /* What of the open segment a client that comes back may have missed. */
 void session_restate(struct session *session, int64_t now_us);
 /* The socket is gone: the session waits, its recognition and its answers go on. */

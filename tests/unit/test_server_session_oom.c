@@ -1,4 +1,5 @@
 /* A whole lesson in which the nth allocation fails, n = 1, 2, … until none does. */
+#include "tests/oom.h"
 #include "tests/unit/session_kit.h"
 
 static void answer_all(struct kit *kit, unsigned from)
@@ -106,8 +107,27 @@ static void test_every_allocation_may_fail(void)
             ended);
 }
 
+/* Who comes back is told that the session goes on, or the host that it is not. */
+static void test_coming_back(void)
+{
+    for (struct oom oom = {.len = 1}; oom_next(&oom);) {
+        struct kit *kit = calloc(1, sizeof *kit);
+        mem_fail_nth(0);
+        kit_start(kit);
+        session_hold(kit->session, kit->now_us);
+        mem_fail_from(oom.nth, 1);
+        struct session_attach attach = {.resume_token = "token", .attach = 2};
+        int status = session_attach(kit->session, &attach, kit->now_us);
+        CHECK_EQ(status, oom_end(&oom) ? STATUS_NOMEM : STATUS_OK);
+        CHECK_EQ(kit_count(kit, EVENT_STARTED), status == STATUS_OK ? 2 : 1);
+        kit_end(kit);
+        free(kit);
+    }
+}
+
 int main(void)
 {
+    RUN(test_coming_back);
     RUN(test_every_allocation_may_fail);
     return check_done();
 }
