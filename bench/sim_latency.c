@@ -141,11 +141,14 @@ static int numbers_parse(struct sim_latency *latency, const char *text, char *er
         char end = shapes[i].numbers == 1 ? '\0' : ':';
         if (number_read(text + name + 1, end, &latency->a, &rest) &&
             (end == '\0' || number_read(rest + 1, '\0', &latency->b, &rest)) &&
-            (latency->shape != SHAPE_UNIFORM || latency->a <= latency->b))
+            (latency->shape != SHAPE_UNIFORM || latency->a <= latency->b) &&
+            (latency->shape != SHAPE_LOGNORMAL || latency->a > 0))
             return STATUS_OK;
         snprintf(error, size, "latency \"%s\" is not %s with numbers from 0 to %d (ms)%s", text,
                  shapes[i].form, SIM_LATENCY_MS_MAX,
-                 latency->shape == SHAPE_UNIFORM ? ", FROM at most TO" : "");
+                 latency->shape == SHAPE_UNIFORM     ? ", FROM at most TO"
+                 : latency->shape == SHAPE_LOGNORMAL ? ", MEDIAN above 0"
+                                                     : "");
         return STATUS_INVALID;
     }
     snprintf(error, size,

@@ -137,6 +137,7 @@ static void wrong_texts_are_refused_with_a_sentence(void)
                            "uniform:80:160:3",
                            "lognormal:120",
                            "lognormal:120:-1",
+                           "lognormal:0:1",
                            "lognormal:a:b",
                            "trace:",
                            "trace:/nowhere/at/all"};
