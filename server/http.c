@@ -201,8 +201,20 @@ static int get_page(struct front *front, struct lws *wsi, struct http_reply *rep
     return reply_text(wsi, "text/html; charset=utf-8", front_page, reply);
 }
 
+/* What the server does is no stranger's business. */
+static bool is_of_this_machine(struct lws *wsi)
+{
+    char text[64] = "";
+    struct peers_address address;
+    lws_get_peer_simple(wsi, text, sizeof text);
+    return peers_address_parse(&address, text, strlen(text)) == STATUS_OK &&
+           peers_address_loopback(&address);
+}
+
 static int get_metrics(struct front *front, struct lws *wsi, struct http_reply *reply)
 {
+    if (!is_of_this_machine(wsi) && !front->server->config->insecure)
+        return problem(wsi, 403, "metrics are told to this machine only", reply);
     struct buf body;
     buf_init(&body, HTTP_BODY_MAX);
     report_write(front, &body);

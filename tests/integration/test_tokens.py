@@ -1,7 +1,9 @@
 """Who may speak: tokens in the header, in the first message and as tickets, wrong ones in every way, classes, expiry
 during a session, resume by the same subject only, and keys that are rotated while people speak."""
 import os
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -256,6 +258,19 @@ class Start(unittest.TestCase):
                 sotto = kit.Program("sotto", "--listen", "127.0.0.1:0", *args, ready=r'msg="ready"')
                 self.assertEqual(sotto.stop(), 0)
 
+    def test_metrics_stay_here(self):
+        """Asked from another address, which needs a network namespace to have one."""
+        probe = ["unshare", "-n", "sh", "-c", "ip link set lo up && ip addr add 192.0.2.9/32 dev lo"]
+        try:
+            if subprocess.run(probe, capture_output=True, timeout=10).returncode != 0:
+                self.skipTest("no rights to make a network namespace")
+        except FileNotFoundError as missing:
+            self.skipTest(str(missing))
+        here = os.path.abspath(__file__)
+        done = subprocess.run(probe[:-1] + [probe[-1] + ' && exec "$0" "$1" --elsewhere', sys.executable, here],
+                              capture_output=True, text=True, timeout=60 * kit.SLOW)
+        self.assertEqual(done.stdout.split(), ["200", "403", "200", "200"], done.stderr[-2000:])
+
     def test_hosts_without_keys(self):
         upstreams = kit.Upstreams()
         sotto = upstreams.sotto().wait_ready()
@@ -268,5 +283,23 @@ class Start(unittest.TestCase):
         upstreams.stop()
 
 
+def elsewhere():
+    """In a namespace with 192.0.2.9: what /metrics and /healthz answer to this machine and to another address."""
+    with tempfile.TemporaryDirectory() as folder:
+        cert, key = trust_kit.certificate(folder)
+        client = trust_kit.client(cert)
+        upstreams = kit.Upstreams()
+        sotto = upstreams.sotto("--listen", "0.0.0.0:0", "--tls-cert", cert, "--tls-key", key,
+                                "--auth-keys", trust_kit.keys(os.path.join(folder, "keys")), tls=client)
+        for path in ("/metrics", "/healthz"):
+            for address in ("127.0.0.1", "192.0.2.9"):
+                with socket.create_connection((address, sotto.port), source_address=(address, 0)) as plain:
+                    with client.wrap_socket(plain, server_hostname="localhost") as sock:
+                        sock.sendall(b"GET %s HTTP/1.1\r\nHost: sotto.example\r\n\r\n" % path.encode())
+                        print(sock.recv(1000).split()[1].decode())
+        sotto.stop()
+        upstreams.stop()
+
+
 if __name__ == "__main__":
-    unittest.main()
+    elsewhere() if "--elsewhere" in sys.argv else unittest.main()
