@@ -91,10 +91,15 @@ static int run_on_store(struct admin *admin)
     enum admin_command command = admin->options->command;
     struct store_file *file;
     char *path;
-    assert((size_t)command < sizeof commands / sizeof commands[0]);
     int code = find_store(admin, &path);
     if (code != ADMIN_EXIT_OK)
         return code;
+    if (command == ADMIN_LETTERS) {
+        code = admin_letters(admin, path);
+        mem_free(path);
+        return code;
+    }
+    assert((size_t)command < sizeof commands / sizeof commands[0]);
     int status = store_file_open(&file, path, commands[command].writes);
     mem_free(path);
     if (status != STATUS_OK)

@@ -31,6 +31,8 @@ int admin_delete(struct admin *admin, struct store_file *file);
 int admin_backup(struct admin *admin, struct store_file *file);
 int admin_check(struct admin *admin, struct store_file *file);
 int admin_token(struct admin *admin);
+/* `path`: the store. */
+int admin_letters(struct admin *admin, const char *path);
 
 /* "sotto-admin: …" on standard error; gives `code`. */
 int admin_fail(const struct admin *admin, int code, const char *format, ...)

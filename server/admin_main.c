@@ -70,7 +70,8 @@ int main(int argc, char **argv)
     case ADMIN_DELETE:
     case ADMIN_BACKUP:
     case ADMIN_CHECK:
-    case ADMIN_TOKEN: break;
+    case ADMIN_TOKEN:
+    case ADMIN_LETTERS: break;
     }
     return run(&options);
 }

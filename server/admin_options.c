@@ -20,6 +20,7 @@ static const char help_text[] =
     "  sotto-admin backup FILE\n"
     "  sotto-admin check\n"
     "  sotto-admin token --role ROLE [--class CLASS]... [--sub SUBJECT] [--ttl SPAN] [--kid KID]\n"
+    "  sotto-admin letters [LETTER] [--send | --remove] [--json]\n"
     "\n"
     "DESCRIPTION\n"
     "  Works on the file of the store itself, beside a running server or without one.\n"
@@ -34,6 +35,8 @@ static const char help_text[] =
     "  backup  Copies the store while the server runs. FILE must not exist.\n"
     "  check   Reads the whole file and looks for damage.\n"
     "  token   Mints a token with a key of the server and prints it.\n"
+    "  letters What the webhook did not take, oldest first. --send posts it now, one letter\n"
+    "          or all, and forgets what was taken; --remove forgets one unsent.\n"
     "\n"
     "OPTIONS\n"
     "  --config FILE      the server's configuration; as the server finds it when not named\n"
@@ -52,6 +55,7 @@ static const char help_text[] =
     "  --json             data instead of a table\n"
     "  --yes              do not ask\n"
     "  --dry-run          say what would be deleted\n"
+    "  --send, --remove   of letters\n"
     "  --no-color         no colour; there is none but on a terminal (also: NO_COLOR)\n"
     "  --help, --version\n"
     "\n"
@@ -59,7 +63,7 @@ static const char help_text[] =
     "  0  done\n"
     "  1  wrong usage\n"
     "  2  it failed: the message says why\n"
-    "  3  there is no such session or class\n"
+    "  3  there is no such session, class or letter\n"
     "  4  check found damage\n"
     "  5  nothing was deleted: the answer was no\n"
     "\n"
@@ -91,6 +95,8 @@ enum option_id {
     OPT_JSON,
     OPT_YES,
     OPT_DRY_RUN,
+    OPT_SEND,
+    OPT_REMOVE,
     OPT_NO_COLOR,
     OPT_HELP,
     OPT_VERSION
@@ -113,6 +119,8 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"yes", no_argument, NULL, OPT_YES},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+    {"send", no_argument, NULL, OPT_SEND},
+    {"remove", no_argument, NULL, OPT_REMOVE},
     {"no-color", no_argument, NULL, OPT_NO_COLOR},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -142,6 +150,8 @@ static const struct {
     {"token", ADMIN_TOKEN,
      BIT(OPT_KEYS) | BIT(OPT_CLASS) | BIT(OPT_SUB) | BIT(OPT_ROLE) | BIT(OPT_TTL) | BIT(OPT_KID),
      false},
+    {"letters", ADMIN_LETTERS, BIT(OPT_STORE) | BIT(OPT_JSON) | BIT(OPT_SEND) | BIT(OPT_REMOVE),
+     true},
 };
 
 __attribute__((format(printf, 2, 3))) static int fail(char error[ADMIN_ERROR_BYTES],
@@ -233,6 +243,8 @@ static int apply(struct admin_options *options, int id, const char *value, char 
     case OPT_JSON: options->json = true; break;
     case OPT_YES: options->yes = true; break;
     case OPT_DRY_RUN: options->dry_run = true; break;
+    case OPT_SEND: options->send = true; break;
+    case OPT_REMOVE: options->remove = true; break;
     case OPT_NO_COLOR: options->no_color = true; break;
     case OPT_HELP: options->command = ADMIN_HELP; break;
     case OPT_VERSION: options->command = ADMIN_VERSION; break;
@@ -262,6 +274,15 @@ static int check_export(const struct admin_options *options, char *error)
     return STATUS_OK;
 }
 
+static int check_letters(const struct admin_options *options, char *error)
+{
+    if (options->send && options->remove)
+        return fail(error, "either --send or --remove");
+    if (options->remove && options->argument == NULL)
+        return fail(error, "remove which letter? sotto-admin letters tells their ids");
+    return STATUS_OK;
+}
+
 static int check(const struct admin_options *options, char *error)
 {
     switch (options->command) {
@@ -278,6 +299,7 @@ static int check(const struct admin_options *options, char *error)
     case ADMIN_TOKEN:
         return options->role != 0 ? STATUS_OK
                                   : fail(error, "--role is missing: learner, teacher or admin");
+    case ADMIN_LETTERS: return check_letters(options, error);
     case ADMIN_CHECK:
     case ADMIN_HELP:
     case ADMIN_VERSION: break;

@@ -23,6 +23,7 @@ enum admin_command {
     ADMIN_BACKUP,
     ADMIN_CHECK,
     ADMIN_TOKEN,
+    ADMIN_LETTERS,
 };
 
 /* Exit codes. */
@@ -38,7 +39,7 @@ enum {
 struct admin_options {
     enum admin_command command;
     const char *config, *store, *keys; /* NULL: not named */
-    const char *argument;              /* a session's id, the file of a backup; NULL */
+    const char *argument;              /* a session's or letter's id, the file of a backup; NULL */
     const char *class_name, *subject;  /* "" when not named */
     const char *output;                /* NULL: standard output */
     enum transcript_format format;
@@ -46,6 +47,7 @@ struct admin_options {
     uint32_t limit;       /* of a list; 0: all */
     int64_t older_than_s; /* 0: not asked */
     bool json, yes, dry_run, no_color;
+    bool send, remove; /* letters */
 
     enum token_role role;
     const char *classes[TOKEN_CLASSES_MAX];

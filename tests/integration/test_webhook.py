@@ -1,5 +1,5 @@
-"""A webhook's receiver by the book: what it is told, that it can check who tells it, and what becomes of letters that it
-does not take."""
+"""A webhook's receiver by the book: what it is told, that it can check who tells it, and what becomes of letters that
+it does not take."""
 import base64
 import hashlib
 import hmac
@@ -157,6 +157,35 @@ class Webhook(unittest.TestCase):
         self.assertEqual([row[0] for row in rows],
                          [self.receiver.letters[0][2]["webhook-id"], self.receiver.letters[1][2]["webhook-id"]])
         self.assertEqual(json.loads(rows[0][2])["type"], "session.ended")
+        self.admin_sends(store, [row[0] for row in rows])
+
+    def admin(self, store, *args):
+        done = subprocess.run([os.path.join(kit.BIN, "sotto-admin"), "letters", "--store", store, *args],
+                              capture_output=True, text=True, timeout=30 * kit.SLOW,
+                              env={"PATH": os.environ["PATH"], "SOTTO_WEBHOOK_URL": self.receiver.url,
+                                   "SOTTO_WEBHOOK_CA": self.receiver.ca, "SOTTO_WEBHOOK_PRIVATE": "true",
+                                   "SOTTO_WEBHOOK_SECRET": SECRET})
+        return done.returncode, done.stdout, done.stderr
+
+    def admin_sends(self, store, ids):
+        """sotto-admin tells of them, sends them, and keeps what is not taken."""
+        self.receiver.answers = [503]
+        known = len(self.receiver.letters)
+        code, out, _ = self.admin(store)
+        self.assertEqual((code, [line.split()[1] for line in out.splitlines()]), (0, ids))
+        code, _, err = self.admin(store, "--send")
+        self.assertEqual(code, 2)
+        self.assertIn(ids[0] + ": answered with status 503", err)
+        self.assertIn("1 sent, 1 not taken", err)
+        for _, _, headers, body in self.receiver.letters[known:]:
+            self.assertTrue(verify(headers, body))
+        self.assertEqual([l[2]["webhook-id"] for l in self.receiver.letters[known:]], ids)
+        code, out, _ = self.admin(store, "--json")
+        self.assertEqual([json.loads(line)["id"] for line in out.splitlines()], ids[:1])
+        self.assertEqual(self.admin(store, ids[1], "--remove")[0], 3)
+        self.assertEqual(self.admin(store, "--remove")[0], 1)
+        self.assertEqual(self.admin(store, ids[0], "--remove")[0], 0)
+        self.assertEqual(self.admin(store)[:2], (0, ""))
 
     def test_alert(self):
         """The chat API's quota is used up: somebody is to know at once."""
@@ -174,7 +203,7 @@ class Webhook(unittest.TestCase):
         self.assertEqual(sotto.stop(), 0)
 
     def test_nobody_else_is_told(self):
-        """Without trust in its certificate, and without leave for private addresses, nothing arrives; sessions go on."""
+        """Without trust in its certificate, or leave for private addresses, nothing arrives; sessions go on."""
         for flags, why in ((("--webhook-private",), "certificate"), (("--webhook-ca", self.receiver.ca), "private")):
             with self.subTest(why=why):
                 sotto = self.sotto(*flags)
