@@ -14,6 +14,7 @@ import urllib.parse
 import zlib
 
 import kit
+import trust_kit
 
 CLASS = "7 b/\u00fc"
 NAME = '=Ana "B"'
@@ -61,6 +62,15 @@ class Answer:
         return json.loads(self.text)
 
 
+def read_all(sock):
+    got = b""
+    while True:
+        piece = sock.recv(65536)
+        if not piece:
+            return got
+        got += piece
+
+
 def ask(port, method, path, body=None, headers=(), version="1.1"):
     """One request on a connection of its own."""
     lines = ["%s %s HTTP/%s" % (method, path, version), "Host: 127.0.0.1:%d" % port, "Connection: close", *headers]
@@ -71,13 +81,7 @@ def ask(port, method, path, body=None, headers=(), version="1.1"):
             lines += ["Content-Type: application/json"]
     with socket.create_connection(("127.0.0.1", port), timeout=10 * kit.SLOW) as s:
         s.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
-        got = b""
-        while True:
-            piece = s.recv(65536)
-            if not piece:
-                break
-            got += piece
-    return Answer(got, method == "HEAD")
+        return Answer(read_all(s), method == "HEAD")
 
 
 def ms(match):
@@ -281,12 +285,7 @@ class Transcripts(unittest.TestCase):
         first = request % ("/v1/sessions/%s/transcript.srt" % self.id, "")
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as s:
             s.sendall((first * 3 + request % ("/healthz", "Connection: close\r\n")).encode())
-            got = b""
-            while True:
-                piece = s.recv(65536)
-                if not piece:
-                    break
-                got += piece
+            got = read_all(s)
         answers = []
         while got:
             answers.append(Answer(got))
@@ -323,7 +322,7 @@ class Transcripts(unittest.TestCase):
         # Without an end to its body a request would be read for ever.
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as s:
             s.sendall(b"POST /v1/tokens HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
-            self.problem(Answer(s.recv(65536)), 411)
+            self.problem(Answer(read_all(s)), 411)
 
     def test_pages_of_elsewhere(self):
         path = "/v1/sessions/" + self.id
@@ -371,6 +370,26 @@ class Transcripts(unittest.TestCase):
             # Beside the store's own cache of 16 MB.
             self.assertLess(stalled, 24 << 10)
             self.assertLess(self.sotto.rss_kb() - before, 28 << 10)
+
+    def test_long_answers_over_tls(self):
+        self.fill("secret", 4, 500)
+        cert, key = trust_kit.certificate(os.path.join(self.dir, "tls"))
+        sotto = self.upstreams.sotto("--store-path", self.store, "--tls-cert", cert, "--tls-key", key)
+        try:
+            with socket.create_connection(("127.0.0.1", sotto.port), timeout=10 * kit.SLOW) as plain, \
+                    trust_kit.client(cert).wrap_socket(plain, server_hostname="localhost") as s:
+                s.sendall(b"GET /v1/classes/secret/export.csv HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                got = b""
+                while not got.endswith(b"0\r\n\r\n"):
+                    piece = s.recv(65536)
+                    self.assertTrue(piece, "cut off")
+                    got += piece
+            answer = Answer(got)
+            self.assertEqual(answer.text.count("\r\n"), 1 + 4 * 500)
+            self.assertEqual(answer.headers["x-content-type-options"], "nosniff")
+            self.assertIn("max-age", answer.headers["strict-transport-security"])
+        finally:
+            self.assertEqual(sotto.stop(), 0)
 
     def test_an_answer_that_nobody_takes_may_be_left(self):
         self.fill("left", 4, 500)
