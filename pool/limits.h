@@ -72,3 +72,4 @@
 #define POOL_AT_ONCE_ROUNDS     4   /* times libcurl is called again for a timeout of 0 */
 #define POOL_BACKOFF_MAX_MS     8000
 #define POOL_RETRY_AFTER_MAX_MS 60000 /* a longer Retry-After is ignored in favour of backoff */
+#define POST_ANSWER_MAX         65536 /* bytes of the answer to a single POST that are read */

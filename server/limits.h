@@ -55,7 +55,6 @@
 #define ADMISSION_RETRY_MS_MAX 60000  /* the longest mean */
 #define WEBHOOK_QUEUE          1024   /* letters waiting; past it the oldest are given up */
 #define WEBHOOK_BODY_BYTES     16384  /* a letter */
-#define WEBHOOK_ANSWER_BYTES   65536  /* of its answer, which nobody reads */
 #define WEBHOOK_TIMEOUT_MS     10000  /* for one try */
 #define WEBHOOK_PAUSE_MAX_MS   300000 /* between two tries of a letter */
 #define WEBHOOK_ASKED_MAX_MS   3600000 /* the same, as Retry-After may ask */
