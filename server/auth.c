@@ -100,6 +100,11 @@ static int check_ticket(struct auth *auth, const char *ticket, struct token_clai
     *why = "it is no ticket, or one that was used or is too old";
     if (claims == NULL)
         return STATUS_AUTH;
+    /* Of a token that has ended since; of the time before there were keys. */
+    if (now_s() - TOKEN_LEEWAY_S >= claims->expires_s || claims->subject[0] == '\0') {
+        token_claims_free(claims);
+        return STATUS_AUTH;
+    }
     *out = claims;
     return STATUS_OK;
 }

@@ -1,5 +1,6 @@
 """Who may speak: tokens in the header, in the first message and as tickets, wrong ones in every way, classes, expiry
 during a session, resume by the same subject only, and keys that are rotated while people speak."""
+import json
 import os
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 import kit
 import trust_kit
@@ -65,6 +67,28 @@ class Tokens(unittest.TestCase):
         self.assertNotIn("bearer", ws.head.lower())
         # The header is what counts: a token in the message cannot mend it.
         self.refused(self.open(trust_kit.token(life_s=-100)), token=good)
+
+    def test_tickets(self):
+        """For those who cannot send a header: good once, in the subprotocols or where a token stands."""
+        def ticket():
+            request = urllib.request.Request(
+                "http://127.0.0.1:%d/v1/tokens" % self.sotto.port, data=b'{"kind":"ticket"}',
+                headers={"Authorization": "Bearer " + trust_kit.token(**{"class": "7b"}),
+                         "Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)["ticket"]
+        one = ticket()
+        self.assertRegex(one, "^[A-Za-z0-9_-]{43}$")
+        ws = self.open(protocol="sotto.v1, bearer." + one)
+        self.assertIn("sec-websocket-protocol: sotto.v1\r\n", ws.head.lower() + "\r\n")
+        self.assertNotIn(one, ws.head)
+        self.started(ws, **{"class": "7b"})
+        self.refused(self.open(protocol="sotto.v1, bearer." + one))
+        self.refused(self.open(), token=one)
+        self.started(self.open(protocol="bearer.%s, sotto.v1" % ticket()))
+        self.started(self.open(), token=ticket())
+        self.refused(self.open(protocol="sotto.v1, bearer." + ticket()), **{"class": "8a"})
+        self.refused(self.open(protocol="sotto.v1, bearer." + ticket()[:-1]))
 
     def test_wrong_tokens(self):
         """All get the same answer, before a session is allocated."""

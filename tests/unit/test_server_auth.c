@@ -84,6 +84,21 @@ static void test_tokens_and_tickets(void)
     auth_destroy(auth);
 }
 
+static void test_tickets_of_the_past(void)
+{
+    struct token_claims ended = ann(), nobody = ann();
+    char ticket[TICKET_CHARS + 1];
+    ended.expires_s -= 60 + TOKEN_LEEWAY_S;
+    nobody.subject = "";
+    nobody.expires_s = INT64_MAX;
+    auth = auth_create(load());
+    CHECK_EQ(auth_ticket(auth, &ended, ticket), STATUS_OK);
+    CHECK_EQ(check(ticket), STATUS_AUTH);
+    CHECK_EQ(auth_ticket(auth, &nobody, ticket), STATUS_OK);
+    CHECK_EQ(check(ticket), STATUS_AUTH);
+    auth_destroy(auth);
+}
+
 /* Both keys are good for a while, then only the new one. */
 static void test_rotation(void)
 {
@@ -142,6 +157,7 @@ int main(void)
     kit_write("a.hs256", KIT_SECRET, 0600);
     RUN(test_without_keys);
     RUN(test_tokens_and_tickets);
+    RUN(test_tickets_of_the_past);
     RUN(test_rotation);
     RUN(test_swapped_while_in_use);
     kit_remove("a.hs256");
