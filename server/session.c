@@ -541,7 +541,9 @@ int64_t session_tick(struct session *session, int64_t now_us)
     due = earliest(due, run_ack(session));
     due = earliest(due, run_goaway(session));
     due = earliest(due, session->ending ? run_end(session) : run_limits(session));
-    return session->over ? INT64_MAX : due;
+    if (session->over)
+        return INT64_MAX;
+    return session->lost ? now_us + MS : due; /* the next turn says so */
 }
 
 void session_allow(struct session *session, int64_t until_us)

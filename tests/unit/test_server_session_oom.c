@@ -125,9 +125,29 @@ static void test_coming_back(void)
     }
 }
 
+/* A session that reaches its limit without memory says so when there is some. */
+static void test_a_limit_without_memory(void)
+{
+    for (struct oom oom = {.len = 1}; oom_next(&oom);) {
+        struct kit *kit = calloc(1, sizeof *kit);
+        mem_fail_nth(0);
+        kit_start(kit);
+        kit->now_us += (int64_t)kit->config.limits.idle_ms * 1000;
+        mem_fail_from(oom.nth, 1);
+        kit_tick(kit);
+        bool failed = oom_end(&oom);
+        kit_pass(kit, SECOND);
+        CHECK(session_over(kit->session));
+        CHECK_STR(kit_last(kit, EVENT_ERROR)->code, failed ? "internal" : "idle");
+        kit_end(kit);
+        free(kit);
+    }
+}
+
 int main(void)
 {
     RUN(test_coming_back);
+    RUN(test_a_limit_without_memory);
     RUN(test_every_allocation_may_fail);
     return check_done();
 }
