@@ -29,4 +29,6 @@ void http__sessions_begin(struct http_work *work);
 void http__sessions_page(struct http_work *work);
 void http__session_begin(struct http_work *work);
 void http__session_page(struct http_work *work);
+/* The errand of a DELETE. */
+void http__session_forget(struct http_work *work);
 void http__tokens(struct http_work *work);

@@ -128,8 +128,8 @@ static void show(struct http_work *work)
     http__done(work);
 }
 
-/* By a connection of its own: that takes some milliseconds of this worker, once in a while. A
- * session that is still going on ends with its next message, which the store refuses. */
+/* By a connection of its own, which may wait for the store's. A session that is still going on ends
+ * with its next message, which the store refuses. */
 static int forget(struct http_work *work, struct store_deleted *deleted)
 {
     struct store_file *file;
@@ -146,7 +146,7 @@ static int forget(struct http_work *work, struct store_deleted *deleted)
     return status;
 }
 
-static void end(struct http_work *work)
+void http__session_forget(struct http_work *work)
 {
     struct store_deleted deleted = {0};
     int status = forget(work, &deleted);
@@ -175,7 +175,7 @@ void http__session_page(struct http_work *work)
     else if (page->status != STATUS_OK)
         http__failed(work, page->status);
     else if (work->method == HTTP_DELETE)
-        end(work);
+        work->errand = true;
     else
         show(work);
 }

@@ -182,16 +182,30 @@ static void authorise(struct http_work *work)
         begin(work);
 }
 
+/* Sessions wait for workers, so what takes long is not done there. */
+static bool send_errand(struct http_work *work)
+{
+    if (!work->errand || work->last)
+        return false;
+    if (worker_pool_submit(work->server->errands, 0, &work->job) == STATUS_OK)
+        return true;
+    http_work_refuse(work, 503, "the server is busy; try again");
+    return false;
+}
+
 static void run(struct job *job)
 {
     struct http_work *work = (struct http_work *)job;
     work->has_head = false;
-    if (work->claims == NULL)
+    if (work->errand)
+        http__session_forget(work);
+    else if (work->claims == NULL)
         authorise(work);
     else
         go_on(work);
     page_free(&work->page);
-    server_post(work->server, &job->msg);
+    if (!send_errand(work))
+        server_post(work->server, &job->msg);
 }
 
 struct http_work *http_work_create(struct server *server)

@@ -50,6 +50,7 @@ struct http_work {
     /* The workers' own. */
     enum store_question asked;
     bool begun, counted, opened;
+    bool errand; /* the next run is on the thread for what takes long */
     struct token_claims *claims;
     struct transcript *transcript;
     struct store_page *sessions; /* of a class, and the one that is written now */

@@ -13,6 +13,7 @@
 #include "server/directory.h"
 #include "server/durable.h"
 #include "server/front.h"
+#include "server/http_limits.h"
 #include "server/listen.h"
 #include "server/notices.h"
 #include "server/peers.h"
@@ -144,10 +145,12 @@ static int make_shared(struct server *server)
     server->registry = registry_create((uint32_t)config->sessions_max);
     unsigned threads = config->off & CONFIG_OFF_WORKERS ? 0 : (unsigned)config->workers;
     server->workers = worker_pool_create(threads, WORKER_QUEUE);
+    server->errands = worker_pool_create(threads > 0 ? 1 : 0, HTTP_REQUESTS_MAX);
     server->translate_cache = translate_cache_create(config->translate_cache);
     server->grammar_cache = grammar_cache_create(config->grammar_cache);
     if (server->peers == NULL || server->directory == NULL || server->registry == NULL ||
-        server->workers == NULL || server->translate_cache == NULL || server->grammar_cache == NULL)
+        server->workers == NULL || server->errands == NULL || server->translate_cache == NULL ||
+        server->grammar_cache == NULL)
         return STATUS_NOMEM;
     return STATUS_OK;
 }
@@ -294,6 +297,7 @@ void server_stop(struct server *server)
     if (server->upstream != NULL)
         upstream_close(server->upstream);
     worker_pool_destroy(server->workers);
+    worker_pool_destroy(server->errands);
     /* Workers have told it of the last ends of sessions. */
     notices_close(server->notices);
     if (server->upstream != NULL)

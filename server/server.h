@@ -73,6 +73,7 @@ struct server {
     struct store *store;
     struct notices *notices; /* server/notices.h; NULL: nobody is told */
     struct worker_pool *workers;
+    struct worker_pool *errands; /* one thread, for what takes long and nobody speaks behind */
     struct stt_client *stt;
     struct upstream *upstream; /* server/upstream.h */
     struct translate_cache *translate_cache;
