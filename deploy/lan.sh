@@ -1,13 +1,13 @@
 #!/bin/bash
 # What `make serve LAN=1` needs to serve a classroom's network: a certificate for the addresses of this machine, a key,
 # and tokens for a learner and a teacher. A browser gives a page the microphone over HTTPS only.
-#   lan.sh DIR    makes what is missing in DIR and prints the addresses, one a line
+#   lan.sh DIR BIN    makes what is missing in DIR, with sotto-admin of BIN, and prints the addresses, one a line
 # cert.pem and key.pem are made anew when the addresses have changed or the certificate ends within a month; phones that
 # were told to trust it have to be told again then. Tokens are good for 12 hours and made each time.
 set -euo pipefail
 
 dir=$1
-life_s=$((12 * 3600))
+bin=$2
 
 addresses() {
     hostname -I 2>/dev/null | tr ' ' '\n' | grep -E '^[0-9]+(\.[0-9]+){3}$' || true
@@ -42,26 +42,14 @@ make_key() {
     [ -s "$dir/keys/lan.hs256" ] || openssl rand -base64 48 | tr -d '\n' >"$dir/keys/lan.hs256"
 }
 
-base64url() {
-    openssl base64 -A | tr '+/' '-_' | tr -d '='
-}
-
-# role, class as JSON
 make_token() {
-    local now text
-    now=$(date +%s)
-    text=$(printf '{"alg":"HS256","typ":"JWT","kid":"lan"}' | base64url)
-    text+=.$(printf '{"sub":"%s","role":"%s","class":%s,"aud":"sotto","iat":%d,"exp":%d}' \
-        "$1" "$1" "$2" "$now" $((now + life_s)) | base64url)
-    # The key stands among openssl's arguments for a moment, for others of this machine to see.
-    text+=.$(printf %s "$text" | openssl dgst -sha256 -hmac "$(cat "$dir/keys/lan.hs256")" -binary | base64url)
-    printf '%s\n' "$text" >"$dir/$1.token"
+    "$bin/sotto-admin" token --keys "$dir/keys" --role "$1" --sub "$1" --class class --ttl 12h >"$dir/$1.token"
 }
 
 umask 077
 mkdir -p "$dir"
 make_certificate
 make_key
-make_token learner '"class"'
-make_token teacher '["class"]'
+make_token learner
+make_token teacher
 addresses

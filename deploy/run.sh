@@ -125,7 +125,8 @@ sotto_ready() {
 # Sets what the server is started with beside the rest, and how it is reached.
 prepare_lan() {
     command -v openssl >/dev/null || fail "LAN=1 makes a certificate with openssl, which is not installed"
-    addresses=$(deploy/lan.sh "$lan") || fail_with_log "No certificate could be made" "$lan/openssl.log" "Is openssl 1.1.1 or later?"
+    addresses=$(deploy/lan.sh "$lan" "$bin") ||
+        fail_with_log "No certificate or no token could be made" "$lan/openssl.log" "Is openssl 1.1.1 or later?"
     listen=0.0.0.0:$port
     server_options=(--tls-cert "$lan/cert.pem" --tls-key "$lan/key.pem" --auth-keys "$lan/keys")
     url=wss://127.0.0.1:$port/v1/stream
@@ -139,7 +140,7 @@ build() {
     [ -x $bin/sotto ] || say "Building (a few minutes the first time; the log is build/build.log)"
     deploy/build.sh release >build/build.log 2>&1 </dev/null ||
         fail_with_log "The build failed" build/build.log "Run make build to see all of it."
-    for program in sotto sotto-local sotto-say; do
+    for program in sotto sotto-admin sotto-local sotto-say; do
         [ -x "$bin/$program" ] || fail "$bin/$program was not built"
     done
 }
