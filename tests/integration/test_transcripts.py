@@ -430,6 +430,19 @@ class Transcripts(unittest.TestCase):
             with open(os.path.join(self.dir, name), "rb") as f:
                 self.assertNotIn(b"gone-with-the-wind", f.read(), name)
 
+    def test_forgotten_while_it_speaks(self):
+        """Nothing more of it is stored or sent as final, and its client is told."""
+        ws = kit.WebSocket(self.port)
+        self.addCleanup(ws.close)
+        path = "/v1/sessions/" + ws.start()["session"]
+        kit.speak(ws, kit.tone(1), speed=4)
+        self.assertEqual(ask(self.port, "DELETE", path).status, 204)
+        kit.speak(ws, kit.tone(3), speed=4)
+        events, code = ws.events_until_closed()
+        self.assertEqual((code, events[-1].get("code")), (1008, "replaced"))
+        self.assertEqual([e for e in events if "seq" in e], [])
+        self.problem(ask(self.port, "GET", path), 404)
+
     # --- sotto-admin ---
 
     def admin(self, *args, status=0, **kw):
