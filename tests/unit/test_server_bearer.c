@@ -137,7 +137,7 @@ static void test_no_memory(void)
              "{\"type\":\"session.start\",\"source\":\"en\",\"rate\":16000,\"token\":\"%s\"}",
              token);
     bool let_in = false;
-    for (unsigned nth = 1; nth < 20 && !let_in; nth++) {
+    for (unsigned nth = 1; nth < 1000 && !let_in; nth++) {
         struct token_claims *claims = NULL;
         struct client_message *message = client_message_parse(text, strlen(text));
         mem_fail_nth(nth);
