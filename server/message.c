@@ -388,7 +388,7 @@ struct client_message *client_message_parse(const char *text, size_t len)
     else
         read_object(&parse, root);
     json_decref(root);
-    /* Of what memory was short for nothing is known: neither that it is bad, nor that it is whole. */
+    /* What memory was short for may be bad or whole: nothing is known of it. */
     if (mem_failed() != failed) {
         client_message_free(message);
         return NULL;

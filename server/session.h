@@ -150,7 +150,7 @@ void session_end(struct session *session, const char *reason, int close_code, in
 /* The server will stop: session.goaway. What is said goes on being heard; shortly before the time
  * is over, it is asked to become final. */
 void session_goaway(struct session *session, uint32_t within_ms, int64_t now_us);
-/* As both, for a session that nobody can come back to: what is owed is delivered within the time. */
+/* As both, for a session nobody can come back to: what is owed is delivered within the time. */
 void session_shutdown(struct session *session, uint32_t within_ms, int64_t now_us);
 /* Runs what is due; the next due time, INT64_MAX for none. Call after every other call. */
 int64_t session_tick(struct session *session, int64_t now_us);
