@@ -60,7 +60,7 @@ void config_help(FILE *out)
         section = option->section;
         help_option(out, option);
     }
-    fputs("\nsignals: SIGTERM and SIGINT stop cleanly: what is owed is delivered, within stop_ms;\n"
+    fputs("\nsignals: SIGTERM and SIGINT stop cleanly: what is owed is delivered in stop_ms;\n"
           "a second one stops at once.\n"
           "SIGHUP reads configuration, token keys and certificate again.\n"
           "exit status: 0 stopped cleanly, 1 could not start, 2 wrong configuration.\n",

@@ -146,7 +146,9 @@ struct durable_job {
     uint64_t after;
     uint32_t owner_epoch;
     const char *reason;
-    uint8_t token[STORE_HASH_BYTES], next[STORE_HASH_BYTES];
+    uint8_t token[STORE_HASH_BYTES]; /* CONFIRM */
+    struct store_claimant claimant;  /* CLAIM: its texts are below */
+    char subject[NAME_BYTES_MAX + 1];
 };
 
 static void job_free(struct msg *msg)
@@ -182,7 +184,11 @@ static void run_job(struct job *base)
         ref.to = id;
         status = store_read(store, &ref, job->after);
         break;
-    case CLAIM: status = store_claim(store, id, job->session, job->token, job->next); break;
+    case CLAIM:
+        job->claimant.session = job->session;
+        job->claimant.subject = job->subject;
+        status = store_claim(store, id, &job->claimant);
+        break;
     }
     if (status != STATUS_OK)
         answer_failure(job, status);
@@ -223,11 +229,9 @@ int durable_read(const struct durable_from *from, uint64_t after)
     return submit(from, &(struct durable_job){.what = READ, .after = after});
 }
 
-int durable_claim(const struct durable_from *from, const uint8_t token[STORE_HASH_BYTES],
-                  const uint8_t next[STORE_HASH_BYTES])
+int durable_claim(const struct durable_from *from, const struct store_claimant *claimant)
 {
-    struct durable_job job = {.what = CLAIM};
-    memcpy(job.token, token, sizeof job.token);
-    memcpy(job.next, next, sizeof job.next);
+    struct durable_job job = {.what = CLAIM, .claimant = *claimant};
+    snprintf(job.subject, sizeof job.subject, "%s", claimant->subject);
     return submit(from, &job);
 }

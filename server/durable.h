@@ -41,8 +41,7 @@ int durable_end(const struct durable_from *from, const char *reason);
 /* FRONT_REPLAY follows, once. */
 int durable_read(const struct durable_from *from, uint64_t after);
 /* FRONT_CLAIMED follows, once, for `from->id`, which is a connection's here. */
-int durable_claim(const struct durable_from *from, const uint8_t token[STORE_HASH_BYTES],
-                  const uint8_t next[STORE_HASH_BYTES]);
+int durable_claim(const struct durable_from *from, const struct store_claimant *claimant);
 
 /* FRONT_REPLAY: stored messages, ready for a socket. */
 struct resume_replayed {
@@ -62,8 +61,8 @@ struct resume_claimed {
     uint32_t owner_epoch;
     int64_t started_wall_us;
     char end_reason[END_REASON_BYTES]; /* "": it goes on; else it had ended for that reason */
-    struct client_message *message; /* its settings as a session.start */
-    struct session_restore restore; /* strings in the arena */
+    struct client_message *message;    /* its settings as a session.start */
+    struct session_restore restore;    /* strings in the arena */
     struct arena *arena;
 };
 

@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <string.h>
 
-/* Ids are random, so their first digits are as good as a hash. */
+#define NAME_BYTES 16
+
+/* Ids are random, so their first bytes are as good as a hash. */
 struct entry {
-    char name[33];
+    uint8_t name[NAME_BYTES];
     uint64_t id; /* 0: free */
 };
 
@@ -38,31 +40,44 @@ void registry_destroy(struct registry *registry)
     mem_free(registry);
 }
 
-static uint32_t home(const struct registry *registry, const char *name)
+static unsigned digit(char c)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (const char *at = name; *at != '\0'; at++)
-        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
+}
+
+static void pack(const char *name, uint8_t out[NAME_BYTES])
+{
+    assert(strlen(name) == 2 * NAME_BYTES && strspn(name, "0123456789abcdef") == 2 * NAME_BYTES);
+    for (size_t i = 0; i < NAME_BYTES; i++)
+        out[i] = (uint8_t)(digit(name[2 * i]) << 4 | digit(name[2 * i + 1]));
+}
+
+static uint32_t home(const struct registry *registry, const uint8_t name[NAME_BYTES])
+{
+    uint32_t hash;
+    memcpy(&hash, name, sizeof hash);
     return hash & registry->mask;
 }
 
 /* Its entry, or the free one where it would be. */
-static struct entry *find(struct registry *registry, const char *name)
+static struct entry *find(struct registry *registry, const uint8_t name[NAME_BYTES])
 {
     for (uint32_t i = home(registry, name);; i = (i + 1) & registry->mask) {
         struct entry *entry = &registry->entries[i];
-        if (entry->id == 0 || strcmp(entry->name, name) == 0)
+        if (entry->id == 0 || memcmp(entry->name, name, NAME_BYTES) == 0)
             return entry;
     }
 }
 
 uint64_t registry_put(struct registry *registry, const char *name, uint64_t id)
 {
-    assert(id != 0 && strlen(name) < sizeof registry->entries[0].name);
+    uint8_t packed[NAME_BYTES];
+    assert(id != 0);
+    pack(name, packed);
     pthread_mutex_lock(&registry->lock);
-    struct entry *entry = find(registry, name);
+    struct entry *entry = find(registry, packed);
     uint64_t before = entry->id;
-    memcpy(entry->name, name, strlen(name) + 1);
+    memcpy(entry->name, packed, sizeof packed);
     entry->id = id;
     pthread_mutex_unlock(&registry->lock);
     return before;
@@ -70,8 +85,10 @@ uint64_t registry_put(struct registry *registry, const char *name, uint64_t id)
 
 uint64_t registry_get(struct registry *registry, const char *name)
 {
+    uint8_t packed[NAME_BYTES];
+    pack(name, packed);
     pthread_mutex_lock(&registry->lock);
-    uint64_t id = find(registry, name)->id;
+    uint64_t id = find(registry, packed)->id;
     pthread_mutex_unlock(&registry->lock);
     return id;
 }
@@ -92,8 +109,10 @@ static void close_gap(struct registry *registry, uint32_t gap)
 
 void registry_remove(struct registry *registry, const char *name, uint64_t id)
 {
+    uint8_t packed[NAME_BYTES];
+    pack(name, packed);
     pthread_mutex_lock(&registry->lock);
-    struct entry *entry = find(registry, name);
+    struct entry *entry = find(registry, packed);
     if (entry->id != 0 && entry->id == id) {
         entry->id = 0;
         close_gap(registry, (uint32_t)(entry - registry->entries));

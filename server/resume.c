@@ -123,14 +123,16 @@ static void attach(struct host *host, struct conn *conn)
 
 static void claim(struct conn *conn)
 {
-    uint8_t next[STORE_HASH_BYTES];
+    struct conn_resume *resume = conn->resume;
+    struct store_claimant claimant = {.subject = resume->subject};
     const struct durable_from from = {.server = conn->front->server,
                                       .outbox = &conn->front->outbox,
-                                      .session = conn->resume->session,
+                                      .session = resume->session,
                                       .id = conn->id};
-    resume_token_make(conn->resume->next);
-    resume_token_hash(conn->resume->next, next);
-    if (durable_claim(&from, conn->resume->token, next) != STATUS_OK)
+    resume_token_make(resume->next);
+    resume_token_hash(resume->next, claimant.next);
+    memcpy(claimant.token, resume->token, sizeof claimant.token);
+    if (durable_claim(&from, &claimant) != STATUS_OK)
         conn_busy(conn);
 }
 
@@ -212,8 +214,6 @@ void resume_on_claimed(struct conn *conn, struct resume_claimed *claimed)
                                      .wall_us = claimed->started_wall_us,
                                      .owner_epoch = claimed->owner_epoch};
     int status = claimed->status;
-    if (status == STATUS_OK && strcmp(claimed->subject, conn->resume->subject) != 0)
-        status = STATUS_AUTH;
     if (status == STATUS_OK)
         status = host_create(&host, conn->front, &start);
     if (status == STATUS_OK) {

@@ -74,7 +74,7 @@ int session_attach(struct session *session, const struct session_attach *attach,
         event->session = event_str(event, session->name);
         event->started_at = event_str(event, at);
         event->resume_token = event_str(event, attach->resume_token);
-        event->subject = event_str(event, session->subject);
+        event->subject = event_str(event, session_subject(session));
         event->wall_us = session->wall_us;
         event->attach = attach->attach;
         event->first = attach->first;
@@ -130,8 +130,6 @@ int session_create(struct session **out, const struct session_start *start,
         return STATUS_NOMEM;
     session->id = start->id;
     snprintf(session->name, sizeof session->name, "%s", start->name);
-    snprintf(session->subject, sizeof session->subject, "%s",
-             start->subject != NULL ? start->subject : "");
     session->epoch = start->restore != NULL ? start->restore->epoch : 1;
     session->config = config;
     session->ops = ops;
@@ -144,10 +142,14 @@ int session_create(struct session **out, const struct session_start *start,
     session->allowed_until_us = INT64_MAX;
     int status =
         session__settings_start(session, &start->message->settings, start->restore != NULL);
+    bool named = start->subject != NULL && start->subject[0] != '\0';
+    if (named && (session->subject = mem_strdup(start->subject)) == NULL)
+        status = STATUS_NOMEM;
     if (status == STATUS_OK)
         status = session__speech_open(session, start);
     if (status != STATUS_OK) {
         session__settings_free(session);
+        mem_free(session->subject);
         mem_free(session);
         return status;
     }
@@ -168,6 +170,7 @@ void session_destroy(struct session *session)
     session__lanes_destroy(session);
     session__speech_close(session);
     session__settings_free(session);
+    mem_free(session->subject);
     mem_free(session);
 }
 
@@ -429,7 +432,8 @@ static uint64_t ack_point(const struct session *session)
         return settled;
     if (session->starts[owed % SESSION_STARTS].segment != owed)
         return session->acked;
-    uint64_t start = session->starts[owed % SESSION_STARTS].samples;
+    uint64_t start_ms = session->starts[owed % SESSION_STARTS].ms;
+    uint64_t start = start_ms * session->settings.rate / 1000;
     uint64_t point = start < settled ? start : settled;
     return point > session->acked ? point : session->acked;
 }
@@ -553,7 +557,7 @@ void session_allow(struct session *session, int64_t until_us)
 
 const char *session_subject(const struct session *session)
 {
-    return session->subject;
+    return session->subject != NULL ? session->subject : "";
 }
 
 uint64_t session_seq(const struct session *session)

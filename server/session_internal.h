@@ -42,7 +42,7 @@ struct session_flush {
 struct session {
     uint64_t id;
     char name[SESSION_NAME_BYTES];
-    char subject[NAME_BYTES_MAX + 1];
+    char *subject; /* NULL: nobody's */
     uint32_t epoch;
     const struct session_config *config;
     const struct session_ops *ops;
@@ -88,8 +88,7 @@ struct session {
     uint64_t acked;
     /* Where the audio of recent segments begins, by segment % SESSION_STARTS. */
     struct {
-        uint32_t segment;
-        uint64_t samples;
+        uint32_t segment, ms;
     } starts[SESSION_STARTS];
     int64_t ack_due_us;
 

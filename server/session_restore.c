@@ -33,8 +33,7 @@ int session__restore(struct session *session, const struct session_restore *rest
         const struct session_final *final = &restore->finals[i];
         session->segment = session->begun = final->segment;
         session->starts[final->segment % SESSION_STARTS].segment = final->segment;
-        session->starts[final->segment % SESSION_STARTS].samples =
-            (uint64_t) final->start_ms * session->settings.rate / 1000;
+        session->starts[final->segment % SESSION_STARTS].ms = (uint32_t) final->start_ms;
         session__lanes_restore(session, restore, final);
     }
     return past_words(session, restore);

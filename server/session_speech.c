@@ -78,8 +78,7 @@ static void on_transcript(void *ctx, const struct stt_transcript *transcript)
     if (transcript->final)
         session->segment = transcript->segment;
     session->starts[transcript->segment % SESSION_STARTS].segment = transcript->segment;
-    session->starts[transcript->segment % SESSION_STARTS].samples =
-        (uint64_t)transcript->start_ms * session->settings.rate / 1000;
+    session->starts[transcript->segment % SESSION_STARTS].ms = (uint32_t)transcript->start_ms;
     if (transcript->final || session->settings.partials)
         emit_transcript(session, transcript);
     session__lanes_source(session, transcript);

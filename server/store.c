@@ -218,15 +218,15 @@ int store_read(struct store *store, const struct store_ref *ref, uint64_t seq)
     return write_job(store, &job);
 }
 
-int store_claim(struct store *store, uint64_t to, const char *session,
-                const uint8_t token[STORE_HASH_BYTES], const uint8_t next[STORE_HASH_BYTES])
+int store_claim(struct store *store, uint64_t to, const struct store_claimant *claimant)
 {
     assert(to != 0);
     /* The name is the client's word: one that is too long is nobody's. */
-    const char *name = strlen(session) < STORE_NAME_BYTES ? session : "";
+    const char *name = strlen(claimant->session) < STORE_NAME_BYTES ? claimant->session : "";
     struct store_job job = model(STORE_JOB_CLAIM, &(struct store_ref){.session = name, .to = to});
-    memcpy(job.claim.current, token, STORE_HASH_BYTES);
-    memcpy(job.claim.next, next, STORE_HASH_BYTES);
+    job.claim.subject = claimant->subject;
+    memcpy(job.claim.current, claimant->token, STORE_HASH_BYTES);
+    memcpy(job.claim.next, claimant->next, STORE_HASH_BYTES);
     job.claim.ended_after_us = clock_wall_us() - (int64_t)store->config.resume_ms * 1000;
     return write_job(store, &job);
 }

@@ -166,14 +166,19 @@ struct store_claim {
     struct store_row *transcripts;
     size_t transcripts_len;
 };
+/* Who comes back: `subject` is that of its access token, which must be the session's. */
+struct store_claimant {
+    const char *session, *subject;
+    uint8_t token[STORE_HASH_BYTES], next[STORE_HASH_BYTES];
+};
 /*
  * Takes a session over, or one that has ended no longer than resume_ms ago, so that its client
- * hears what it has missed: checks the token against the valid ones, raises owner_epoch and epoch,
- * and makes `token` and `next` the valid ones, in one transaction that is durable before the answer
- * to `to` comes. Two claims at a time: one after the other, both may succeed, the later one owns.
+ * hears what it has missed: checks subject and token against the valid ones, raises owner_epoch and
+ * epoch, and makes `token` and `next` the valid ones, in one transaction that is durable before the
+ * answer to `to` comes. Two claims at a time: one after the other, both may succeed, the later one
+ * owns.
  */
-int store_claim(struct store *store, uint64_t to, const char *session,
-                const uint8_t token[STORE_HASH_BYTES], const uint8_t next[STORE_HASH_BYTES]);
+int store_claim(struct store *store, uint64_t to, const struct store_claimant *claimant);
 
 struct store_stats {
     uint64_t writes, commits, failed_commits, fenced, dropped, claims, claims_refused;

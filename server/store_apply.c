@@ -159,8 +159,8 @@ static bool claim_texts(struct store_claim_answer *answer, sqlite3_stmt *row)
     return claim->end_reason != NULL;
 }
 
-/* Is there such a session, not ended long ago, and is the token one of its two? Fills what its row
- * holds. */
+/* Is there such a session, not ended long ago, of this subject, and is the token one of its two?
+ * Fills what its row holds. */
 static int claim_find(struct store_db *db, struct store_job *job, int64_t *key)
 {
     struct store_claim *claim = &job->answer.claim->claim;
@@ -170,7 +170,11 @@ static int claim_find(struct store_db *db, struct store_job *job, int64_t *key)
     if (rc != SQLITE_ROW)
         return rc;
     sqlite3_stmt *row = store_db_row(db, STORE_SQL_CLAIMABLE);
-    if (same_hash(row, 1, job->claim.current) || same_hash(row, 2, job->claim.current)) {
+    const char *subject = store_db_text(row, 7);
+    bool known = same_hash(row, 1, job->claim.current) || same_hash(row, 2, job->claim.current);
+    if (known && subject == NULL) {
+        job->status = STATUS_NOMEM;
+    } else if (known && strcmp(subject, job->claim.subject) == 0) {
         *key = sqlite3_column_int64(row, 0);
         claim->owner_epoch = (uint32_t)sqlite3_column_int64(row, 3) + 1;
         claim->epoch = (uint32_t)sqlite3_column_int64(row, 4) + 1;

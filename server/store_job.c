@@ -15,6 +15,7 @@ static const size_t texts[STORE_JOB_KINDS][TEXTS_MAX] = {
     [STORE_JOB_SETTINGS] = {AT(settings)},
     [STORE_JOB_PUT] = {AT(put.lang), AT(put.usage)},
     [STORE_JOB_END] = {AT(end.reason), AT(end.usage)},
+    [STORE_JOB_CLAIM] = {AT(claim.subject)},
     [STORE_JOB_QUERY] = {AT(query.session), AT(query.class_name), AT(query.before),
                          AT(query.subject)},
 };

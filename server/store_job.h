@@ -71,6 +71,7 @@ struct store_job {
         uint64_t seq; /* read: after it */
         struct {
             uint8_t current[STORE_HASH_BYTES], next[STORE_HASH_BYTES]; /* `current` as presented */
+            const char *subject;
             int64_t ended_after_us; /* a session that has ended is claimable from then on */
         } claim;
         struct store_query query;

@@ -129,6 +129,8 @@ static inline int kit_done(struct kit *kit, uint64_t ticket)
 }
 
 /* A token's hash is all of one byte. */
+#define KIT_SUBJECT "ana@school"
+
 static inline const uint8_t *kit_hash(uint8_t byte)
 {
     static _Thread_local uint8_t hashes[8][STORE_HASH_BYTES];
@@ -144,7 +146,7 @@ static inline int kit_begin_at(struct kit *kit, const char *session, const char 
 {
     struct store_session begin = {.class_name = class_name,
                                   .name = "Ana",
-                                  .subject = "ana@school",
+                                  .subject = KIT_SUBJECT,
                                   .source = "en-US",
                                   .rate = 16000,
                                   .settings = "{\"targets\":[\"es\"]}",
@@ -191,11 +193,20 @@ static inline struct store_replay *kit_read(struct kit *kit, const char *session
     return kit_answer(kit, FRONT_REPLAY);
 }
 
+static inline struct store_claim *kit_claim_by(struct kit *kit, const char *subject,
+                                               const char *session, const uint8_t tokens[2])
+{
+    struct store_claimant claimant = {.session = session, .subject = subject};
+    memcpy(claimant.token, kit_hash(tokens[0]), sizeof claimant.token);
+    memcpy(claimant.next, kit_hash(tokens[1]), sizeof claimant.next);
+    CHECK_EQ(store_claim(kit->store, 9, &claimant), STATUS_OK);
+    return kit_answer(kit, FRONT_CLAIMED);
+}
+
 static inline struct store_claim *kit_claim(struct kit *kit, const char *session, uint8_t token,
                                             uint8_t next)
 {
-    CHECK_EQ(store_claim(kit->store, 9, session, kit_hash(token), kit_hash(next)), STATUS_OK);
-    return kit_answer(kit, FRONT_CLAIMED);
+    return kit_claim_by(kit, KIT_SUBJECT, session, (const uint8_t[]){token, next});
 }
 
 static inline int kit_claim_status(struct kit *kit, const char *session, uint8_t token,

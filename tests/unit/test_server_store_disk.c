@@ -195,7 +195,8 @@ static const char version_1[] =
     " wall_us INTEGER NOT NULL, settled INTEGER NOT NULL, exact INTEGER NOT NULL,"
     " PRIMARY KEY (session, seq)) STRICT, WITHOUT ROWID;"
     "PRAGMA application_id = 0x536f7474; PRAGMA user_version = 1;"
-    "INSERT INTO sessions VALUES (1, '" A "', '7b', 'Ana', 'ana', 'en-US', 16000, '{}', '', 5,"
+    "INSERT INTO sessions VALUES (1, '" A "', '7b', 'Ana', '" KIT_SUBJECT
+    "', 'en-US', 16000, '{}', '', 5,"
     " NULL, '', 3, 2,"
     " x'0101010101010101010101010101010101010101010101010101010101010101', NULL);"
     "INSERT INTO messages VALUES (1, 1, 1, 1, '', 'of version 1', 6, 160, 1);";

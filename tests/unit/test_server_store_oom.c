@@ -53,7 +53,8 @@ static void test_calls(void)
     const struct store_query query = {.question = STORE_ABOUT, .session = A};
     UNTIL_IT_WORKS(store_query(kit.store, 3, &query));
     kit_free(kit_answer(&kit, FRONT_STORE_PAGE));
-    UNTIL_IT_WORKS(store_claim(kit.store, 3, A, begin.token, begin.token));
+    const struct store_claimant claimant = {.session = A, .subject = "", .token = {1}, .next = {1}};
+    UNTIL_IT_WORKS(store_claim(kit.store, 3, &claimant));
     kit_free(kit_answer(&kit, FRONT_CLAIMED));
     CHECK(mailbox_recv(kit.inbox) == NULL);
     kit_close(&kit);
@@ -82,9 +83,10 @@ static void apply_write(struct store_db *db, struct store_job model)
 static struct store_job *apply_until_it_works(struct store_db *db, enum store_job_kind kind)
 {
     struct store_job model = {.kind = kind, .session = A, .owner_epoch = 1, .to = 5};
-    memset(model.claim.current, 1, STORE_HASH_BYTES);
-    if (kind == STORE_JOB_READ)
-        model.seq = 0;
+    if (kind == STORE_JOB_CLAIM) {
+        model.claim.subject = "";
+        memset(model.claim.current, 1, STORE_HASH_BYTES);
+    }
     struct store_job *job = NULL;
     int status = STATUS_NOMEM;
     for (unsigned n = 1; status == STATUS_NOMEM && n < PLACES_MAX; n++) {

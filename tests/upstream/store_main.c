@@ -195,8 +195,9 @@ static uint64_t last_seq(const char *name, uint64_t i)
 /* Who claims the session afterwards is told the same. */
 static void check_claim(const char *name, uint64_t i, uint64_t seq)
 {
-    static const uint8_t token[STORE_HASH_BYTES] = {1};
-    if (store_claim(writer.store, 1, name_of(name, i), token, token) != STATUS_OK)
+    const struct store_claimant claimant = {
+        .session = name_of(name, i), .subject = "", .token = {1}, .next = {1}};
+    if (store_claim(writer.store, 1, &claimant) != STATUS_OK)
         fail("cannot claim", i, 0);
     sem_wait(&writer.answered);
     const struct store_claim *claim = (struct store_claim *)writer.answer;
