@@ -207,7 +207,9 @@ void stt__leg_on_sent(struct stt_stream *stream, struct stt_leg *leg, const stru
         return;
     leg->sent = event->end_sample;
     int64_t took_us = stt_marks_sent(&stream->marks, event->end_sample, event->at_us);
-    if (took_us >= 0 && stream->config.handover != NULL)
+    /* What was complete before the call was opened has waited for somebody to speak. */
+    bool held = event->at_us - took_us < leg->opened_us;
+    if (took_us >= 0 && !held && stream->config.handover != NULL)
         durations_add(stream->config.handover, took_us);
     struct stt_ring_entry *entry = stt_ring_find(&stream->ring, event->end_sample - 1);
     if (entry != NULL)

@@ -3,6 +3,7 @@
  * sample that is sent is checked; the provider hears an utterance on the call that hears its middle
  * and makes it final a second after its end, or at the half-close.
  */
+#include "base/durations.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/status.h"
@@ -42,6 +43,7 @@ struct world {
     struct call calls[CALLS];
     unsigned calls_len; /* the last number + 1 */
     uint64_t settled, sent_ms;
+    struct durations handover;
     bool lazy;    /* makes nothing final but at the end */
     int close_ms; /* from half-close to the end of the call */
     int close_status;
@@ -146,6 +148,7 @@ static void begin(uint32_t close_ms)
         .health = on_health,
     };
     const struct stt_stream_config config = {
+        .handover = &world.handover,
         .rate = RATE,
         .language = "en-US",
         .partials = true,
@@ -327,6 +330,21 @@ static void test_the_onset_is_whole(void)
     CHECK(newest()->base + (STT_PREROLL_MS + FRAME_MS) * MS >= start);
     quiet(3000);
     CHECK_EQ(world.next_shown, 1);
+    end();
+}
+
+/* A pre-roll was complete long before it is sent: it has waited for somebody to speak. */
+static void test_a_preroll_is_no_slow_handover(void)
+{
+    struct durations_sum before = {0}, after = {0};
+    begin(CLOSE_MS);
+    quiet(10000);
+    durations_read(&world.handover, &before);
+    say(1000);
+    durations_read(&world.handover, &after);
+    CHECK(after.count > before.count);
+    CHECK_EQ(after.counts[DURATIONS_BUCKET_500000], before.counts[DURATIONS_BUCKET_500000]);
+    CHECK_EQ(after.counts[DURATIONS_BUCKET_1000000], before.counts[DURATIONS_BUCKET_1000000]);
     end();
 }
 
@@ -566,6 +584,7 @@ int main(void)
 {
     RUN(test_silence_closes_the_call_and_is_not_billed);
     RUN(test_the_onset_is_whole);
+    RUN(test_a_preroll_is_no_slow_handover);
     RUN(test_settled_follows_the_silence);
     RUN(test_hours_of_silence_grow_nothing);
     RUN(test_flush_asleep_is_answered_at_once);
