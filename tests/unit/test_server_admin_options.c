@@ -8,7 +8,8 @@ static char error[ADMIN_ERROR_BYTES];
 /* Words separated by blanks. */
 static int parse(const char *line)
 {
-    char text[512], *argv[32] = {"sotto-admin"};
+    static char text[512]; /* options point into it */
+    char *argv[32] = {"sotto-admin"};
     int argc = 1;
     snprintf(text, sizeof text, "%s", line);
     error[0] = '\0';
