@@ -36,6 +36,8 @@ static struct durable_from job_from(const struct host *host)
 
 /* --- what a session asks for --- */
 
+static void on_timer(struct loop_timer *timer);
+
 /* Only the store can tell what comes next: whoever comes back has the session restored from it. */
 static void host_break(struct host *host, int status)
 {
@@ -44,6 +46,8 @@ static void host_break(struct host *host, int status)
     host->broken = true;
     if (host->conn != NULL)
         conn_abort(host->conn);
+    else /* not from within whatever made it so */
+        loop_timer_start(host->front->loop, &host->timer, loop_now_us(host->front->loop), on_timer);
 }
 
 /* What the store keeps, or is to know: what is final, and where a session begins and ends. */
@@ -176,7 +180,8 @@ static void fence(struct server *server, uint64_t id)
         return; /* its next write is refused */
     done->msg = (struct msg){.kind = FRONT_STORED, .session = id, .free_fn = done_free};
     done->status = STATUS_FENCED;
-    server_post(server, &done->msg);
+    if (server_offer(server, &done->msg) != STATUS_OK)
+        mem_free(done); /* likewise */
 }
 
 static int host_register(struct host *host, const char *name)
@@ -361,6 +366,10 @@ static void on_timer(struct loop_timer *timer)
     struct host *host = (struct host *)((char *)timer - offsetof(struct host, timer));
     bool gone = loop_now_us(host->front->loop) >= host->held_until_us;
     bool over = session_over(host->session);
+    if (host->broken && host->conn == NULL && host->move == NULL) {
+        host_destroy(host);
+        return;
+    }
     if (host->conn != NULL || host->move != NULL || !(gone || (over && !host->last)) ||
         host->encoding > 0) {
         host_run(host);

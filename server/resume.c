@@ -80,8 +80,6 @@ static bool allowed(const struct host *host, const struct conn_resume *resume)
 
 static void resume_end(struct conn *conn)
 {
-    if (conn->resume != NULL)
-        explicit_bzero(conn->resume, sizeof *conn->resume);
     mem_free(conn->resume);
     conn->resume = NULL;
 }
@@ -140,7 +138,6 @@ static void move_free(struct msg *msg)
 {
     struct host_move *move = (struct host_move *)msg;
     assert(move->host == NULL);
-    explicit_bzero(&move->what, sizeof move->what);
     mem_free(move);
 }
 
@@ -156,7 +153,10 @@ static void ask_front(struct conn *conn, uint64_t id)
     move->conn = conn->id;
     move->to = conn->front->index;
     move->what = *conn->resume;
-    server_post(move->server, &move->msg);
+    if (server_offer(move->server, &move->msg) == STATUS_OK)
+        return;
+    move_free(&move->msg);
+    conn_busy(conn);
 }
 
 /* Where it is: here, on another front, or in the store. */
@@ -267,7 +267,9 @@ static void answer_refused(struct host_move *move, bool gone)
     move->to = gone ? UINT32_MAX : move->to;
     move->msg.kind = FRONT_REFUSED;
     move->msg.session = move->conn;
-    server_post(move->server, &move->msg);
+    /* Where there is no room for it the client gives up waiting and comes back. */
+    if (server_offer(move->server, &move->msg) != STATUS_OK)
+        move_free(&move->msg);
 }
 
 /*
@@ -381,14 +383,16 @@ void resume_on_arrive(struct front *front, struct msg *msg)
     msg->free_fn(msg);
     give_kept(front, id);
     host = host_find(front, id);
-    if (host == NULL || host->broken || host->fenced)
-        return;
-    if (conn != NULL && conn->state == CONN_RESUMING && conn->resume != NULL)
-        attach(host, conn);
-    else if (front->stopping)
+    bool wanted = conn != NULL && conn->state == CONN_RESUMING && conn->resume != NULL;
+    bool lost = host != NULL && (host->broken || host->fenced || (front->stopping && !wanted));
+    if (lost)
         host_destroy(host);
-    else
+    if (host != NULL && !lost && wanted)
+        attach(host, conn);
+    else if (host != NULL && !lost)
         host_run(host);
+    else if (wanted)
+        look(conn); /* what it was is in the store */
 }
 
 void resume_forget(struct front *front)

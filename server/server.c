@@ -37,19 +37,28 @@
 /* A full mailbox is tried again after this; the caller is a thread that may sleep. */
 #define POST_RETRY_NS 200000
 
+int server_offer(struct server *server, struct msg *msg)
+{
+    int front = directory_hold(server->directory, msg->session);
+    int status = front >= 0 ? front_send(server->fronts[front], msg) : STATUS_NOT_FOUND;
+    directory_release(server->directory);
+    return status;
+}
+
+/* Without workers a front posts to itself. */
+static bool is_own(const struct server *server, const struct msg *msg)
+{
+    int front = directory_front(server->directory, msg->session);
+    return front >= 0 && loop_is_current(server->fronts[front]->loop);
+}
+
 void server_post(struct server *server, struct msg *msg)
 {
     for (;;) {
-        int front = directory_hold(server->directory, msg->session);
-        int status = front >= 0 ? front_send(server->fronts[front], msg) : STATUS_NOT_FOUND;
-        directory_release(server->directory);
+        int status = server_offer(server, msg);
         if (status == STATUS_OK)
             return;
-        if (status == STATUS_NOT_FOUND) {
-            msg->free_fn(msg);
-            return;
-        }
-        if (status != STATUS_FULL || loop_is_current(server->fronts[front]->loop)) {
+        if (status != STATUS_FULL || is_own(server, msg)) {
             if (status == STATUS_FULL)
                 LOG_WARN(LOG_FRONT, msg->session, "mailbox full, message lost", "kind=%d",
                          msg->kind);

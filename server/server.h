@@ -97,6 +97,9 @@ uint16_t server_port(const struct server *server);
 /* Ends what stop_run() (server/stop.h) has not, at once; stops every thread, frees everything. */
 void server_stop(struct server *server);
 
+/* As server_post(), from a loop, which must not wait. Takes `msg` when 0; STATUS_FULL,
+ * STATUS_NOT_FOUND: nobody holds it. */
+int server_offer(struct server *server, struct msg *msg);
 /*
  * Sends `msg` to the front that holds msg->session; frees it when nobody does. Waits while that
  * front's mailbox is full (back pressure on the caller), so never from a loop thread. Without
