@@ -132,7 +132,7 @@ static void set_texts(struct buf *out, const char *key, const char *const *texts
 
 /* --- the bodies --- */
 
-static void write_settings(struct buf *out, const struct client_settings *settings)
+static void write_choices(struct buf *out, const struct client_settings *settings)
 {
     set_text(out, "source", settings->source);
     set_texts(out, "targets", (const char *const *)settings->targets, settings->targets_len);
@@ -142,6 +142,11 @@ static void write_settings(struct buf *out, const struct client_settings *settin
     set_text(out, "stability", stability_name(settings->stability));
     if (settings->explain_in[0] != '\0')
         set_text(out, "explain_in", settings->explain_in);
+}
+
+static void write_settings(struct buf *out, const struct client_settings *settings)
+{
+    write_choices(out, settings);
     set_int(out, "vocabulary", settings->vocabulary_len);
     set_int(out, "glossary", settings->glossary_len);
     if (settings->class_name[0] != '\0')
@@ -378,14 +383,7 @@ static void write_since(struct buf *out, const struct client_settings *settings)
 int codec_settings_write(const struct client_settings *settings, struct buf *out)
 {
     buf_puts(out, "{\"type\":\"session.start\"");
-    set_text(out, "source", settings->source);
-    set_texts(out, "targets", (const char *const *)settings->targets, settings->targets_len);
-    set_int(out, "rate", settings->rate);
-    set_bool(out, "grammar", settings->grammar);
-    set_bool(out, "partials", settings->partials);
-    set_text(out, "stability", stability_name(settings->stability));
-    if (settings->explain_in[0] != '\0')
-        set_text(out, "explain_in", settings->explain_in);
+    write_choices(out, settings);
     write_vocabulary(out, settings);
     write_since(out, settings);
     set_text(out, "class", settings->class_name);

@@ -4,13 +4,13 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "server/message.h"
 #include "server/out.h"
 #include "server/server.h"
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,7 +81,8 @@ static uint64_t json_count(const json_t *object, const char *key)
 
 static void read_usage(const char *text, struct event_usage *usage)
 {
-    json_t *object = json_loads(text, 0, NULL);
+    json_t *object = NULL;
+    (void)json_read(text, strlen(text), 0, &object);
     double cost = json_number_value(json_object_get(object, "cost"));
     *usage = (struct event_usage){
         .audio_ms = json_count(object, "audio_ms"),
@@ -108,8 +109,9 @@ static bool read_final(struct arena *arena, const struct store_row *row, struct 
     buf_init(&text, EVENT_BYTES_MAX + 1);
     buf_putc(&text, '{');
     buf_append(&text, row->body, row->body_len);
-    json_t *object =
-        buf_status(&text) == STATUS_OK ? json_loadb(text.data, text.len, 0, NULL) : NULL;
+    json_t *object = NULL;
+    if (buf_status(&text) == STATUS_OK)
+        (void)json_read(text.data, text.len, 0, &object);
     *out = (struct session_final){
         .segment = row->segment,
         .rev = (uint32_t)json_count(object, "rev"),
