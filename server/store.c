@@ -111,6 +111,7 @@ static void store_free(struct store *store)
 {
     desk_close(&store->reading);
     desk_close(&store->writing);
+    store_log_close(store);
     store_disk_close(store);
     pthread_mutex_destroy(&store->lock);
     mem_free(store->path);
@@ -137,6 +138,8 @@ int store_open(struct store **out, const struct store_config *config)
         status = desk_open(&store->writing, "store", store_writer_run, store);
     if (status == STATUS_OK && store_durable(store))
         status = desk_open(&store->reading, "store-read", reading_run, store);
+    if (status == STATUS_OK && store_durable(store))
+        status = store_log_open(store);
     if (status == STATUS_OK)
         *out = store;
     else

@@ -195,15 +195,3 @@ void store_disk_close(struct store *store)
     store_db_close(writer->db);
     store_backlog_deinit(&writer->backlog);
 }
-
-/* Beside the commits, so that nobody waits for it who does not have to. One that fails is tried
- * with the next: what is in the log is stored. */
-void store_disk_checkpoint(struct store *store)
-{
-    struct store_writer *writer = &store->writer;
-    if (writer->failing || writer->db->wal_pages < STORE_WAL_PAGES)
-        return;
-    int rc = store_db_checkpoint(writer->db, false);
-    if (store_db_status(rc) == STATUS_INVALID)
-        store_disk_failed(store, rc);
-}

@@ -1,5 +1,5 @@
 /*
- * The store with its two threads, for the store's own files.
+ * The store with its threads, for the store's own files.
  */
 #pragma once
 
@@ -8,6 +8,7 @@
 #include "server/store_db.h"
 #include "server/store_limits.h"
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 /* The writer's own. */
@@ -37,11 +38,25 @@ struct store_desk {
                              pause */
 };
 
+/* The thread that empties the log. The state goes round: the writer asks, the thread copies, the
+ * writer copies what little came meanwhile. */
+enum store_log_state { STORE_LOG_REST, STORE_LOG_COPYING, STORE_LOG_COPIED };
+
+struct store_log {
+    struct store_db *db; /* the thread's; NULL until it is first asked */
+    pthread_t thread;
+    sem_t asked;
+    _Atomic int state; /* enum store_log_state */
+    _Atomic bool closing;
+    bool running;
+};
+
 struct store {
     struct store_config config; /* `path` is a copy */
     char *path;
     struct store_desk writing, reading; /* reading: only where there is a file */
     struct store_writer writer;
+    struct store_log log;    /* only where there is a file */
     struct store_db *reader; /* the reading thread's; NULL until its first question */
     pthread_mutex_t lock;    /* for `stats` */
     struct store_stats stats;
@@ -65,8 +80,14 @@ void store_disk_failed(struct store *store, int rc);
 void store_disk_check(struct store *store);
 /* Writes the backlog, at most once in STORE_RETRY_MS unless `now`. */
 void store_disk_retry(struct store *store, bool now);
-/* Copies the log into the file when it has grown. */
-void store_disk_checkpoint(struct store *store);
+
+/* store_log.c: the log is copied into the file when it has grown. */
+
+/* STATUS_NOMEM. */
+int store_log_open(struct store *store);
+void store_log_close(struct store *store);
+/* The writer's, after a commit. */
+void store_log_checkpoint(struct store *store);
 
 /* store_duty.c: what is due by the clock: signs of life, abandoned sessions, retention. */
 void store_duty_run(struct store *store);

@@ -24,6 +24,6 @@
 #define STORE_OWNER_LATE_MS     30000      /* an owner silent for longer is dead */
 #define STORE_SWEEP_MS          60000      /* between two looks for what is past retention */
 #define STORE_SWEEP_GAP_MS      100        /* between two sessions forgotten by one look */
-#define STORE_WAL_PAGES         4000       /* of the write-ahead log, then it is checkpointed */
+#define STORE_WAL_PAGES         8000       /* of the write-ahead log, then it is checkpointed */
 #define STORE_WAL_BYTES         (64 << 20) /* it is cut to after a peak */
-#define STORE_CACHE_KB          16384      /* pages in memory, one connection */
+#define STORE_CACHE_KB          2048       /* pages in memory, one connection */

@@ -29,7 +29,20 @@
       "ALTER TABLE sessions ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"                          \
       "CREATE INDEX sessions_open ON sessions(owner) WHERE ended_us IS NULL;")                     \
     /* 3: usage so far stands with a message: one page less for each final. */                     \
-    X("ALTER TABLE messages ADD COLUMN usage TEXT;")
+    X("ALTER TABLE messages ADD COLUMN usage TEXT;")                                               \
+    /* 4: messages lie in the order in which they came, with a small index beside them. Lying by   \
+     * session, each commit rewrote two pages a message. It replaces a table, before a release. */ \
+    X("ALTER TABLE messages RENAME TO messages_3;"                                                 \
+      "CREATE TABLE messages ("                                                                    \
+      " key INTEGER PRIMARY KEY, session INTEGER NOT NULL, seq INTEGER NOT NULL,"                  \
+      " kind INTEGER NOT NULL, segment INTEGER NOT NULL, lang TEXT NOT NULL, body TEXT NOT NULL,"  \
+      " wall_us INTEGER NOT NULL, settled INTEGER NOT NULL, exact INTEGER NOT NULL,"               \
+      " usage TEXT) STRICT;"                                                                       \
+      "INSERT INTO messages (session, seq, kind, segment, lang, body, wall_us, settled, exact,"    \
+      " usage) SELECT session, seq, kind, segment, lang, body, wall_us, settled, exact, usage"     \
+      " FROM messages_3 ORDER BY wall_us;"                                                         \
+      "DROP TABLE messages_3;"                                                                     \
+      "CREATE UNIQUE INDEX messages_session ON messages(session, seq);")
 
 #define STORE_STATEMENTS_MAP(X)                                                                    \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
@@ -87,7 +100,7 @@
 /* What was told last: at the end, or with a message. */
 #define STORE_USAGE                                                                                \
     "CASE WHEN ended_us IS NOT NULL AND usage <> '' THEN usage ELSE coalesce("                     \
-    "(SELECT said.usage FROM messages AS said WHERE said.session = key"                            \
+    "(SELECT said.usage FROM messages AS said WHERE said.session = sessions.key"                   \
     " AND said.usage IS NOT NULL ORDER BY said.seq DESC LIMIT 1), usage) END"
 
 /* Transcripts come in the order of segments, so the newest one's number is their count. */
@@ -95,6 +108,6 @@
     "SELECT key, id, class, name, subject, source, settings, " STORE_USAGE                         \
     ", end_reason, rate, started_us,"                                                              \
     " coalesce(ended_us, 0),"                                                                      \
-    " (SELECT coalesce(max(seq), 0) FROM messages WHERE session = key),"                           \
-    " coalesce((SELECT segment FROM messages WHERE session = key AND kind = 1"                     \
+    " (SELECT coalesce(max(seq), 0) FROM messages WHERE session = sessions.key),"                  \
+    " coalesce((SELECT segment FROM messages WHERE session = sessions.key AND kind = 1"            \
     "  ORDER BY seq DESC LIMIT 1), 0) FROM sessions"

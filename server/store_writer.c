@@ -233,7 +233,7 @@ void *store_writer_run(void *ctx)
             gather(store, job);
             serve(store);
             if (!store->writer.failing)
-                store_disk_checkpoint(store);
+                store_log_checkpoint(store);
         } else if (atomic_load(&store->writing.closing)) {
             return NULL;
         }
