@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define REFUSED_READS 16 /* of a peer that is turned away */
+
 /* Whom `fd` is connected to. False: nobody who has an address. */
 static bool address_of(int fd, struct peers_address *out)
 {
@@ -39,8 +41,9 @@ static void refuse(const struct server *server, int fd, int reason)
                            strlen(body), peers_retry_ms(reason) / 1000, body);
         (void)send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
         shutdown(fd, SHUT_WR);
-        /* Unread bytes would turn the close into a reset, which may overtake the answer. */
-        while (recv(fd, unread, sizeof unread, MSG_DONTWAIT) > 0)
+        /* Unread bytes would turn the close into a reset, which may overtake the answer; who sends
+         * on and on has no answer to lose. */
+        for (int i = 0; i < REFUSED_READS && recv(fd, unread, sizeof unread, MSG_DONTWAIT) > 0; i++)
             ;
     }
     close(fd);
