@@ -267,6 +267,13 @@ static void write_grammar(struct buf *out, const struct event *event)
         set_text(out, "failed", event->failed);
 }
 
+static void write_note(struct buf *out, const struct event *event)
+{
+    set_int(out, "segment", event->segment);
+    set_text(out, "note", event->note);
+    set_text(out, "by", event->by);
+}
+
 static void write_flushed(struct buf *out, const struct event *event)
 {
     if (event->id != NULL && event->id[0] != '\0')
@@ -335,6 +342,7 @@ static const struct {
     [EVENT_TRANSCRIPT] = {"transcript", write_transcript},
     [EVENT_TRANSLATION] = {"translation", write_translation},
     [EVENT_GRAMMAR] = {"grammar", write_grammar},
+    [EVENT_NOTE] = {"note", write_note},
     [EVENT_FLUSHED] = {"audio.flushed", write_flushed},
     [EVENT_DEGRADED] = {"session.degraded", write_health},
     [EVENT_RESTORED] = {"session.restored", write_health},

@@ -25,6 +25,7 @@ enum event_kind {
     EVENT_TRANSCRIPT,
     EVENT_TRANSLATION,
     EVENT_GRAMMAR,
+    EVENT_NOTE, /* a teacher's remark */
     EVENT_FLUSHED,
     EVENT_DEGRADED,
     EVENT_RESTORED,
@@ -80,6 +81,7 @@ struct event {
     const char *corrected;
     const struct event_edit *edits;
     size_t edits_len;
+    const char *note, *by; /* NOTE: the remark, and whose it is; "" nobody's */
 
     const char *session, *started_at; /* STARTED */
     struct client_settings settings;  /* STARTED, UPDATED: effective; strings in the arena */

@@ -23,7 +23,7 @@ void session__emit(struct session *session, struct event *event)
     }
     bool durable =
         event->final && (event->kind == EVENT_TRANSCRIPT || event->kind == EVENT_TRANSLATION ||
-                         event->kind == EVENT_GRAMMAR);
+                         event->kind == EVENT_GRAMMAR || event->kind == EVENT_NOTE);
     if (durable)
         event->seq = ++session->seq;
     if (event->has_lat)

@@ -498,6 +498,7 @@ static void on_kind(struct sim *s, const struct event *event)
     case EVENT_TRANSCRIPT: on_transcript(s, event); break;
     case EVENT_TRANSLATION: on_translation(s, event); break;
     case EVENT_GRAMMAR: on_grammar(s, event); break;
+    case EVENT_NOTE: HOLD(s, false); break; /* nobody watches */
     case EVENT_FLUSHED: on_flushed(s, event); break;
     case EVENT_DEGRADED: on_health(s, event, true); break;
     case EVENT_RESTORED: on_health(s, event, false); break;

@@ -144,6 +144,23 @@ static void test_lists(void)
     }
 }
 
+static void test_note(void)
+{
+    struct event *event = event_create(EVENT_NOTE);
+    event->segment = 3;
+    event->note = "say \"an\" here\n";
+    event->by = "";
+    struct buf bytes;
+    json_t *object = whole(event, &bytes, NULL);
+    CHECK_STR(text_of(object, "type"), "note");
+    CHECK_EQ(json_integer_value(json_object_get(object, "segment")), 3);
+    CHECK_STR(text_of(object, "note"), "say \"an\" here\n");
+    CHECK_STR(text_of(object, "by"), "");
+    json_decref(object);
+    buf_deinit(&bytes);
+    event_free(event);
+}
+
 /* As printf has it; of two equally near it may take the other. */
 static void test_head(void)
 {
@@ -238,6 +255,7 @@ int main(void)
     RUN(test_no_seq_no_lat);
     RUN(test_escapes);
     RUN(test_lists);
+    RUN(test_note);
     RUN(test_head);
     RUN(test_full);
     RUN(test_errors);

@@ -51,6 +51,30 @@ static void test_sentence(void)
     kit_end(&kit);
 }
 
+static void test_note_is_durable(void)
+{
+    struct kit kit;
+    kit_start(&kit);
+    const struct session_note note = {.segment = 1, .text = "an, not a", .by = "Ms Ito"};
+    CHECK_EQ(session_note(kit.session, &note, kit.now_us), STATUS_NOT_FOUND);
+    say(&kit, "She have two cats", 900);
+    CHECK_EQ(session_note(kit.session, &note, kit.now_us), STATUS_OK);
+    const struct event *event = kit_last(&kit, EVENT_NOTE);
+    CHECK_EQ(event->seq, 2);
+    CHECK_EQ(event->segment, 1);
+    CHECK_STR(event->note, "an, not a");
+    CHECK_STR(event->by, "Ms Ito");
+    const struct session_note none[] = {{.segment = 0, .text = ""}, {.segment = 2, .text = ""}};
+    CHECK_EQ(session_note(kit.session, &none[0], kit.now_us), STATUS_NOT_FOUND);
+    CHECK_EQ(session_note(kit.session, &none[1], kit.now_us), STATUS_NOT_FOUND);
+    session_end(kit.session, "client", 1000, kit.now_us);
+    kit_answer(&kit, 0, "Tiene dos gatos");
+    session_tick(kit.session, kit.now_us + 60 * SECOND);
+    CHECK(session_over(kit.session));
+    CHECK_EQ(session_note(kit.session, &note, kit.now_us), STATUS_NOT_FOUND);
+    kit_end(&kit);
+}
+
 static void test_odd_bytes_are_carried_over(void)
 {
     struct kit kit;
@@ -521,6 +545,7 @@ int main(void)
 {
     RUN(test_start_is_told);
     RUN(test_sentence);
+    RUN(test_note_is_durable);
     RUN(test_odd_bytes_are_carried_over);
     RUN(test_flush_without_audio_is_answered_at_once);
     RUN(test_flush_waits_for_what_is_owed);
