@@ -22,9 +22,11 @@ struct directory;
 struct front;
 struct grammar_cache;
 struct loop;
+struct monitor;
 struct msg;
 struct peers;
 struct notices;
+struct pages;
 struct registry;
 struct store;
 struct pool;
@@ -54,6 +56,11 @@ enum front_msg {
     FRONT_STOP,     /* server/stop.h: clients are told to go; the loop ends with the last */
     FRONT_UNLISTEN, /* accept what is queued, then close the listening socket */
     FRONT_HURRY,    /* end at once */
+    /* server/monitor.h */
+    FRONT_WATCH,
+    FRONT_DETAIL,
+    FRONT_FLAG,
+    FRONT_MONITOR,
 };
 
 struct server {
@@ -72,6 +79,8 @@ struct server {
     struct registry *registry;
     struct store *store;
     struct notices *notices; /* server/notices.h; NULL: nobody is told */
+    struct monitor *monitor; /* server/monitor.h */
+    struct pages *pages;     /* server/pages.h */
     struct worker_pool *workers;
     struct worker_pool *errands; /* one thread, for what takes long and nobody speaks behind */
     struct stt_client *stt;
