@@ -7,12 +7,11 @@
 #include "bench/judge.h"
 #include "bench/load_client.h"
 #include "bench/load_cut.h"
+#include "bench/load_start.h"
 #include "bench/load_tls.h"
-#include "bench/script.h"
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +25,6 @@
 #define JOIN_US       SECOND_US       /* for sockets to close at the very end */
 #define SPARE_FDS     64              /* besides the sockets */
 #define REQUEST_MAX   2048
-#define GREEDY_MAX    8 /* target languages, docs/protocol.md */
 
 enum phase {
     PHASE_BEFORE, /* ramp and warm-up */
@@ -55,61 +53,7 @@ static void on_interrupt(int number)
     interrupts++;
 }
 
-/* -- what is sent -- */
-
-static bool same_language(const char *a, const char *b)
-{
-    size_t len = strcspn(a, "-");
-    return len == strcspn(b, "-") && strncmp(a, b, len) == 0;
-}
-
-static bool has_language(json_t *targets, const char *tag)
-{
-    size_t i;
-    json_t *value;
-    json_array_foreach(targets, i, value)
-    {
-        if (same_language(json_string_value(value), tag))
-            return true;
-    }
-    return false;
-}
-
-static json_t *target_list(const struct load_config *config, unsigned times)
-{
-    json_t *targets = json_array();
-    unsigned count = 0;
-    for (; config->targets[count] != NULL; count++)
-        json_array_append_new(targets, json_string(config->targets[count]));
-    unsigned want = count * times < GREEDY_MAX ? count * times : GREEDY_MAX;
-    for (const char *const *tag = script_languages(); *tag != NULL && count < want; tag++) {
-        if (same_language(*tag, config->source) || has_language(targets, *tag))
-            continue;
-        json_array_append_new(targets, json_string(*tag));
-        count++;
-    }
-    return targets;
-}
-
-static int write_start(const struct load_config *config, unsigned times, struct buf *out)
-{
-    json_t *start = json_pack("{s:s, s:s, s:o, s:i, s:b, s:b}", "type", "session.start", "source",
-                              config->source, "targets", target_list(config, times), "rate",
-                              (int)config->voice.rate, "grammar", config->grammar, "partials",
-                              config->partials);
-    if (config->stability != NULL)
-        json_object_set_new(start, "stability", json_string(config->stability));
-    if (config->token != NULL)
-        json_object_set_new(start, "token", json_string(config->token));
-    char *text = json_dumps(start, JSON_COMPACT);
-    json_decref(start);
-    if (text == NULL)
-        return STATUS_NOMEM;
-    buf_init(out, LOAD_START_MAX);
-    int status = buf_puts(out, text);
-    free(text);
-    return status;
-}
+/* -- setting up -- */
 
 static int write_messages(struct load_field *field)
 {
@@ -118,23 +62,17 @@ static int write_messages(struct load_field *field)
     int status =
         load_ws_request(config->host, config->port, "/v1/stream", "sotto.v1", &field->request);
     if (status == STATUS_OK)
-        status = write_start(config, 1, &field->start);
-    if (status == STATUS_OK)
-        status = write_start(config, config->greed > 0 ? config->greed : 1, &field->start_greedy);
+        status = load_start_init(field);
     if (status != STATUS_OK)
         return status;
     size_t frame = LOAD_HEAD_MAX + load_voice_frame_bytes(&config->voice);
-    const size_t others[] = {field->request.len,
-                             field->start.len + LOAD_HEAD_MAX + LOAD_RESUME_BYTES,
-                             field->start_greedy.len + LOAD_HEAD_MAX + LOAD_RESUME_BYTES,
+    const size_t others[] = {field->request.len, load_start_bytes_max(field) + LOAD_HEAD_MAX,
                              LOAD_CONTROL_MAX + LOAD_HEAD_MAX};
     for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
         frame = others[i] > frame ? others[i] : frame;
     load_frame_pool_init(&field->pool, frame);
     return STATUS_OK;
 }
-
-/* -- setting up -- */
 
 static int parse_address(struct load_field *field)
 {
@@ -265,8 +203,7 @@ static void load_deinit(struct load *load)
     load_tls_context_free(field->tls);
     load_frame_pool_deinit(&field->pool);
     buf_deinit(&field->request);
-    buf_deinit(&field->start);
-    buf_deinit(&field->start_greedy);
+    load_start_deinit(field);
 }
 
 /* -- the phases -- */

@@ -24,6 +24,7 @@ struct load_config {
     const char *ca_file; /* NULL: the system's authorities */
     unsigned sessions;   /* that stream audio */
     unsigned silent;     /* connected and started besides, sending no audio */
+    unsigned classes;    /* that the sessions are spread over; 0: they name none */
     struct load_voice_config voice;
     unsigned jitter_ms; /* each frame is sent up to so much later than the pace says (per session
                            a phase within frame_ms, per frame half of this either way) */

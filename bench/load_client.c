@@ -6,6 +6,7 @@
 #include "bench/load_audio.h"
 #include "bench/load_cut.h"
 #include "bench/load_send.h"
+#include "bench/load_start.h"
 #include "bench/load_tls.h"
 #include <assert.h>
 #include <errno.h>
@@ -264,14 +265,8 @@ static void start_session(struct load_field *field, struct load_client *client)
         fail(field, client, ENOMEM);
         return;
     }
-    const struct buf *start = client->role == LOAD_GREEDY ? &field->start_greedy : &field->start;
-    if (!client->begun) {
-        send_message(field, client, LOAD_WS_TEXT, start->data, start->len);
-        return;
-    }
-    char message[LOAD_START_MAX + LOAD_RESUME_BYTES];
-    size_t len = load_resume_message(&client->resume, judge_session_seq(client->judged),
-                                     start->data, start->len, message, sizeof message);
+    char message[LOAD_START_BYTES];
+    size_t len = load_start_message(field, client, session_number(field, client), message);
     send_message(field, client, LOAD_WS_TEXT, message, len);
 }
 

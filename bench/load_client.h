@@ -16,14 +16,15 @@
 #include "bench/load_ws.h"
 #include <netinet/in.h>
 
-#define LOAD_BACKLOG_MS    10000  /* of built audio that waits for one socket */
-#define LOAD_TURN_FRAMES   64     /* built before the kernel gets them */
-#define LOAD_SLOW_BYTES    1024   /* what a slow reader takes a second */
-#define LOAD_SNDBUF        131072 /* else loopback takes a minute of audio before it blocks */
-#define LOAD_SLOW_RCVBUF   4096
-#define LOAD_ABANDONED_MAX 512  /* sockets that are dead for us and not for the server */
-#define LOAD_START_MAX     8192 /* session.start */
-#define LOAD_DUE_A_CLIENT  12   /* entries in the schedule at a time, stale ones included */
+#define LOAD_BACKLOG_MS       10000  /* of built audio that waits for one socket */
+#define LOAD_TURN_FRAMES      64     /* built before the kernel gets them */
+#define LOAD_SLOW_BYTES       1024   /* what a slow reader takes a second */
+#define LOAD_SNDBUF           131072 /* else loopback takes a minute of audio before it blocks */
+#define LOAD_SLOW_RCVBUF      4096
+#define LOAD_ABANDONED_MAX    512  /* sockets that are dead for us and not for the server */
+#define LOAD_START_MAX        8192 /* session.start, without name and class */
+#define LOAD_START_NAME_BYTES 96   /* of these */
+#define LOAD_DUE_A_CLIENT     12   /* entries in the schedule at a time, stale ones included */
 
 struct judge;
 struct judge_session;

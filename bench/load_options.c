@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "bench/audio.h"
+#include "bench/load_name.h"
 #include "bench/script.h"
 #include <errno.h>
 #include <getopt.h>
@@ -49,6 +50,7 @@ static const struct number_option numbers[] = {
     {"port", CONFIG(port), 1, 65535},
     {"sessions", CONFIG(sessions), 0, SESSIONS_MAX},
     {"silent", CONFIG(silent), 0, SESSIONS_MAX},
+    {"classes", CONFIG(classes), 1, LOAD_CLASSES_MAX},
     {"seconds", CONFIG(seconds), 1, SECONDS_MAX},
     {"ramp", CONFIG(ramp_s), 0, SECONDS_MAX},
     {"warmup", CONFIG(warmup_s), 0, SECONDS_MAX},
@@ -113,6 +115,8 @@ static const char help_text[] =
     "sessions\n"
     "  --sessions N        that stream audio (10)\n"
     "  --silent N          connected and started besides, sending no audio (0)\n"
+    "  --classes N         spread the sessions over so many classes, 1A, 1B and on (they\n"
+    "                      name none)\n"
     "  --source TAG        language spoken (en)\n"
     "  --targets LIST      translate into these, separated by commas; \"none\" (es)\n"
     "  --no-grammar        no corrections\n"

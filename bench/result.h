@@ -7,7 +7,7 @@
  *   label, date (RFC 3339), version, commit (SOTTO_COMMIT of the environment, or null), void (null
  *               or the reason), void_rule {core_busy, stolen, send_late_ms, own_lag_ms}
  *   machine     kernel, cpu, cores, memory_bytes
- *   config      sessions, silent, speaking, seed, rate, frame_ms, cycle_ms, pause_ms, turn_cycles,
+ *   config      sessions, silent, classes, speaking, seed, rate, frame_ms, cycle_ms, pause_ms, turn_cycles,
  *               jitter_ms, source, targets, grammar, partials, ramp_s, warmup_s, seconds, drain_s,
  *               storm, slow_readers, vanishing, greedy, greed
  *   load        seconds, started, frames_sent, frames_blocked, bytes_sent, bytes_received,

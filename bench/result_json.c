@@ -105,13 +105,13 @@ static json_t *config_json(const struct load_config *config)
 {
     static const char *const storms[] = {"none", "start", "end", "reconnect"};
     json_t *object = json_pack(
-        "{s:i,s:i,s:i,s:s,s:o,s:b,s:b,s:i,s:i,s:i,s:i,s:s,s:i,s:i,s:i,s:i}", "sessions",
-        config->sessions, "silent", config->silent, "jitter_ms", config->jitter_ms, "source",
-        config->source, "targets", texts(config->targets), "grammar", config->grammar, "partials",
-        config->partials, "ramp_s", config->ramp_s, "warmup_s", config->warmup_s, "seconds",
-        config->seconds, "drain_s", config->drain_s, "storm", storms[config->storm], "slow_readers",
-        config->slow_readers, "vanishing", config->vanishing, "greedy", config->greedy, "greed",
-        config->greed);
+        "{s:i,s:i,s:i,s:i,s:s,s:o,s:b,s:b,s:i,s:i,s:i,s:i,s:s,s:i,s:i,s:i,s:i}", "sessions",
+        config->sessions, "silent", config->silent, "classes", config->classes, "jitter_ms",
+        config->jitter_ms, "source", config->source, "targets", texts(config->targets), "grammar",
+        config->grammar, "partials", config->partials, "ramp_s", config->ramp_s, "warmup_s",
+        config->warmup_s, "seconds", config->seconds, "drain_s", config->drain_s, "storm",
+        storms[config->storm], "slow_readers", config->slow_readers, "vanishing", config->vanishing,
+        "greedy", config->greedy, "greed", config->greed);
     json_object_update_new(object, voice(&config->voice));
     return object;
 }
