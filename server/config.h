@@ -58,6 +58,7 @@ struct config {
     uint64_t stop_ms;
     bool takeover;
     const char *proxies;
+    const char *web_path;
     bool peers_loopback;
     uint64_t peers_connections, peers_sessions, peers_handshakes, peers_failures;
     uint64_t peers_subject_sessions;

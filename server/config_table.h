@@ -77,6 +77,8 @@
     X("server", "proxies", proxies, TEXT, "", 0, 0,                                                \
       "addresses of proxies, comma separated, as 10.0.0.0/8 too: their Forwarded or "              \
       "X-Forwarded-For is believed")                                                               \
+    X("server", "web_path", web_path, TEXT, "", 0, 0,                                              \
+      "folder the web pages are read from, for working on them; empty: those in the program")      \
     X("peers", "connections", peers_connections, NUMBER, "500", 0, 1000000,                        \
       "open connections of one address, or of one /64 of IPv6; a school may be behind "            \
       "one; 0: any number")                                                                        \

@@ -13,6 +13,7 @@
 #include "server/http_head.h"
 #include "server/metrics.h"
 #include "server/origin.h"
+#include "server/pages.h"
 #include "server/peers_gate.h"
 #include "server/report.h"
 #include "server/server.h"
@@ -26,15 +27,6 @@
 #define HOST_BYTES_MAX       256
 #define KEY_BYTES            24 /* base64 of 16 bytes, RFC 6455 §4.1 */
 #define CREDENTIAL_BYTES_MAX (TOKEN_BYTES_MAX + 16)
-
-static const char front_page[] =
-    "<!doctype html><meta charset=\"utf-8\"><title>sotto</title>"
-    "<h1>sotto is running</h1>"
-    "<p>Speak to it over WebSocket at <code>/v1/stream</code> (subprotocol <code>sotto.v1</code>), "
-    "for "
-    "example with <code>sotto-say --url ws://HOST:PORT/v1/stream FILE.wav</code>.</p>"
-    "<p><a href=\"/healthz\">/healthz</a> <a href=\"/readyz\">/readyz</a> "
-    "<a href=\"/metrics\">/metrics</a></p>\n";
 
 static enum http_method method_of(struct lws *wsi)
 {
@@ -85,24 +77,37 @@ static bool is_stopping(struct lws *wsi)
     return atomic_load_explicit(&front->server->stopping, memory_order_relaxed);
 }
 
-/* Sends the head and keeps the body; HEAD has none. */
-static int reply_with(struct lws *wsi, const struct http_head *head, struct buf *body,
-                      struct http_reply *reply)
+static void want_write(struct lws *wsi)
+{
+    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, HTTP_STALL_S);
+    lws_callback_on_writable(wsi);
+}
+
+/* Sends the head; what `reply` holds follows, but not to HEAD, nor with 304. */
+static int begin_reply(struct lws *wsi, const struct http_head *head, struct http_reply *reply)
 {
     struct http_head whole = *head;
-    http_reply_free(reply);
-    if (buf_status(body) != STATUS_OK)
-        return -1;
-    whole.len = (int64_t)body->len;
+    whole.len = (int64_t)reply->len;
     whole.close = head->close || is_stopping(wsi);
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) == 0)
-        reply->body = buf_take(body, &reply->len);
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0 || head->status == 304)
+        reply->len = 0;
     reply->ready = true;
     reply->last = whole.close;
     if (http_head_send(wsi, &whole) != 0)
         return -1;
-    lws_callback_on_writable(wsi);
+    want_write(wsi);
     return 0;
+}
+
+static int reply_with(struct lws *wsi, const struct http_head *head, struct buf *body,
+                      struct http_reply *reply)
+{
+    http_reply_free(reply);
+    if (buf_status(body) != STATUS_OK)
+        return -1;
+    reply->body = buf_take(body, &reply->len);
+    reply->bytes = reply->body;
+    return begin_reply(wsi, head, reply);
 }
 
 static int reply_text(struct lws *wsi, const char *type, const char *text, struct http_reply *reply)
@@ -135,9 +140,21 @@ static int problem(struct lws *wsi, int status, const char *detail, struct http_
     return refuse(wsi, &(struct http_head){.status = status}, detail, reply);
 }
 
+/* What a socket takes at a time. */
+static int write_piece(struct lws *wsi, struct http_reply *reply)
+{
+    unsigned char block[LWS_PRE + HTTP_WRITE_BYTES];
+    size_t len = reply->len - reply->sent;
+    bool last = len <= HTTP_WRITE_BYTES;
+    if (!last)
+        len = HTTP_WRITE_BYTES;
+    memcpy(block + LWS_PRE, reply->bytes + reply->sent, len);
+    reply->sent += len;
+    return lws_write(wsi, block + LWS_PRE, len, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP);
+}
+
 int http_writeable(struct lws *wsi, struct http_reply *reply)
 {
-    int written = 0;
     bool last = reply->last;
     if (reply->answer != NULL) {
         int result = http_answer_writeable(reply->answer, &last);
@@ -145,16 +162,16 @@ int http_writeable(struct lws *wsi, struct http_reply *reply)
             return result;
     } else if (!reply->ready) {
         return 0;
-    } else if (reply->body != NULL) {
-        unsigned char *block = mem_alloc(LWS_PRE + reply->len);
-        if (block == NULL)
+    } else if (reply->sent < reply->len) {
+        if (write_piece(wsi, reply) < 0)
             return -1;
-        memcpy(block + LWS_PRE, reply->body, reply->len);
-        written = lws_write(wsi, block + LWS_PRE, reply->len, LWS_WRITE_HTTP_FINAL);
-        mem_free(block);
+        if (reply->sent < reply->len) {
+            want_write(wsi);
+            return 0;
+        }
     }
     http_reply_free(reply);
-    if (written < 0 || last || is_stopping(wsi))
+    if (last || is_stopping(wsi))
         return -1;
     return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }
@@ -195,10 +212,40 @@ static int get_health(struct front *front, struct lws *wsi, struct http_reply *r
     return reply_text(wsi, "text/plain", "ok\n", reply);
 }
 
-static int get_page(struct front *front, struct lws *wsi, struct http_reply *reply)
+static bool is_known(struct lws *wsi, const char *etag)
 {
-    (void)front;
-    return reply_text(wsi, "text/html; charset=utf-8", front_page, reply);
+    char known[HTTP_ETAG_BYTES];
+    return lws_hdr_copy(wsi, known, sizeof known, WSI_TOKEN_HTTP_IF_NONE_MATCH) > 0 &&
+           (strstr(known, etag) != NULL || strcmp(known, "*") == 0);
+}
+
+/* The pages run scripts, of this server alone, and may ask for the microphone. */
+static int get_page(struct front *front, struct lws *wsi, const char *path,
+                    struct http_reply *reply)
+{
+    struct http_head head = {
+        .status = 200,
+        .cache = "no-cache",
+        .permissions = "camera=(), geolocation=(), microphone=(self)",
+        .policy = "default-src 'none'; script-src 'self'; style-src 'self'; "
+                  "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; "
+                  "media-src 'self' blob:; manifest-src 'self'; base-uri 'none'; "
+                  "form-action 'none'; frame-ancestors 'none'"};
+    struct page page;
+    int status = pages_get(front->server->pages, path, &page);
+    if (status == STATUS_NOT_FOUND)
+        return problem(wsi, 404, "there is nothing here", reply);
+    if (status != STATUS_OK)
+        return problem(wsi, 503, "this file cannot be read now", reply);
+    http_reply_free(reply);
+    reply->body = page.owned;
+    reply->bytes = page.bytes;
+    reply->len = page.len;
+    head.type = page.type;
+    head.etag = page.etag;
+    if (is_known(wsi, page.etag))
+        head.status = 304;
+    return begin_reply(wsi, &head, reply);
 }
 
 /* What the server does is no stranger's business. */
@@ -231,7 +278,6 @@ static const struct {
     {"/healthz", get_health},
     {"/readyz", get_ready},
     {"/metrics", get_metrics},
-    {"/", get_page},
 };
 
 /* --- who may ask --- */
@@ -408,9 +454,12 @@ int http_request(struct front *front, struct lws *wsi, const char *path, struct 
     if (wrong != NULL)
         return problem(wsi, status, wrong, reply);
     enum http_method method = method_of(wsi);
-    if (is_endpoint(path, &index) && (method == HTTP_GET || method == HTTP_HEAD))
+    bool is_get = method == HTTP_GET || method == HTTP_HEAD, is_page = pages_cover(path);
+    if (is_get && is_page)
+        return get_page(front, wsi, path, reply);
+    if (is_get && is_endpoint(path, &index))
         return endpoints[index].get(front, wsi, reply);
-    if (is_endpoint(path, &index))
+    if (is_page || is_endpoint(path, &index))
         return refuse(wsi, &(struct http_head){.status = 405, .allow = "GET, HEAD"},
                       "only GET and HEAD are served here", reply);
     if (!args_of(wsi, &args))

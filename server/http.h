@@ -16,8 +16,9 @@ struct server;
 
 /* What is being sent to a plain HTTP request; the library keeps one, zeroed, for each. */
 struct http_reply {
-    char *body; /* owned; NULL: head only, or not made here */
-    size_t len;
+    char *body;                 /* owned; NULL: not made here, or of the program itself */
+    const char *bytes;          /* what is sent after the head */
+    size_t len, sent;           /* of it */
     bool ready;                 /* the head has been sent */
     bool last;                  /* the connection closes after it */
     struct http_answer *answer; /* made by workers (server/http_answer.h) */

@@ -16,6 +16,7 @@
 #include "server/http_limits.h"
 #include "server/listen.h"
 #include "server/notices.h"
+#include "server/pages.h"
 #include "server/peers.h"
 #include "server/registry.h"
 #include "server/speech.h"
@@ -223,6 +224,8 @@ static int make_rest(struct server *server, const int *listening)
 {
     int status = make_trust(server);
     if (status == STATUS_OK)
+        status = pages_open(&server->pages, server->config->web_path);
+    if (status == STATUS_OK)
         status = make_store(server);
     if (status == STATUS_OK)
         status = make_shared(server);
@@ -323,6 +326,7 @@ void server_stop(struct server *server)
     peers_destroy(server->peers);
     registry_destroy(server->registry);
     directory_destroy(server->directory);
+    pages_close(server->pages);
     tls_destroy(server->tls);
     auth_destroy(server->auth);
     mem_free(server);

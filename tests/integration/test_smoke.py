@@ -46,7 +46,7 @@ class Smoke(unittest.TestCase):
         self.assertEqual(status, 200)
         self.assertIn("sotto_loop_backend{backend=", text)
         self.assertEqual(self.sotto.get("/nothing")[0], 404)
-        self.assertIn("sotto-say", self.sotto.get("/")[1])
+        self.assertIn("<!doctype html>", self.sotto.get("/")[1])
 
 
 if __name__ == "__main__":
