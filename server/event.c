@@ -108,6 +108,7 @@ bool event_copy_edits(struct event *event, const struct grammar_result *result)
 static const struct error_code error_codes[] = {
     {"bad_message", false, 0, false},
     {"unknown_type", false, 0, false},
+    {"not_found", false, 0, false},
     {"audio_too_fast", false, 0, true},
     {"rate_limited", false, 0, true},
     {"upstream_unavailable", false, 0, true},

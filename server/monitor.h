@@ -177,7 +177,8 @@ struct front_flag {
  * FRONT_MONITOR: one message for several watchers of one front. Each gets it as its only message
  * under way and answers MONITOR_TAKEN when it is on the wire whole, or MONITOR_LEAVE when it never
  * will be. `out` is one reference, the message's; its body is a whole JSON text that needs no
- * splice. out->close_code not 0: nothing follows, the socket is closed with it afterwards.
+ * splice. out->close_code not 0: nothing follows, the socket is closed with it afterwards; such a
+ * one may come while another is under way, behind which it waits or which it cuts short.
  */
 struct front_monitor {
     struct msg msg; /* msg.session 0 */
