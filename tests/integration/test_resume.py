@@ -21,6 +21,8 @@ def voice(number, seconds, pause_ms=500):
 
 
 class Resume(unittest.TestCase):
+    """test_resume_fronts.py runs them all again on several fronts."""
+
     more = ()
 
     @classmethod
@@ -143,22 +145,6 @@ class Resume(unittest.TestCase):
         self.kill()
         client.port = self.rig.sotto.port
         self.check_goodbye(client, seen)
-
-
-class ResumeOnFronts(Resume):
-    """The same where the new socket is mostly another front's: the session moves there."""
-
-    more = ("--fronts", "4")
-
-    def test_it_moves_again_and_again(self):
-        client = self.client(6, 6)
-        for at_ms in range(300, 5700, 300):
-            client.run(until_sample=at_ms * kit.RATE // 1000)
-            if at_ms % 600 == 0:
-                client.drop()
-            client.connect()
-        self.assertTrue(client.run())
-        self.check(client)
 
 
 if __name__ == "__main__":
