@@ -16,6 +16,7 @@
 struct msg {
     uint32_t kind;                    /* meaning fixed by the receiver's folder */
     uint64_t session;                 /* slot + generation, 0 when none */
+    struct msg *next;                 /* for whoever has it: a list in which it waits */
     void (*free_fn)(struct msg *msg); /* ends the message wherever it is found unwanted */
 };
 

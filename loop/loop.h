@@ -98,8 +98,8 @@ int loop_poll_modify(struct loop_poll *poll, unsigned events);
  * descriptor may be closed at once: the backend has already taken what it needs. */
 void loop_poll_close(struct loop_poll *poll, void (*on_closed)(struct loop_poll *poll));
 
-/* One shot, at `due_us` of loop_now_us(); starting an armed timer moves it. Never fails, allocates
- * within the loop's heap (grown at start; STATUS_NOMEM when it cannot grow). */
+/* One shot, at `due_us` of loop_now_us(); starting an armed timer moves it, which never fails.
+ * STATUS_NOMEM: one more than there were ever before, and the loop's heap cannot grow. */
 int loop_timer_start(struct loop *loop, struct loop_timer *timer, int64_t due_us,
                      void (*on_timer)(struct loop_timer *timer));
 /* At once: no callback after this, the memory is free. Stopping an idle timer is allowed. */

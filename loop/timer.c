@@ -95,7 +95,7 @@ int loop_timer_start(struct loop *loop, struct loop_timer *timer, int64_t due_us
     loop__assert_thread(loop);
     assert(on_timer != NULL);
     assert(timer->heap_index == 0 || timer->loop == loop);
-    if (heap_reserve(loop) != STATUS_OK)
+    if (timer->heap_index <= 0 && heap_reserve(loop) != STATUS_OK)
         return STATUS_NOMEM;
     loop_timer_stop(timer);
     timer->loop = loop;

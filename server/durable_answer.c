@@ -79,10 +79,11 @@ static uint64_t json_count(const json_t *object, const char *key)
     return value > 0 ? (uint64_t)value : 0;
 }
 
-static void read_usage(const char *text, struct event_usage *usage)
+/* What cannot be read counts from nothing again; what there is no memory for must not. */
+static int read_usage(const char *text, struct event_usage *usage)
 {
     json_t *object = NULL;
-    (void)json_read(text, strlen(text), 0, &object);
+    int status = json_read(text, strlen(text), 0, &object);
     double cost = json_number_value(json_object_get(object, "cost"));
     *usage = (struct event_usage){
         .audio_ms = json_count(object, "audio_ms"),
@@ -94,6 +95,7 @@ static void read_usage(const char *text, struct event_usage *usage)
         .cost_nanos = cost > 0 ? (uint64_t)(cost * 1e9 + 0.5) : 0,
     };
     json_decref(object);
+    return status == STATUS_NOMEM ? status : STATUS_OK;
 }
 
 static const char *json_text(struct arena *arena, const json_t *object, const char *key)
@@ -102,16 +104,18 @@ static const char *json_text(struct arena *arena, const json_t *object, const ch
     return arena_strdup(arena, text != NULL ? text : "");
 }
 
-/* A body lacks its opening brace: what only the front knows stands there. */
-static bool read_final(struct arena *arena, const struct store_row *row, struct session_final *out)
+/* A body lacks its opening brace: what only the front knows stands there. STATUS_NOMEM: it may be
+ * read another time; STATUS_INVALID. */
+static int read_final(struct arena *arena, const struct store_row *row, struct session_final *out)
 {
     struct buf text;
     buf_init(&text, EVENT_BYTES_MAX + 1);
     buf_putc(&text, '{');
     buf_append(&text, row->body, row->body_len);
     json_t *object = NULL;
-    if (buf_status(&text) == STATUS_OK)
-        (void)json_read(text.data, text.len, 0, &object);
+    int status = buf_status(&text);
+    if (status == STATUS_OK)
+        status = json_read(text.data, text.len, 0, &object);
     *out = (struct session_final){
         .segment = row->segment,
         .rev = (uint32_t)json_count(object, "rev"),
@@ -120,11 +124,13 @@ static bool read_final(struct arena *arena, const struct store_row *row, struct 
         .start_ms = (int64_t)json_count(object, "start_ms"),
         .end_ms = (int64_t)json_count(object, "end_ms"),
     };
-    bool ok = object != NULL && out->text != NULL && out->language != NULL &&
-              out->start_ms <= out->end_ms;
+    if (status == STATUS_OK && (out->text == NULL || out->language == NULL))
+        status = STATUS_NOMEM;
+    if (status == STATUS_OK && out->start_ms > out->end_ms)
+        status = STATUS_INVALID;
     json_decref(object);
     buf_deinit(&text);
-    return ok;
+    return status == STATUS_OK || status == STATUS_NOMEM ? status : STATUS_INVALID;
 }
 
 static void read_newest(const struct store_claim *from, const struct client_settings *settings,
@@ -160,16 +166,15 @@ static int read_claim(const struct store_claim *from, struct resume_claimed *cla
                                                 .settled_exact = from->settled_exact,
                                                 .finals = finals,
                                                 .finals_len = len};
-    read_usage(from->usage, &claimed->restore.usage);
+    int status = read_usage(from->usage, &claimed->restore.usage);
     read_newest(from, &claimed->message->settings, &claimed->restore);
     if (from->end_reason[0] != '\0') { /* what was not had by then is not asked for again */
         memset(claimed->restore.targets_done, 0xff, sizeof claimed->restore.targets_done);
         claimed->restore.grammar_done = UINT32_MAX;
     }
-    for (size_t i = 0; i < len; i++)
-        if (!read_final(claimed->arena, &from->transcripts[i], &finals[i]))
-            return STATUS_INVALID;
-    return STATUS_OK;
+    for (size_t i = 0; i < len && status == STATUS_OK; i++)
+        status = read_final(claimed->arena, &from->transcripts[i], &finals[i]);
+    return status;
 }
 
 static void on_claim(struct server *server, const struct store_claim *from)

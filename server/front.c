@@ -269,30 +269,39 @@ static void on_msg(struct loop_inbox *inbox, struct msg *msg)
     front_receive((struct front *)((char *)inbox - offsetof(struct front, inbox)), msg);
 }
 
-static void on_again(struct loop_timer *timer)
+static void receive_again(struct front *front)
 {
-    struct front *front = (struct front *)((char *)timer - offsetof(struct front, again_timer));
-    struct front_kept *again = front->again;
+    struct msg *again = front->again;
     front->again = NULL;
     while (again != NULL) {
-        struct front_kept *next = again->next;
-        front_receive(front, again->msg);
-        mem_free(again);
-        again = next;
+        struct msg *msg = again;
+        again = msg->next;
+        msg->next = NULL;
+        front_receive(front, msg);
     }
+}
+
+static void on_again(struct loop_timer *timer)
+{
+    receive_again((struct front *)((char *)timer - offsetof(struct front, again_timer)));
+}
+
+static void on_again_task(struct loop_task *task)
+{
+    receive_again((struct front *)((char *)task - offsetof(struct front, again_task)));
 }
 
 void front_later(struct front *front, struct msg *msg)
 {
-    struct front_kept *kept = mem_alloc(sizeof *kept);
-    assert(kept != NULL); /* a few words, for a message that must not be lost */
-    *kept = (struct front_kept){.msg = msg};
-    struct front_kept **tail = &front->again;
+    int64_t due_us = loop_now_us(front->loop) + AGAIN_US;
+    struct msg **tail = &front->again;
+    assert(msg->next == NULL);
     while (*tail != NULL)
         tail = &(*tail)->next;
-    *tail = kept;
-    loop_timer_start(front->loop, &front->again_timer, loop_now_us(front->loop) + AGAIN_US,
-                     on_again);
+    *tail = msg;
+    front->again_task.run = on_again_task;
+    if (loop_timer_start(front->loop, &front->again_timer, due_us, on_again) != STATUS_OK)
+        loop_defer(front->loop, &front->again_task);
 }
 
 int front_send(struct front *front, struct msg *msg)

@@ -27,12 +27,6 @@ struct lws_vhost;
 struct msg;
 struct server;
 
-/* A message that waits. */
-struct front_kept {
-    struct front_kept *next;
-    struct msg *msg;
-};
-
 /* The struct is visible to the files of the front only (conn.c, ws.c, http.c). */
 struct front {
     struct server *server;
@@ -49,12 +43,13 @@ struct front {
     struct conn **conns; /* by directory slot, as the hosts */
     struct host **hosts;
     uint32_t slots_len;
-    struct http_answer *answers;          /* server/http_answer.h: requests under way */
-    struct front_kept *kept, **kept_tail; /* for hosts that are on their way here */
-    struct front_kept *again;             /* to be received once more */
+    struct http_answer *answers;   /* server/http_answer.h: requests under way */
+    struct msg *kept, **kept_tail; /* for hosts that are on their way here */
+    struct msg *again;             /* to be received once more */
     struct loop_timer again_timer;
-    uint32_t live;    /* connections open here */
-    uint32_t sockets; /* accepted and not yet closed */
+    struct loop_task again_task; /* instead, where there is no memory for the timer */
+    uint32_t live;               /* connections open here */
+    uint32_t sockets;            /* accepted and not yet closed */
     bool stopping, hurried, unlistening;
     bool closing;     /* the context ends */
     int64_t cut_us;   /* stopping: when what is open then is cut */

@@ -341,30 +341,27 @@ bool resume_keep(struct front *front, struct msg *msg)
     if (msg->session == 0 || front->stopping ||
         directory_front(front->server->directory, msg->session) != (int)front->index)
         return false;
-    struct front_kept *kept = mem_alloc(sizeof *kept);
-    if (kept == NULL)
-        return false;
-    *kept = (struct front_kept){.msg = msg};
-    *front->kept_tail = kept;
-    front->kept_tail = &kept->next;
+    assert(msg->next == NULL);
+    *front->kept_tail = msg;
+    front->kept_tail = &msg->next;
     return true;
 }
 
 /* What came for it before it did, in order. */
 static void give_kept(struct front *front, uint64_t id)
 {
-    struct front_kept **link = &front->kept;
+    struct msg **link = &front->kept;
     while (*link != NULL) {
-        struct front_kept *kept = *link;
-        if (kept->msg->session != id) {
-            link = &kept->next;
+        struct msg *msg = *link;
+        if (msg->session != id) {
+            link = &msg->next;
             continue;
         }
-        *link = kept->next;
-        if (front->kept_tail == &kept->next)
+        *link = msg->next;
+        if (front->kept_tail == &msg->next)
             front->kept_tail = link;
-        front_receive(front, kept->msg);
-        mem_free(kept);
+        msg->next = NULL;
+        front_receive(front, msg);
         link = &front->kept; /* what was received may have changed the list */
     }
 }
@@ -398,10 +395,9 @@ void resume_on_arrive(struct front *front, struct msg *msg)
 void resume_forget(struct front *front)
 {
     while (front->kept != NULL) {
-        struct front_kept *kept = front->kept;
-        front->kept = kept->next;
-        kept->msg->free_fn(kept->msg);
-        mem_free(kept);
+        struct msg *msg = front->kept;
+        front->kept = msg->next;
+        msg->free_fn(msg);
     }
     front->kept_tail = &front->kept;
 }

@@ -185,6 +185,27 @@ static void test_no_memory(void)
     loop_timer_stop(&other);
 }
 
+/* Also where one more could not be started. */
+static void test_moving_needs_no_memory(void)
+{
+    static struct loop_timer more[1000];
+    int64_t later_us = loop_now_us(kit_loop) + 1000000;
+    size_t full = 0;
+    reset();
+    CHECK_EQ(loop_timer_start(kit_loop, &other, later_us, on_end), STATUS_OK);
+    for (size_t i = 0; i < 1000; i++) {
+        mem_fail_from(1, 1000);
+        CHECK_EQ(loop_timer_start(kit_loop, &other, later_us + 1, on_end), STATUS_OK);
+        full += loop_timer_start(kit_loop, &more[i], later_us, on_end) != STATUS_OK;
+        mem_fail_nth(0);
+        CHECK_EQ(loop_timer_start(kit_loop, &more[i], later_us, on_end), STATUS_OK);
+    }
+    CHECK(full > 0);
+    for (size_t i = 0; i < 1000; i++)
+        loop_timer_stop(&more[i]);
+    loop_timer_stop(&other);
+}
+
 int main(void)
 {
     RUN_BOTH(test_order);
@@ -194,5 +215,6 @@ int main(void)
     RUN_BOTH(test_more_than_a_turn);
     RUN_BOTH(test_idle_sleeps);
     RUN_BOTH(test_no_memory);
+    RUN_BOTH(test_moving_needs_no_memory);
     return check_done();
 }
