@@ -31,7 +31,7 @@ help:
 	@echo 'make clean    removes build/'
 
 deps:
-	@deploy/deps.sh build run test official
+	@deploy/deps.sh build run test official browser
 
 build:
 	@deploy/build.sh release

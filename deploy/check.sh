@@ -65,8 +65,8 @@ for name in ${STAGES:-release asan tsan}; do
     stage "$name: build"
     at_s=$(date +%s)
     deploy/build.sh "$name"
-    # Without these two packages one test fails, and says so; all others need not wait for them.
-    [ "$name" != release ] || deploy/deps.sh --check official >/dev/null || deploy/deps.sh official || true
+    # Without these packages some tests fail, and say so; all others need not wait for them.
+    [ "$name" != release ] || deploy/deps.sh --check official browser >/dev/null || deploy/deps.sh official browser || true
     took "$name: build" "$at_s"
     stage "$name: tests"
     at_s=$(date +%s)

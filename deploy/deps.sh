@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages of packages.txt that are missing.
-#   deps.sh [GROUP…]           installs; groups are build, run, test (the default), official, fuzz, bench
+#   deps.sh [GROUP…]           installs; groups are build, run, test (the default), official, browser, fuzz, bench
 #   deps.sh --check [GROUP…]   names what is missing; exit status 1 when something is
 set -eu
 
