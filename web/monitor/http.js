@@ -1,0 +1,28 @@
+/** What the server keeps, asked for over HTTP with the token where there is one. */
+import { getToken } from "/web/shared/token.js";
+import { el } from "/web/shared/dom.js";
+
+/** @returns {Promise<Response>} a good one; else an Error with the server's own words */
+async function get(path, signal) {
+    const token = getToken();
+    const headers = token === "" ? {} : { Authorization: `Bearer ${token}` };
+    const response = await fetch(path, { headers, signal });
+    if (response.ok) return response;
+    const problem = await response.json().catch(() => ({}));
+    throw new Error(problem.detail ?? `${response.status} ${response.statusText}`);
+}
+
+/** @returns {Promise<object>} */
+export async function getJson(path, signal) {
+    return (await get(path, signal)).json();
+}
+
+/** Saves what is at `path` as the file `name`. Rejects with an Error that says why not. */
+export async function download(path, name) {
+    const url = URL.createObjectURL(await (await get(path)).blob());
+    const link = el("a", { href: url, download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
