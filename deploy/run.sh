@@ -1,6 +1,6 @@
 #!/bin/bash
-# `make run` and `make serve`: builds, starts sotto-local and sotto on free loopback ports, speaks a sample to them
-# (`speak`; not with `serve`) and serves until Ctrl-C.
+# `make run` and `make serve`: builds, starts sotto-local and sotto on free loopback ports, prints the addresses of the
+# two pages, speaks a sample (`speak`; not with `serve`) and serves until Ctrl-C.
 #   SPEECH=file.wav   says this in place of the sample         SOURCE=en-US  language spoken
 #   TARGET=es         language to translate into               JSON=1        stdout carries sotto-say's JSON lines only
 #   LAN=1             HTTPS on all addresses with a made certificate, and tokens for a learner and a teacher
@@ -190,33 +190,47 @@ speak() {
     say "SOURCE=$source_language must be what is spoken, and TARGET=$target a pair that apertium has: apertium -l"
 }
 
-explain() {
+# Where people go. A token stands behind #, which browsers keep to themselves; the page takes it out of sight.
+show_pages() {
     say ""
-    say "sotto serves on $listen; the logs are in $state. Ctrl-C ends it."
-    if [ -n "$lan" ]; then
-        for address in $addresses; do
-            say "  For this network:      https://$address:$port/"
-        done
-        say "  Browsers warn of the certificate, which was made here: $lan/cert.pem, with the fingerprint"
-        say "    $(openssl x509 -in "$lan/cert.pem" -noout -fingerprint -sha256)"
-        say "  Tokens, for 12 hours and the class named class; whoever has one may speak:"
-        say "    learner $(cat "$lan/learner.token")"
-        say "    teacher $(cat "$lan/teacher.token")"
-    elif [ "$(http_status "$port" /)" = 200 ]; then
-        say "  What it serves:        http://127.0.0.1:$port/"
+    if [ -z "$lan" ]; then
+        say "Open in a browser:"
+        say ""
+        say "    to speak          http://127.0.0.1:$port/"
+        say "    to teach          http://127.0.0.1:$port/monitor"
+        say ""
+        return
     fi
-    say "  Speak a file:          $bin/sotto-say --url $url ${say_options[*]:+${say_options[*]} }--source $source_language --target $target FILE.wav"
-    say "  Figures:               $figures"
+    say "Open in a browser, on any device of this network:"
+    for address in $addresses; do
+        say ""
+        say "    to speak          https://$address:$port/#token=$(cat "$lan/learner.token")"
+        say ""
+        say "    to teach          https://$address:$port/monitor#token=$(cat "$lan/teacher.token")"
+    done
+    say ""
+    say "Whoever has the first address may speak in the class named class for 12 hours; whoever has the second sees all"
+    say "that is said there. Browsers warn of the certificate, which was made here: $lan/cert.pem, with the fingerprint"
+    say "    $(openssl x509 -in "$lan/cert.pem" -noout -fingerprint -sha256)"
+    say ""
+}
+
+explain() {
+    show_pages
+    say "sotto serves on $listen; the logs are in $state. Ctrl-C ends it."
+    say "  Speak a file:    $bin/sotto-say --url $url ${say_options[*]:+${say_options[*]} }--source $source_language --target $target FILE.wav"
+    say "  Figures:         $figures"
 }
 
 [ "$mode" = serve ] || [ -f "$speech" ] || fail "no such file: $speech (SPEECH is a path from $(pwd))"
 build
 start_servers
 spoken=0
-[ "$mode" = serve ] || speak
-if [ "${ONCE:-}" = 1 ]; then
-    finish $spoken
+if [ "$mode" = speak ]; then
+    [ "${ONCE:-}" = 1 ] || show_pages
+    speak
 fi
+[ "${ONCE:-}" != 1 ] || finish $spoken
 explain
 wait -n "${pids[@]}"
 for name in sotto sotto-local; do
