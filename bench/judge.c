@@ -59,6 +59,7 @@ static void session_destroy(struct judge_session *session)
 {
     session_forget(session);
     text_deinit(session);
+    judge_told_deinit(&session->told);
     mem_free(session->said);
     mem_free(session->segments);
     mem_free(session->words);
@@ -71,6 +72,10 @@ void judge_destroy(struct judge *judge)
         return;
     for (uint32_t i = 0; i < judge->sessions_len; i++)
         session_destroy(judge->sessions[i]);
+    for (uint32_t i = 0; i < judge->watchers_len; i++)
+        judge__watcher_destroy(judge->watchers[i]);
+    judge__board_deinit(&judge->board);
+    mem_free(judge->watchers);
     mem_free(judge->sessions);
     mem_free(judge->scratch);
     mem_free(judge);
@@ -109,6 +114,7 @@ struct judge_session *judge_session_open(struct judge *judge, uint32_t session)
     }
     opened->judge = judge;
     opened->number = session;
+    opened->place = judge->sessions_len;
     for (size_t i = 0; i < lanes; i++)
         buf_init(&opened->lanes[i].text, JUDGE_TEXT_BYTES);
     buf_init(&opened->corrected, JUDGE_TEXT_BYTES);
@@ -128,7 +134,7 @@ void judge_session_audio(struct judge_session *session, uint64_t end_samples, in
         session->judge->incomplete = true;
 }
 
-static bool in_window(const struct judge *judge, int64_t due_us)
+bool judge__in_window(const struct judge *judge, int64_t due_us)
 {
     return due_us >= judge->config.from_us && due_us < judge->config.to_us;
 }
@@ -144,7 +150,7 @@ void judge_session_said(struct judge_session *session, const struct load_utteran
     session->said[session->said_len++] =
         (struct judge_said){.number = utterance->number,
                             .words = (uint16_t)utterance->words,
-                            .counts = in_window(session->judge, due_us),
+                            .counts = judge__in_window(session->judge, due_us),
                             .start_ms = utterance->start_ms};
 }
 
@@ -167,7 +173,7 @@ static void measure(struct judge_session *session, enum judge_kind kind, int64_t
 static bool due_in_window(const struct judge_session *session, int64_t position, int64_t *due_us)
 {
     return position >= 0 && judge_frames_due(&session->frames, (uint64_t)position, due_us) &&
-           in_window(session->judge, *due_us);
+           judge__in_window(session->judge, *due_us);
 }
 
 static int64_t position_of(const struct judge_session *session, int64_t end_ms)
@@ -223,6 +229,10 @@ static void on_started(struct judge_session *session, const struct judge_event *
         measure(session, JUDGE_STARTED, now_us - session->asked_us, event);
     else if (session->started)
         go_on(session, event, now_us);
+    if (!session->started)
+        session->started_us = now_us;
+    if (judge->config.watched)
+        judge__board_name(judge, session, event->session);
     session->started = true;
     session->refused = false;
     session->epoch = event->epoch;
@@ -275,7 +285,8 @@ static void measure_gap(struct judge_session *session, unsigned lane, int64_t be
     const struct judge_view *said = &session->lanes[0].views[view->segment % JUDGE_VIEWS];
     if (before_us == 0 && said->segment == view->segment)
         before_us = said->begun_us;
-    if (lane > 0 && before_us != 0 && view->shown_us > before_us && in_window(judge, before_us))
+    if (lane > 0 && before_us != 0 && view->shown_us > before_us &&
+        judge__in_window(judge, before_us))
         hist_add(&judge->sum.latency[JUDGE_TRANSLATION_GAP].total, view->shown_us - before_us);
 }
 
@@ -359,7 +370,7 @@ static void measure_caption_gap(struct judge_session *session, const struct judg
 {
     int64_t from_us = session->caption_us, spoken_us;
     session->caption_us = now_us;
-    if (from_us == 0 || session->excused || !in_window(session->judge, from_us))
+    if (from_us == 0 || session->excused || !judge__in_window(session->judge, from_us))
         return;
     int64_t position = position_of(session, event->start_ms);
     if (now_us - from_us > CAPTION_GAP_US && position >= 0 &&
@@ -383,6 +394,8 @@ static void keep_text(struct judge_session *session, struct buf *to, struct judg
 static void on_transcript(struct judge_session *session, const struct judge_event *event,
                           int64_t now_us)
 {
+    if (session->judge->config.watched)
+        judge__tell(session, event, now_us);
     if (event->final && !final_in_order(session, &session->lanes[0].final_segment, event->segment))
         return;
     show(session, 0, event, now_us);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/hist.h"
+#include "bench/judge_watch.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,7 +47,9 @@ struct judge_config {
     const char *source;         /* language */
     const char *const *targets; /* NULL-terminated */
     bool grammar;
-    bool keep_text; /* of finals, for judge_write_text() */
+    bool keep_text;   /* of finals, for judge_write_text() */
+    bool watched;     /* teachers watch, bench/judge_watch.h */
+    unsigned classes; /* as of load_name_class(); 0: none */
     int64_t from_us,
         to_us; /* only what was sent in this window counts for latencies and delivery */
 };
@@ -87,7 +90,8 @@ struct judge_sum {
     uint64_t finals_missing, finals_repeated; /* by `seq`: gaps, and what came again */
     uint64_t errors;                          /* error messages of the server */
     char first_error[200];
-    bool incomplete; /* memory was short: something was not judged */
+    struct judge_watch_sum watch; /* of teachers */
+    bool incomplete;              /* memory was short: something was not judged */
 };
 
 /* Strings of the configuration are borrowed. STATUS_NOMEM; STATUS_LIMIT: over 15 targets. */

@@ -8,9 +8,12 @@
 #include "bench/judge_event.h"
 #include "bench/judge_flicker.h"
 #include "bench/judge_frames.h"
+#include "bench/judge_monitor.h"
+#include "bench/judge_told.h"
 
 #define JUDGE_TARGETS_MAX 15
 #define JUDGE_VIEWS       4 /* segments of a lane that are shown at a time */
+#define JUDGE_PAGES       4 /* messages of the monitor that are kept */
 
 /* Bits of judge_segment.right: the translation into target i, and the correction. */
 #define JUDGE_RIGHT_TARGET(i) (1u << (i))
@@ -39,7 +42,10 @@ struct judge_lane {
 
 struct judge_session {
     struct judge *judge;
-    uint32_t number;
+    uint32_t number, place;        /* place: in the judge's list */
+    char id[JUDGE_WATCH_ID_BYTES]; /* as the server calls it; "": not known, or nobody watches */
+    struct judge_told_ring told;
+    int64_t started_us;
     bool asked, started, refused, closed, excused;
     uint32_t epoch, failed; /* failed: finals */
     uint64_t seq;           /* of the newest durable message */
@@ -60,8 +66,27 @@ struct judge_session {
     struct judge_lane lanes[]; /* the transcript, then each target */
 };
 
+/* A message of the monitor that was read. */
+struct judge_page {
+    struct buf bytes;
+    char *scratch;
+    size_t scratch_cap;
+    bool read;
+    struct judge_monitor message;
+};
+
+struct judge_board {
+    struct judge_page pages[JUDGE_PAGES];
+    unsigned next;
+    uint32_t *ids; /* places + 1 of sessions by their id's hash, 0: free; a power of two */
+    uint32_t ids_cap;
+};
+
 struct judge {
     struct judge_config config;
+    struct judge_board board;
+    struct judge_watcher **watchers;
+    uint32_t watchers_len, watchers_cap;
     unsigned targets_len;
     struct judge_session **sessions;
     uint32_t sessions_len, sessions_cap;
@@ -84,3 +109,16 @@ bool judge__translation_right(const struct judge_session *session,
                               const char *language);
 bool judge__correction_right(const struct judge_session *session,
                              const struct judge_segment *segment, struct judge_text text);
+/* What was due then counts for latencies and delivery. */
+bool judge__in_window(const struct judge *judge, int64_t due_us);
+
+/* The session has this id from now on. */
+void judge__board_name(struct judge *judge, struct judge_session *session, struct judge_text id);
+/* A learner is shown a transcript, for what teachers see. */
+void judge__tell(struct judge_session *session, const struct judge_event *event, int64_t now_us);
+/* A message of the monitor with its sessions' places; borrowed until the next call. As
+ * judge_monitor_parse(). */
+int judge__board_read(struct judge *judge, const char *text, size_t len,
+                      const struct judge_monitor **out);
+void judge__board_deinit(struct judge_board *board);
+void judge__watcher_destroy(struct judge_watcher *watcher);

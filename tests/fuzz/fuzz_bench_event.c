@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_t *object = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
     /* jansson lets a NUL pass between tokens, which is no JSON. */
     bool strange = size > 0 && memchr(data, '\0', size) != NULL;
-    if (!strange && json_is_object(object) && depth_of(object) < JUDGE_EVENT_DEPTH_MAX) {
+    if (!strange && json_is_object(object) && depth_of(object) < JUDGE_SCAN_DEPTH_MAX) {
         assert(status == STATUS_OK);
         check_alike(object, &event);
     }
