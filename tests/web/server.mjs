@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 const OPEN = 1;
 const CLOSED = 3;
 
-export const RATE = 8000;
+export const RATE = 1000;
 export const LIMITS = { resume_ms: 20000, audio_speed_max: 2, drain_ms: 3000 };
 
 export class Server {

@@ -388,9 +388,9 @@ export class Session extends EventTarget {
         // Not all of its clients at once; the last fifth is for what is still owed here.
         const waitMs = this.#env.random() * (withinMs || 0) * 0.8;
         this.#timers.set("leave", waitMs, () => {
+            this.#timers.set("flush", FLUSH_MS, () => this.#onFlushed());
             this.#leaving = true;
             this.#say({ type: "audio.flush" });
-            this.#timers.set("flush", FLUSH_MS, () => this.#onFlushed());
         });
     }
 
@@ -460,10 +460,10 @@ export class Session extends EventTarget {
     }
 
     #sendEnd() {
-        this.#endSent = true;
-        this.#say({ type: "session.end" });
         const drainMs = (this.#started.limits?.drain_ms || 0) + DRAIN_EXTRA_MS;
         this.#timers.set("end", drainMs, () => this.#lose("silent"));
+        this.#endSent = true;
+        this.#say({ type: "session.end" });
     }
 
     // -- time --
@@ -479,7 +479,7 @@ export class Session extends EventTarget {
         } else if (this.#live) {
             this.#listen(now);
         }
-        if (!this.#live || Math.max(this.#uplink.waitingMs, this.#state.bufferedMs) >= 1000) {
+        if (!this.#live || this.#uplink.waitingMs >= 1000 || this.#state.bufferedMs > 0) {
             this.#tell(this.#state.state, this.#state.reason);
         }
     }
