@@ -1,8 +1,8 @@
 /**
  * The interface's own language. A page gives its words, the shared ones are added.
  */
-import en from "/web/shared/en.js";
-import es from "/web/shared/es.js";
+import en from "./en.js";
+import es from "./es.js";
 
 const SHARED = { en, es };
 const ATTRIBUTES = { label: "aria-label", title: "title", placeholder: "placeholder" };
@@ -49,8 +49,8 @@ export class I18n extends EventTarget {
      * @returns {string} the key itself when there is no such text
      */
     t(key, values = {}) {
-        const counted = typeof values.n === "number" && `${key}.${this.#plural.select(values.n)}`;
-        const text = (counted && this.#find(counted)) ?? this.#find(key) ??
+        const form = typeof values.n === "number" ? this.#plural.select(values.n) : "other";
+        const text = this.#find(`${key}.${form}`) ?? this.#find(key) ??
             this.#find(`${key}.other`) ?? key;
         return text.replace(/\{(\w+)\}/g, (whole, name) =>
             typeof values[name] === "number" ? this.number(values[name]) : values[name] ?? whole,
