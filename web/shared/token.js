@@ -2,7 +2,7 @@
  * The token of who uses the page. It comes in the fragment (`/#token=…`), which no server and no
  * log sees, or is typed in; it is kept for this tab only and never stands in an address.
  */
-import { Remembered } from "/web/shared/storage.js";
+import { Remembered } from "./storage.js";
 
 const kept = new Remembered("sessionStorage", "sotto.");
 let memory = "";
