@@ -100,7 +100,8 @@ export class Server {
                 this.hints.push(message);
                 break;
             case "audio.flush":
-                this.tell({ type: "audio.flushed", audio_samples: this.audio.length });
+                socket.flushed = true;
+                this.clock.setTimeout(() => this.tell({ type: "audio.flushed" }), 70);
                 break;
             case "session.end":
                 this.ended = true;
@@ -152,6 +153,7 @@ export class Server {
 
     onAudio(socket, samples) {
         assert.ok(socket.started, "audio before session.started");
+        assert.ok(!socket.flushed, "audio behind the goodbye");
         assert.ok(samples.length > 0);
         this.audio.push(...samples);
     }
@@ -163,6 +165,7 @@ class Socket {
     onmessage = null;
     onclose = null;
     started = false;
+    flushed = false;
 
     constructor(server, url, protocols) {
         this.server = server;

@@ -194,6 +194,9 @@ test("tries go on for ever, at most 15 s apart, and the network's return makes o
     }
     clock.pass(10);
     assert.equal(session.state.state, "live");
+    server.ack();
+    server.cut();
+    assert.ok(session.state.retryInMs <= 500, "it had worked");
 });
 
 test("a socket that is dead without a close is found out and left", () => {
@@ -298,6 +301,7 @@ test("a server that goes away is left in time, without a lost sample", () => {
     speak(4000);
     clock.pass(3000);
     assert.equal(server.sockets.length, 2);
+    assert.ok(server.sockets[0].flushed, "what was said became final first");
     assert.equal(server.goodbye, false, "1000 would end the session");
     assert.ok(states().some(({ state, reason }) => state === "reconnecting" && reason === "goaway"));
     heardAll(server, spoken);
@@ -387,7 +391,7 @@ test("what is no message of the protocol is ignored", () => {
 /* The server's view is the truth: all that was said is in its audio once and in order, whatever is
  * cut, refused or lost; of what it acknowledged nothing comes again. */
 function storm(seed) {
-    const { clock, server, session, spoken, speak, of, signal } = rig({ seed });
+    const { clock, server, session, spoken, speak, of, signal } = rig({ seed, limits: { resume_ms: 60000 } });
     const uniform = random(seed * 7919);
     const below = (n) => Math.floor(uniform() * n);
     let durable = 0; // the end of the last durable final: a restart goes back to here
