@@ -146,6 +146,8 @@ void session__lanes_apply(struct session *session);
 void session__lanes_destroy(struct session *session);
 void session__lanes_source(struct session *session, const struct stt_transcript *transcript);
 int64_t session__lanes_tick(struct session *session);
+/* Partial translations are told once more. */
+void session__lanes_restate(struct session *session);
 /* The oldest segment of which a final is still owed; 0 when nothing is. */
 uint32_t session__lanes_owed(const struct session *session);
 /* Nothing is owed for segments up to and including `segment`. */

@@ -351,6 +351,13 @@ void session__lanes_restore(struct session *session, const struct session_restor
     session->lanes_changed = true;
 }
 
+void session__lanes_restate(struct session *session)
+{
+    for (unsigned i = 0; i < SESSION_LANES_MAX; i++)
+        if (session->lanes[i].lane != NULL && !session->lanes[i].removed)
+            translate_lane_restate(session->lanes[i].lane);
+}
+
 static uint32_t lanes_owed(const struct session *session)
 {
     uint32_t oldest = session->grammar != NULL ? grammar_lane_owed(session->grammar) : 0;

@@ -140,8 +140,11 @@ void session_restate(struct session *session, int64_t now_us)
     if (session->over || !session->settings.partials)
         return;
     session->restating = true;
-    stt_stream_restate(session->speech);
+    bool told = stt_stream_restate(session->speech);
     session->restating = false;
+    /* A translation of words that were taken back would be one of nothing. */
+    if (told)
+        session__lanes_restate(session);
 }
 
 /* How often a word must be heard again before it stays: half of the configured number for low

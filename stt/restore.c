@@ -17,13 +17,13 @@ int stt_stream_past(struct stt_stream *stream, const struct stt_transcript *fina
     return status;
 }
 
-void stt_stream_restate(struct stt_stream *stream)
+bool stt_stream_restate(struct stt_stream *stream)
 {
     const char *committed = stt_segment_text(&stream->segment);
     const char *tentative = stt_segment_tentative(&stream->segment);
     if (!stream->started || stream->shown.rev == 0 ||
         (committed[0] == '\0' && tentative[0] == '\0'))
-        return;
+        return false;
     struct stt_transcript transcript = {
         .segment = stream->number,
         .rev = stream->shown.rev,
@@ -34,6 +34,7 @@ void stt_stream_restate(struct stt_stream *stream)
         .language = stream->heard_language[0] != '\0' ? stream->heard_language : stream->language,
     };
     stream->ops.transcript(stream->ctx, &transcript);
+    return true;
 }
 
 void stt_stream_handover(struct stt_stream *stream, struct durations *handover)

@@ -118,8 +118,8 @@ void stt_stream_destroy(struct stt_stream *stream);
  * last of them. STATUS_NOMEM.
  */
 int stt_stream_past(struct stt_stream *stream, const struct stt_transcript *final, bool exact);
-/* Tells the open segment once more, as it was told last; nothing when there is none. */
-void stt_stream_restate(struct stt_stream *stream);
+/* Tells the open segment once more, as it was told last. False: there is nothing of it. */
+bool stt_stream_restate(struct stt_stream *stream);
 /* Blocks are timed elsewhere from now on: `handover` as in struct stt_stream_config. */
 void stt_stream_handover(struct stt_stream *stream, struct durations *handover);
 
@@ -158,6 +158,8 @@ uint32_t stt_stream_segment(const struct stt_stream *stream);
 bool stt_stream_segment_open(const struct stt_stream *stream);
 /* Milliseconds of audio sent to the API, replays included: what is billed. */
 uint64_t stt_stream_billed_ms(const struct stt_stream *stream);
+/* Somebody speaks in the audio that has just come. */
+bool stt_stream_speaking(const struct stt_stream *stream, int64_t now_us);
 /* Nobody has spoken for a while and nothing is streamed; milliseconds of audio that never were. */
 bool stt_stream_asleep(const struct stt_stream *stream);
 uint64_t stt_stream_skipped_ms(const struct stt_stream *stream);

@@ -12,8 +12,8 @@ struct segment {
     struct turn turn;            /* first: turns know no more */
     struct translate__view view; /* what waits to be shown */
     struct translate__draft draft;
-    char *committed;    /* as shown, or NULL */
-    uint64_t tentative; /* hash of what was shown behind it, 0: nothing yet */
+    char *committed, *tentative; /* as shown, or NULL */
+    struct turn_revision shown;  /* whose translation that is */
     struct translate__stream stream;
     int64_t piece_us; /* when the last piece was taken, 0 when none */
 };
@@ -37,6 +37,11 @@ static struct segment *segment_of(struct turn *turn)
 static const char *committed_of(const struct segment *segment)
 {
     return segment->committed != NULL ? segment->committed : "";
+}
+
+static const char *tentative_of(const struct segment *segment)
+{
+    return segment->tentative != NULL ? segment->tentative : "";
 }
 
 static struct segment *segment_find(const struct translate_lane *lane, uint32_t number)
@@ -80,17 +85,15 @@ static void lane_cancel(void *ctx, uint32_t ask)
     lane->ops.cancel(lane->ctx, ask);
 }
 
-static uint64_t tentative_hash(const struct translate__view *view)
-{
-    return view->tentative != NULL ? translate__hash(view->tentative, strlen(view->tentative)) : 0;
-}
-
 static void lane_show(void *ctx, struct turn *turn)
 {
     struct translate_lane *lane = ctx;
     struct segment *segment = segment_of(turn);
     struct translate__view *view = &segment->view;
-    segment->tentative = tentative_hash(view);
+    mem_free(segment->tentative);
+    segment->tentative = view->tentative;
+    view->tentative = NULL;
+    segment->shown = turn->pending.source;
     if (view->committed != NULL) {
         mem_free(segment->committed);
         segment->committed = view->committed;
@@ -99,15 +102,15 @@ static void lane_show(void *ctx, struct turn *turn)
     struct translate_show message = {
         .segment = turn->number,
         .rev = turn->rev,
-        .source_rev = turn->pending.source.rev,
+        .source_rev = segment->shown.rev,
         .lang = lane->target,
         .final = turn->pending.final,
         .spliced = view->spliced,
         .committed = committed_of(segment),
-        .tentative = view->tentative != NULL ? view->tentative : "",
+        .tentative = tentative_of(segment),
         .failed = turn->pending.failed,
-        .start_ms = turn->pending.source.start_ms,
-        .end_ms = turn->pending.source.end_ms,
+        .start_ms = segment->shown.start_ms,
+        .end_ms = segment->shown.end_ms,
         .lat = turn->pending.lat,
     };
     lane->ops.show(lane->ctx, &message);
@@ -131,6 +134,7 @@ static void segment_clear(struct turn *turn)
     struct segment *segment = segment_of(turn);
     translate__draft_deinit(&segment->draft);
     mem_free(segment->committed);
+    mem_free(segment->tentative);
 }
 
 static const struct turns_kind kind = {
@@ -241,8 +245,7 @@ static bool is_news(const struct segment *segment, const struct translate__view 
 {
     if (strcmp(view->committed, committed_of(segment)) != 0)
         return true;
-    return segment->tentative == 0 ? view->tentative[0] != '\0'
-                                   : tentative_hash(view) != segment->tentative;
+    return strcmp(view->tentative, tentative_of(segment)) != 0;
 }
 
 static void partial_answer(struct translate_lane *lane, const struct answer *answer, int64_t now_us)
@@ -351,6 +354,24 @@ void translate_lane_failed(struct translate_lane *lane, uint32_t ask, int status
                            const struct lat *lat, int64_t now_us)
 {
     turns_failed(&lane->turns, ask, status, lat, now_us);
+}
+
+void translate_lane_restate(struct translate_lane *lane)
+{
+    for (struct turn *turn = lane->turns.head; turn != NULL; turn = turn->next) {
+        const struct segment *segment = segment_of(turn);
+        if (turn->rev == 0)
+            continue;
+        struct translate_show message = {.segment = turn->number,
+                                         .rev = turn->rev,
+                                         .source_rev = segment->shown.rev,
+                                         .lang = lane->target,
+                                         .committed = committed_of(segment),
+                                         .tentative = tentative_of(segment),
+                                         .start_ms = segment->shown.start_ms,
+                                         .end_ms = segment->shown.end_ms};
+        lane->ops.show(lane->ctx, &message);
+    }
 }
 
 int64_t translate_lane_tick(struct translate_lane *lane, int64_t now_us)

@@ -132,6 +132,9 @@ int64_t translate_lane_tick(struct translate_lane *lane, int64_t now_us);
 uint32_t translate_lane_owed(const struct translate_lane *lane);
 /* Everything owed is shown now, as failed for want of room: for a lane that has to go. */
 void translate_lane_give_up(struct translate_lane *lane, int64_t now_us);
+/* Shows once more, as it stands, what was shown of segments whose final is still to come: to a
+ * reader who may have missed it. */
+void translate_lane_restate(struct translate_lane *lane);
 const char *translate_lane_target(const struct translate_lane *lane);
 
 /* Worker side. */

@@ -340,7 +340,6 @@ static void attach(struct fuzz *f, bool first)
     f->missed_len = 0;
     if (!first)
         session_restate(f->session, f->now_us);
-    f->promise.again = false;
 }
 
 static void give_hold(struct fuzz *f)

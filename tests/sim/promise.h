@@ -21,6 +21,7 @@
 
 struct promise_said {
     uint32_t segment, rev, source_rev;
+    unsigned starts; /* of the promise, when it was told last */
     bool final;
     char *folded; /* committed, as words are compared */
     char *text;   /* transcripts: all that was shown */
@@ -46,7 +47,7 @@ struct promise {
     uint64_t received; /* audio the session has, samples */
     bool poor;         /* memory was short: partials may be missing, the end is told by an error */
     bool started, over;
-    bool again; /* just resumed: what is open is told once more */
+    unsigned starts; /* after each what is open is told once more */
     uint32_t epoch;
     uint64_t seq, acked;
     int64_t end_ms; /* of the newest final transcript */
@@ -140,11 +141,13 @@ static inline struct promise_said *promise_message(struct promise *p, struct pro
              said->segment <= event->segment && !(said->segment == event->segment && said->final));
     if (said->segment != event->segment)
         promise_forget(said);
-    PROMISED(p, event->rev > said->rev || (p->again && !event->final && event->rev == said->rev));
+    PROMISED(p, event->rev > said->rev ||
+                    (event->rev == said->rev && !event->final && said->starts != p->starts));
     PROMISED(p, (event->replace_key == 0) == event->final);
     PROMISED(p, event->has_lat);
     said->segment = event->segment;
     said->rev = event->rev;
+    said->starts = p->starts;
     said->final = event->final;
     if (event->final)
         thread->final = event->segment;
@@ -250,7 +253,8 @@ static inline void promise_started(struct promise *p, const struct event *event)
         p->acked = event->audio_samples < p->acked ? event->audio_samples : p->acked;
     }
     p->epoch = event->epoch;
-    p->started = p->again = true;
+    p->started = true;
+    p->starts++;
 }
 
 static inline void promise_error(struct promise *p, const struct event *event)

@@ -118,7 +118,6 @@ void client_hear(struct sim *s, const struct event *event)
     p->now_us = s->now_us;
     p->received = s->spoken / 2;
     promise_event(p, event);
-    p->again = p->again && (event->kind != EVENT_TRANSCRIPT || event->final);
     if (event->kind == EVENT_STARTED)
         client_started(s, event);
     if (event->kind == EVENT_TRANSLATION)
