@@ -17,6 +17,7 @@
 
 #define PROBE_EVERY_MS 250
 #define SECOND_US      1000000
+#define TOKEN_BYTES    4096
 
 enum exit_code { EXIT_ALL_RAN = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_VOID = 3 };
 
@@ -94,6 +95,8 @@ static int open_watchers(struct bench *bench)
                                  .targets = config->targets,
                                  .grammar = config->grammar,
                                  .keep_text = options->transcripts != NULL,
+                                 .watched = config->teachers > 0,
+                                 .classes = config->classes,
                                  .from_us = INT64_MAX,
                                  .to_us = INT64_MAX};
     int status = judge_create(&bench->judge, &judge);
@@ -136,24 +139,34 @@ static int write_transcripts(const struct judge *judge, const char *path)
     return status;
 }
 
-/* Kept to the end: sessions come and go all the time. */
-static int read_token(struct load_options *options)
+/* Without a file the token stays what it is. */
+static int read_token(const char *option, const char *path, char token[TOKEN_BYTES],
+                      const char **out)
 {
-    static char token[4096];
-    FILE *file = options->token_file != NULL ? fopen(options->token_file, "re") : NULL;
-    if (options->token_file == NULL)
+    FILE *file = path != NULL ? fopen(path, "re") : NULL;
+    if (path == NULL)
         return STATUS_OK;
-    bool read = file != NULL && fgets(token, sizeof token, file) != NULL;
+    bool read = file != NULL && fgets(token, TOKEN_BYTES, file) != NULL;
     if (file != NULL)
         fclose(file);
     token[strcspn(token, "\r\n")] = '\0';
     if (!read || *token == '\0') {
-        fprintf(stderr, "sotto-bench: --token-file %s: no token can be read there\n",
-                options->token_file);
+        fprintf(stderr, "sotto-bench: %s %s: no token can be read there\n", option, path);
         return STATUS_IO;
     }
-    options->config.token = token;
+    *out = token;
     return STATUS_OK;
+}
+
+/* Kept to the end: sessions come and go all the time. */
+static int read_tokens(struct load_options *options)
+{
+    static char learners[TOKEN_BYTES], teachers[TOKEN_BYTES];
+    int status = read_token("--token-file", options->token_file, learners, &options->config.token);
+    if (status != STATUS_OK)
+        return status;
+    return read_token("--teacher-token-file", options->teacher_token_file, teachers,
+                      &options->config.teacher_token);
 }
 
 static enum exit_code report(struct bench *bench)
@@ -169,6 +182,7 @@ static enum exit_code report(struct bench *bench)
     FILE *out = options->json != NULL && strcmp(options->json, "-") == 0 ? stderr : stdout;
     if (!config->quiet)
         result_print(&result, out, isatty(fileno(out)) && getenv("NO_COLOR") == NULL);
+    fflush(out); /* what goes to stderr below comes behind it */
     if (options->json != NULL && write_json(&result, options->json) != STATUS_OK)
         return EXIT_FAILED;
     if (options->transcripts != NULL &&
@@ -179,6 +193,15 @@ static enum exit_code report(struct bench *bench)
         fprintf(stderr, "sotto-bench: %u of %u sessions did not start%s%s\n",
                 asked - bench->load.started, asked, bench->judged.first_error[0] ? ": " : "",
                 bench->judged.first_error);
+        return EXIT_FAILED;
+    }
+    if (bench->judged.watch.seeing < config->teachers) {
+        fprintf(stderr, "sotto-bench: %u of %u teachers saw nothing",
+                config->teachers - bench->judged.watch.seeing, config->teachers);
+        if (bench->load.teachers_status > 0)
+            fprintf(stderr, ": the upgrade was answered with HTTP %u", bench->load.teachers_status);
+        fprintf(stderr, "%s%s\n", bench->judged.watch.first_error[0] ? ": " : "",
+                bench->judged.watch.first_error);
         return EXIT_FAILED;
     }
     char text[256];
@@ -222,7 +245,7 @@ static int run_main(int argc, char **argv)
         load_options_help(stdout);
         return EXIT_ALL_RAN;
     }
-    return read_token(&bench.options) == STATUS_OK ? run(&bench) : EXIT_USAGE;
+    return read_tokens(&bench.options) == STATUS_OK ? run(&bench) : EXIT_USAGE;
 }
 
 int main(int argc, char **argv)

@@ -13,7 +13,7 @@
 
 #define JUDGE_TARGETS_MAX 15
 #define JUDGE_VIEWS       4 /* segments of a lane that are shown at a time */
-#define JUDGE_PAGES       4 /* messages of the monitor that are kept */
+#define JUDGE_PAGES       8 /* messages of the monitor that are kept */
 
 /* Bits of judge_segment.right: the translation into target i, and the correction. */
 #define JUDGE_RIGHT_TARGET(i) (1u << (i))

@@ -8,6 +8,7 @@
 #include "bench/load_client.h"
 #include "bench/load_cut.h"
 #include "bench/load_start.h"
+#include "bench/load_teacher.h"
 #include "bench/load_tls.h"
 #include <arpa/inet.h>
 #include <assert.h>
@@ -23,6 +24,7 @@
 #define TURN_DUES     256             /* handled before the kernel is asked again */
 #define END_SPREAD_US (5 * SECOND_US) /* sessions end over so long, unless all at once */
 #define JOIN_US       SECOND_US       /* for sockets to close at the very end */
+#define TAIL_US       1500000         /* from the last session's end to the teachers' */
 #define SPARE_FDS     64              /* besides the sockets */
 #define REQUEST_MAX   2048
 
@@ -35,11 +37,13 @@ enum phase {
 
 struct load {
     struct load_field field;
-    struct load_client *clients;
+    struct load_client *clients; /* that speak, are silent, watch */
     uint32_t clients_len;
+    struct load_teacher *teachers;
     const struct load_hooks *hooks;
     enum phase phase;
     int64_t begin_us, window_us, middle_us, drain_us, over_us; /* when each part begins */
+    int64_t tail_us; /* teachers may go then; 0: sessions are open */
     int64_t next_second_us;
     int64_t woke_us;  /* when the last sleep ended */
     bool reconnected; /* the storm in mid-window was let loose */
@@ -61,12 +65,18 @@ static int write_messages(struct load_field *field)
     buf_init(&field->request, REQUEST_MAX);
     int status =
         load_ws_request(config->host, config->port, "/v1/stream", "sotto.v1", &field->request);
+    buf_init(&field->watch_request, REQUEST_MAX);
+    if (status == STATUS_OK)
+        status = load_ws_request(config->host, config->port, "/v1/monitor", "sotto.monitor.v1",
+                                 &field->watch_request);
     if (status == STATUS_OK)
         status = load_start_init(field);
     if (status != STATUS_OK)
         return status;
     size_t frame = LOAD_HEAD_MAX + load_voice_frame_bytes(&config->voice);
-    const size_t others[] = {field->request.len, load_start_bytes_max(field) + LOAD_HEAD_MAX,
+    const size_t others[] = {field->request.len, field->watch_request.len,
+                             load_teacher_message_max(config) + LOAD_HEAD_MAX,
+                             load_start_bytes_max(field) + LOAD_HEAD_MAX,
                              LOAD_CONTROL_MAX + LOAD_HEAD_MAX};
     for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
         frame = others[i] > frame ? others[i] : frame;
@@ -138,13 +148,23 @@ static void schedule_client(struct load *load, const struct load_client *client,
 static void schedule_opens(struct load *load, int64_t ramp_us)
 {
     const struct load_config *config = load->field.config;
-    for (uint32_t i = 0; i < load->clients_len; i++) {
+    for (uint32_t i = 0; i < config->sessions + config->silent; i++) {
         bool speaks = i < config->sessions;
         int64_t place = speaks ? i : i - config->sessions;
         int64_t of = speaks ? config->sessions : config->silent;
         schedule_client(load, &load->clients[i], LOAD_DUE_OPEN,
                         load->begin_us + ramp_us * place / of);
     }
+}
+
+/* When all sessions are there, over half of the time to the window. */
+static void schedule_teachers(struct load *load, int64_t from_us)
+{
+    const struct load_config *config = load->field.config;
+    int64_t spread_us = (int64_t)config->warmup_s * SECOND_US / 2;
+    for (uint32_t i = 0; i < config->teachers; i++)
+        schedule_client(load, &load->clients[config->sessions + config->silent + i], LOAD_DUE_OPEN,
+                        from_us + spread_us * i / config->teachers);
 }
 
 static void plan(struct load *load)
@@ -160,6 +180,7 @@ static void plan(struct load *load)
     load->next_second_us = load->begin_us + SECOND_US;
     load->field.now_us = load->begin_us;
     schedule_opens(load, ramp_us);
+    schedule_teachers(load, load->begin_us + ramp_us);
 }
 
 static int load_init(struct load *load)
@@ -167,7 +188,7 @@ static int load_init(struct load *load)
     struct load_field *field = &load->field;
     const struct load_config *config = field->config;
     assert(config->slow_readers + config->vanishing + config->greedy <= config->sessions);
-    load->clients_len = config->sessions + config->silent;
+    load->clients_len = config->sessions + config->silent + config->teachers;
     field->greedy_voice = config->voice;
     field->greedy_voice.pause_ms = 0;
     field->greedy_voice.speaking = 1;
@@ -185,11 +206,18 @@ static int load_init(struct load *load)
     if (status != STATUS_OK)
         return status;
     load->clients = mem_calloc(load->clients_len, sizeof *load->clients);
-    if (load->clients == NULL)
+    load->teachers = mem_calloc(config->teachers + 1, sizeof *load->teachers);
+    if (load->clients == NULL || load->teachers == NULL)
         return STATUS_NOMEM;
-    for (uint32_t i = 0; i < load->clients_len; i++)
+    uint32_t sessions = config->sessions + config->silent;
+    for (uint32_t i = 0; i < sessions; i++)
         load_client_init(&load->clients[i], i, role_of(config, i));
-    return STATUS_OK;
+    for (uint32_t i = 0; i < config->teachers && status == STATUS_OK; i++) {
+        load_client_init(&load->clients[sessions + i], sessions + i, LOAD_TEACHER);
+        load->clients[sessions + i].teacher = &load->teachers[i];
+        status = load_teacher_init(&load->teachers[i], field, i);
+    }
+    return status;
 }
 
 static void load_deinit(struct load *load)
@@ -198,11 +226,13 @@ static void load_deinit(struct load *load)
     for (uint32_t i = 0; load->clients != NULL && i < load->clients_len; i++)
         load_client_deinit(field, &load->clients[i]);
     mem_free(load->clients);
+    mem_free(load->teachers);
     load_schedule_deinit(&field->schedule);
     load_cut_close_all(field);
     load_tls_context_free(field->tls);
     load_frame_pool_deinit(&field->pool);
     buf_deinit(&field->request);
+    buf_deinit(&field->watch_request);
     load_start_deinit(field);
 }
 
@@ -271,6 +301,17 @@ static bool hopeless(const struct load *load)
     return field->sum->started == 0 && field->open == 0 && (refused || field->schedule.len == 0);
 }
 
+/* All sessions have ended, and teachers had time to see it. */
+static bool all_is_seen(struct load *load)
+{
+    const struct load_field *field = &load->field;
+    if (field->open > field->watching)
+        return false;
+    if (load->tail_us == 0)
+        load->tail_us = field->now_us + (field->watching > 0 ? TAIL_US : 0);
+    return field->now_us >= load->tail_us;
+}
+
 static void advance(struct load *load)
 {
     struct load_field *field = &load->field;
@@ -288,14 +329,15 @@ static void advance(struct load *load)
     if (load->phase == PHASE_WINDOW && field->now_us >= load->drain_us)
         begin_drain(load);
     if (load->phase == PHASE_DRAIN &&
-        (field->open == 0 || field->now_us >= load->over_us || interrupts > 1))
+        (all_is_seen(load) || field->now_us >= load->over_us || interrupts > 1))
         load->phase = PHASE_OVER;
     tell_second(load);
 }
 
 static int64_t next_us(const struct load *load)
 {
-    const int64_t phases[] = {load->window_us, load->middle_us, load->drain_us, load->over_us};
+    const int64_t phases[] = {load->window_us, load->middle_us, load->drain_us, load->over_us,
+                              load->tail_us};
     int64_t next = load->next_second_us;
     const struct load_due *due = load_schedule_first(&load->field.schedule);
     if (due != NULL && due->at_us < next)

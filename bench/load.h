@@ -42,9 +42,14 @@ struct load_config {
     unsigned vanishing;    /* of the sessions: cut without a word at a random time of the window */
     unsigned greedy; /* of the sessions: `greed` times as many target languages and no pauses */
     unsigned greed;
-    bool resume;        /* a lost socket is followed by another one */
-    double cuts_minute; /* of a socket, at random bytes of either direction; 0: none */
-    unsigned audio_s;   /* every session says so much, then ends; 0: all end with the window */
+    unsigned teachers;         /* that watch on /v1/monitor, from the ramp's end on */
+    unsigned slow_teachers;    /* of them: read 16 KB a second */
+    bool teachers_of_class;    /* each watches one class; else all */
+    unsigned teachers_open;    /* sessions of which each wants every final */
+    const char *teacher_token; /* NULL: none */
+    bool resume;               /* a lost socket is followed by another one */
+    double cuts_minute;        /* of a socket, at random bytes of either direction; 0: none */
+    unsigned audio_s; /* every session says so much, then ends; 0: all end with the window */
     bool quiet;
 };
 
@@ -54,10 +59,12 @@ struct load_sum {
     struct hist own_lag;   /* µs: how long completions and timers waited for this thread */
     uint64_t frames_sent, frames_blocked, bytes_sent, bytes_received;
     /* In the whole run. */
-    uint64_t sockets_failed; /* connect or upgrade failed */
-    uint64_t sockets_cut;    /* by ourselves, on purpose */
-    uint64_t ends_unheard;   /* the socket broke when session.ended was on its way, so that the
-                                session   is not there any more */
+    uint64_t sockets_failed;  /* connect or upgrade failed */
+    uint64_t sockets_cut;     /* by ourselves, on purpose */
+    uint64_t teachers_failed; /* connect or upgrade of a teacher failed; it tries again */
+    unsigned teachers_status; /* HTTP, of the last such answer; 0: there was none */
+    uint64_t ends_unheard;    /* the socket broke when session.ended was on its way, so that the
+                                 session   is not there any more */
     unsigned started;
     double seconds; /* of the window as it was */
     bool interrupted;

@@ -64,3 +64,16 @@ void load_audio_seek(const struct load_field *field, struct load_client *client,
     client->voice.next_frame = sent ? (uint32_t)frame : client->due_frames;
     client->skip = sent ? (uint16_t)(position % samples) : 0;
 }
+
+int64_t load_audio_next_us(const struct load_field *field, struct load_client *client)
+{
+    int64_t pace = (int64_t)load_audio_voice(field, client)->frame_ms * 1000;
+    int64_t half = (int64_t)field->config->jitter_ms * 500;
+    int64_t due = client->first_due_us + client->due_frames * pace + half +
+                  (half > 0 ? rng_range(&client->jitter, -half, half) : 0);
+    if (client->end_due) /* nothing is due any more, but something may be left to send */
+        due = field->now_us + pace;
+    /* Frames stay in order, however wide the jitter is. */
+    client->last_due_us = due > client->last_due_us ? due : client->last_due_us;
+    return client->last_due_us;
+}

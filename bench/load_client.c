@@ -6,11 +6,12 @@
 #include "bench/load_audio.h"
 #include "bench/load_cut.h"
 #include "bench/load_send.h"
+#include "bench/load_socket.h"
 #include "bench/load_start.h"
+#include "bench/load_teacher.h"
 #include "bench/load_tls.h"
 #include <assert.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,6 +42,13 @@ static bool is_over(const struct load_client *client)
 
 static void open_socket(struct load_field *field, struct load_client *client);
 
+static void count_open(struct load_field *field, const struct load_client *client, int by)
+{
+    field->open += (uint32_t)by;
+    if (client->role == LOAD_TEACHER)
+        field->watching += (uint32_t)by;
+}
+
 static void join(struct load_field *field, struct load_client *client)
 {
     assert(client->state == LOAD_CLOSING);
@@ -50,21 +58,13 @@ static void join(struct load_field *field, struct load_client *client)
     load_ws_reader_deinit(&client->reader);
     load_tls_close(client->tls);
     client->tls = NULL;
-    if (client->reset) {
-        struct linger linger = {.l_onoff = 1, .l_linger = 0};
-        setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    }
-    if (client->abandon)
-        load_cut_abandon(field, client->fd);
-    else
-        close(client->fd);
-    client->fd = -1;
+    load_socket_close(field, client);
     client->state = LOAD_IDLE;
     if (client->resuming) {
         load_client_schedule(field, client, LOAD_DUE_OPEN, client->open_us);
         return;
     }
-    field->open--;
+    count_open(field, client, -1);
     if (client->again)
         open_socket(field, client);
 }
@@ -88,6 +88,12 @@ static void suspend(struct load_field *field, struct load_client *client, int64_
 /* The socket is lost, and another one is worth a try. */
 static bool goes_on(struct load_field *field, struct load_client *client)
 {
+    if (client->role == LOAD_TEACHER) {
+        bool returns = load_teacher_lost(field, client);
+        if (returns)
+            suspend(field, client, field->now_us + LOAD_TEACHER_AGAIN_US);
+        return returns;
+    }
     if (!field->config->resume || client->ended || client->role == LOAD_VANISHING ||
         (client->begun && client->resume.token[0] == '\0') || !load_resume_code(client->close_code))
         return false;
@@ -106,6 +112,8 @@ static void terminate(struct load_field *field, struct load_client *client, bool
     if (client->judged != NULL)
         judge_session_closed(client->judged, expected);
     client->judged = NULL;
+    if (client->teacher != NULL)
+        judge_watcher_closed(client->teacher->judged, expected, field->now_us);
     if (client->in_flight > 0) {
         client->in_flight++;
         load_ring_cancel(&field->ring, client->index, client->fd);
@@ -140,7 +148,7 @@ static void cut(struct load_field *field, struct load_client *client, bool again
 /* In a storm of returns: the session goes on, or where that is not wanted a new one begins. */
 static void return_again(struct load_field *field, struct load_client *client)
 {
-    if (!field->config->resume) {
+    if (!field->config->resume || client->role == LOAD_TEACHER) {
         cut(field, client, true);
     } else if (!is_over(client)) {
         client->reset = true;
@@ -181,15 +189,7 @@ static void end_when_sent(struct load_field *field, struct load_client *client)
 
 static void schedule_frame(struct load_field *field, struct load_client *client)
 {
-    int64_t pace = (int64_t)load_audio_voice(field, client)->frame_ms * 1000;
-    int64_t half = (int64_t)field->config->jitter_ms * 500;
-    int64_t due = client->first_due_us + client->due_frames * pace + half +
-                  (half > 0 ? rng_range(&client->jitter, -half, half) : 0);
-    if (client->end_due) /* nothing is due any more, but something may be left to send */
-        due = field->now_us + pace;
-    /* Frames stay in order, however wide the jitter is. */
-    client->last_due_us = due > client->last_due_us ? due : client->last_due_us;
-    load_client_schedule(field, client, LOAD_DUE_FRAME, client->last_due_us);
+    load_client_schedule(field, client, LOAD_DUE_FRAME, load_audio_next_us(field, client));
     client->frame_due = true;
 }
 
@@ -260,6 +260,12 @@ static bool open_judged(struct load_field *field, struct load_client *client)
 
 static void start_session(struct load_field *field, struct load_client *client)
 {
+    if (client->teacher != NULL) {
+        client->state = LOAD_LIVE;
+        if (load_teacher_start(field, client) != STATUS_OK)
+            fail(field, client, ENOMEM);
+        return;
+    }
     client->state = LOAD_STARTING;
     if (!open_judged(field, client)) {
         fail(field, client, ENOMEM);
@@ -307,6 +313,8 @@ static void on_started(struct load_field *field, struct load_client *client,
 
 static void end_session(struct load_field *field, struct load_client *client)
 {
+    if (client->role == LOAD_TEACHER)
+        return;
     client->end_due = true;
     if (client->state == LOAD_LIVE)
         end_when_sent(field, client);
@@ -361,6 +369,9 @@ static void on_message(struct load_field *field, struct load_client *client,
         send_message(field, client, LOAD_WS_PONG, message->data, message->len);
     } else if (message->op == LOAD_WS_CLOSE && !client->leaving) {
         on_close_frame(field, client, message);
+    } else if (message->op == LOAD_WS_TEXT && client->teacher != NULL) {
+        if (load_teacher_heard(field, client, message->data, message->len) != STATUS_OK)
+            fail(field, client, ENOMEM);
     } else if (message->op == LOAD_WS_TEXT && client->judged != NULL) {
         enum judge_heard heard =
             judge_session_heard(client->judged, message->data, message->len, field->now_us);
@@ -375,8 +386,11 @@ static void receive(struct load_field *field, struct load_client *client)
     assert(!client->receiving);
     client->receiving = true;
     client->in_flight++;
-    load_ring_recv(&field->ring, client->index, client->fd,
-                   client->role == LOAD_SLOW ? LOAD_SLOW_BYTES : 0);
+    if (client->teacher != NULL)
+        load_teacher_receive(field, client);
+    else
+        load_ring_recv(&field->ring, client->index, client->fd,
+                       client->role == LOAD_SLOW ? LOAD_SLOW_BYTES : 0);
 }
 
 static void read_messages(struct load_field *field, struct load_client *client)
@@ -395,6 +409,11 @@ static void read_messages(struct load_field *field, struct load_client *client)
         load_ws_reader_trim(&client->reader);
 }
 
+static bool is_slow(const struct load_client *client)
+{
+    return client->role == LOAD_SLOW || (client->teacher != NULL && client->teacher->slow);
+}
+
 static void on_received(struct load_field *field, struct load_client *client,
                         const struct load_done *done)
 {
@@ -406,7 +425,8 @@ static void on_received(struct load_field *field, struct load_client *client,
         size_t len = (size_t)done->result;
         bool cut_here = load_cut_received(client, &len);
         field->sum->bytes_received += field->in_window ? len : 0;
-        if (load_send_feed(client, done->data, len) != STATUS_OK) {
+        const void *data = client->teacher != NULL ? client->teacher->bytes : done->data;
+        if (load_send_feed(client, data, len) != STATUS_OK) {
             fail(field, client, EPROTO);
             return;
         }
@@ -420,27 +440,13 @@ static void on_received(struct load_field *field, struct load_client *client,
     }
     if (client->receiving || is_over(client))
         return;
-    if (client->role == LOAD_SLOW && client->state >= LOAD_LIVE)
+    if (is_slow(client) && client->state >= LOAD_LIVE)
         load_client_schedule(field, client, LOAD_DUE_READ, field->now_us + 1000000);
     else
         receive(field, client);
 }
 
 /* -- opening -- */
-
-static int make_socket(const struct load_field *field, const struct load_client *client)
-{
-    /* Blocking: io_uring then waits for the socket instead of answering EAGAIN. */
-    int fd = socket(field->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    int on = 1, send = LOAD_SNDBUF, small = LOAD_SLOW_RCVBUF;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
-    if (client->role == LOAD_SLOW)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-    return fd;
-}
 
 /* A new session. */
 static void begin_life(struct load_field *field, struct load_client *client)
@@ -453,8 +459,9 @@ static void begin_life(struct load_field *field, struct load_client *client)
     client->resume = (struct load_resume){0};
     rng_init(&client->jitter, field->config->voice.seed ^ (uint64_t)session_number(field, client)
                                                               << 20);
-    field->open++;
-    load_cut_plan(field, client);
+    count_open(field, client, 1);
+    if (client->role != LOAD_TEACHER)
+        load_cut_plan(field, client);
 }
 
 static void open_socket(struct load_field *field, struct load_client *client)
@@ -467,17 +474,19 @@ static void open_socket(struct load_field *field, struct load_client *client)
     client->leaving = client->leave_due = false;
     client->close_code = 0;
     client->cut_in = client->cut_out = 0;
-    client->fd = make_socket(field, client);
+    client->fd = load_socket_make(field, client);
     if (client->fd < 0) {
         field->sum->sockets_failed++;
         field->last_error = -client->fd;
-        field->open--;
+        count_open(field, client, -1);
         if (client->judged != NULL)
             judge_session_closed(client->judged, false);
         client->judged = NULL;
         return;
     }
     load_ws_reader_init(&client->reader);
+    if (client->teacher != NULL)
+        load_ws_reader_allow(&client->reader, LOAD_TEACHER_MESSAGE_BYTES);
     client->state = LOAD_CONNECTING;
     client->in_flight++;
     load_ring_connect(&field->ring, client->index, client->fd,
@@ -492,10 +501,11 @@ static void on_connected(struct load_field *field, struct load_client *client, i
     }
     field->connected++;
     client->state = LOAD_UPGRADING;
+    const struct buf *request = client->teacher != NULL ? &field->watch_request : &field->request;
     if (field->tls != NULL)
         client->tls = load_tls_open(field->tls, field->config->host);
     if ((field->tls != NULL && client->tls == NULL) ||
-        load_send_raw(field, client, &field->request) != STATUS_OK)
+        load_send_raw(field, client, request) != STATUS_OK)
         fail(field, client, ENOMEM);
     else
         receive(field, client);
@@ -573,11 +583,13 @@ void load_client_done(struct load_field *field, struct load_client *client,
 void load_client_stop(struct load_field *field, struct load_client *client)
 {
     client->again = false;
+    client->ended = client->ended || client->role == LOAD_TEACHER;
     if (client->resuming) {
         if (client->judged != NULL)
             judge_session_closed(client->judged, client->ended);
         client->judged = NULL;
-        field->open -= client->state == LOAD_IDLE;
+        if (client->state == LOAD_IDLE)
+            count_open(field, client, -1);
     }
     client->resuming = false;
     if (is_over(client))

@@ -28,6 +28,7 @@
 
 struct judge;
 struct judge_session;
+struct load_teacher;
 struct load_tls;
 struct ssl_ctx_st;
 
@@ -41,7 +42,14 @@ enum load_state {
     LOAD_CLOSING     /* operations are being cancelled; then the socket is closed */
 };
 
-enum load_role { LOAD_SPEAKER, LOAD_SILENT, LOAD_SLOW, LOAD_VANISHING, LOAD_GREEDY };
+enum load_role {
+    LOAD_SPEAKER,
+    LOAD_SILENT,
+    LOAD_SLOW,
+    LOAD_VANISHING,
+    LOAD_GREEDY,
+    LOAD_TEACHER /* watches: bench/load_teacher.h */
+};
 
 /* What all clients of a run share. */
 struct load_field {
@@ -59,9 +67,11 @@ struct load_field {
     struct sockaddr_storage address;
     unsigned address_bytes;
     struct buf request, start, start_greedy; /* the same for all */
+    struct buf watch_request;                /* teachers' */
     uint32_t backlog_max;                    /* frames */
     uint32_t open;                           /* clients with a socket, or with a session to go on
                                                 with */
+    uint32_t watching;                       /* of them, teachers */
     uint32_t connected;                      /* sockets that ever connected */
     int last_error;                          /* of a socket that failed; errno */
     unsigned last_status;                    /* HTTP, of a refused upgrade */
@@ -103,12 +113,14 @@ struct load_client {
     uint32_t due_frames;
     int64_t first_due_us; /* of frame 0, before jitter */
     int64_t last_due_us;
-    struct load_tls *tls; /* of the socket; NULL: none */
+    struct load_tls *tls;         /* of the socket; NULL: none */
+    struct load_teacher *teacher; /* of LOAD_TEACHER, embedded in its own list; else NULL */
     struct load_voice voice;
     struct load_ws_reader reader;
     struct rng jitter;
 };
 
+/* Of LOAD_TEACHER `client->teacher` is set then. */
 void load_client_init(struct load_client *client, uint32_t index, enum load_role role);
 /* After load_client_stop() and a joined ring. */
 void load_client_deinit(struct load_field *field, struct load_client *client);

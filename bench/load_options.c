@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "bench/audio.h"
+#include "bench/judge_watch.h"
 #include "bench/load_name.h"
 #include "bench/script.h"
 #include <errno.h>
@@ -13,11 +14,14 @@
 
 #define SESSIONS_MAX 100000
 #define SECONDS_MAX  86400
+#define TEACHERS_MAX 10000
 
 enum option_id {
     OPT_HOST = 256,
     OPT_TOKEN,
     OPT_TOKEN_FILE,
+    OPT_TEACHERS_OF_CLASS,
+    OPT_TEACHER_TOKEN_FILE,
     OPT_TLS,
     OPT_CA,
     OPT_RESUME,
@@ -66,6 +70,9 @@ static const struct number_option numbers[] = {
     {"vanishing", CONFIG(vanishing), 0, SESSIONS_MAX},
     {"greedy", CONFIG(greedy), 0, SESSIONS_MAX},
     {"greed", CONFIG(greed), 1, 8},
+    {"teachers", CONFIG(teachers), 0, TEACHERS_MAX},
+    {"slow-teachers", CONFIG(slow_teachers), 0, TEACHERS_MAX},
+    {"teachers-open", CONFIG(teachers_open), 0, JUDGE_WATCH_NAMED_MAX},
     {"server-pid", offsetof(struct load_options, server_pid), 1, 1u << 22},
     {"sim-pid", offsetof(struct load_options, sim_pid), 1, 1u << 22},
     {"server-cpu", offsetof(struct load_options, server_cpu), 0, 4095},
@@ -77,6 +84,8 @@ static const struct option others[] = {
     {"host", required_argument, NULL, OPT_HOST},
     {"token", required_argument, NULL, OPT_TOKEN},
     {"token-file", required_argument, NULL, OPT_TOKEN_FILE},
+    {"teachers-of-class", no_argument, NULL, OPT_TEACHERS_OF_CLASS},
+    {"teacher-token-file", required_argument, NULL, OPT_TEACHER_TOKEN_FILE},
     {"tls", no_argument, NULL, OPT_TLS},
     {"ca", required_argument, NULL, OPT_CA},
     {"resume", no_argument, NULL, OPT_RESUME},
@@ -122,6 +131,13 @@ static const char help_text[] =
     "  --no-grammar        no corrections\n"
     "  --no-partials       finished sentences only\n"
     "  --stability S       low, medium or high, of partial text (medium)\n"
+    "teachers\n"
+    "  --teachers N        watch the sessions on /v1/monitor, from the ramp's end on (0)\n"
+    "  --teachers-of-class each watches one class; without it all\n"
+    "  --slow-teachers N   of the teachers read 16 KB a second\n"
+    "  --teachers-open N   sessions of which each wants every final, at most 8 (1)\n"
+    "  --teacher-token-file FILE\n"
+    "                      their access token\n"
     "speech\n"
     "  --speaking X        share of the sessions that speak at a time, 0 to 1 (0.6)\n"
     "  --rate N            samples a second (24000)\n"
@@ -297,6 +313,8 @@ static int take_other(struct load_options *out, int id, const char *text, char e
     case OPT_RESUME: config->resume = true; break;
     case OPT_CUT: return take_cuts(out, text, error);
     case OPT_TRANSCRIPTS: out->transcripts = text; break;
+    case OPT_TEACHERS_OF_CLASS: config->teachers_of_class = true; break;
+    case OPT_TEACHER_TOKEN_FILE: out->teacher_token_file = text; break;
     case OPT_SOURCE:
         if (!scripted(text))
             return scripted_only("--source", text, error);
@@ -348,7 +366,8 @@ static void set_defaults(struct load_options *out)
                                        .warmup_s = 10,
                                        .seconds = 60,
                                        .drain_s = 15,
-                                       .greed = 4};
+                                       .greed = 4,
+                                       .teachers_open = 1};
     out->targets[0] = "es";
 }
 
@@ -362,6 +381,11 @@ static int check(const struct load_options *options, char error[256])
         return fail(error,
                     "--slow-readers, --vanishing and --greedy are %llu together, of %u sessions",
                     (unsigned long long)special, config->sessions);
+    if (config->slow_teachers > config->teachers)
+        return fail(error, "--slow-teachers are %u, of %u teachers", config->slow_teachers,
+                    config->teachers);
+    if (config->teachers_of_class && config->classes == 0)
+        return fail(error, "--teachers-of-class needs --classes");
     if (config->cuts_minute > 0 && !config->resume)
         return fail(error, "--cut needs --resume");
     if (config->ca_file != NULL && !config->tls)

@@ -15,11 +15,12 @@ struct load_options {
     struct load_config config;
     const char *targets[LOAD_TARGETS_MAX + 1];
     char targets_text[256];
-    int server_pid, sim_pid;   /* 0: unknown */
-    int server_cpu, bench_cpu; /* -1: not pinned */
-    const char *json;          /* NULL: none; "-": standard output */
-    const char *transcripts;   /* NULL: none */
-    const char *token_file;    /* NULL: none */
+    int server_pid, sim_pid;        /* 0: unknown */
+    int server_cpu, bench_cpu;      /* -1: not pinned */
+    const char *json;               /* NULL: none; "-": standard output */
+    const char *transcripts;        /* NULL: none */
+    const char *token_file;         /* NULL: none */
+    const char *teacher_token_file; /* NULL: none */
     const char *label;
     bool help;
 };

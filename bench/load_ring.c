@@ -153,6 +153,14 @@ void load_ring_recv(struct load_ring *ring, uint32_t client, int fd, size_t byte
     tag(sqe, client, LOAD_OP_RECV);
 }
 
+void load_ring_recv_into(struct load_ring *ring, uint32_t client, int fd, void *bytes, size_t len)
+{
+    struct io_uring_sqe *sqe = next_entry(ring);
+    io_uring_prep_recv(sqe, fd, bytes, len, 0);
+    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    tag(sqe, client, LOAD_OP_RECV);
+}
+
 void load_ring_cancel(struct load_ring *ring, uint32_t client, int fd)
 {
     struct io_uring_sqe *sqe = next_entry(ring);

@@ -47,6 +47,8 @@ void load_ring_connect(struct load_ring *ring, uint32_t client, int fd, const st
 void load_ring_send(struct load_ring *ring, uint32_t client, int fd, const void *bytes, size_t len);
 /* Once at most `bytes_max`, or, when that is 0, again and again until a result without `more`. */
 void load_ring_recv(struct load_ring *ring, uint32_t client, int fd, size_t bytes_max);
+/* Once at most `len`, into memory that stays the caller's; its result has no `data`. */
+void load_ring_recv_into(struct load_ring *ring, uint32_t client, int fd, void *bytes, size_t len);
 /* Everything of that descriptor. */
 void load_ring_cancel(struct load_ring *ring, uint32_t client, int fd);
 

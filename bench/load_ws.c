@@ -74,9 +74,16 @@ size_t load_ws_frame(enum load_ws_op op, const void *payload, size_t len, uint32
 void load_ws_reader_init(struct load_ws_reader *reader)
 {
     *reader = (struct load_ws_reader){0};
+    load_ws_reader_allow(reader, LOAD_MESSAGE_MAX);
+}
+
+void load_ws_reader_allow(struct load_ws_reader *reader, size_t message_max)
+{
+    assert(reader->in.len == 0 && reader->parts.len == 0);
+    reader->message_max = message_max;
     /* A whole message, its head, and what the socket gave behind it. */
-    buf_init(&reader->in, 2 * LOAD_MESSAGE_MAX);
-    buf_init(&reader->parts, LOAD_MESSAGE_MAX);
+    buf_init(&reader->in, 2 * message_max);
+    buf_init(&reader->parts, message_max);
 }
 
 void load_ws_reader_deinit(struct load_ws_reader *reader)
@@ -192,7 +199,7 @@ static int read_frame(struct load_ws_reader *reader, struct frame *out)
     }
     bool control = (bytes[0] & 0x08) != 0;
     bool last = (bytes[0] & 0x80) != 0;
-    if (len > LOAD_MESSAGE_MAX || (control && (!last || len > LOAD_CONTROL_MAX)))
+    if (len > reader->message_max || (control && (!last || len > LOAD_CONTROL_MAX)))
         return STATUS_PROTOCOL;
     if (have < 2 + wide + len)
         return 0;

@@ -1,7 +1,8 @@
 /*
  * The client's half of RFC 6455 without I/O, as lean as a load generator needs it.
  *
- * Threads: one owner. Memory: a reader's buffers grow to the longest message, LOAD_MESSAGE_MAX.
+ * Threads: one owner. Memory: a reader's buffers grow to the longest message, LOAD_MESSAGE_MAX or
+ * what was allowed.
  */
 #pragma once
 
@@ -40,7 +41,8 @@ struct load_ws_reader {
     struct buf parts;           /* a fragmented message so far */
     enum load_ws_op fragmented; /* its kind; CONTINUATION: none is open */
     bool upgraded;
-    unsigned status; /* of the HTTP answer */
+    unsigned status;    /* of the HTTP answer */
+    size_t message_max; /* bytes */
 };
 struct load_ws_message {
     enum load_ws_op op;
@@ -50,6 +52,8 @@ struct load_ws_message {
 };
 
 void load_ws_reader_init(struct load_ws_reader *reader);
+/* Messages may be so much longer; before the first byte. */
+void load_ws_reader_allow(struct load_ws_reader *reader, size_t message_max);
 void load_ws_reader_deinit(struct load_ws_reader *reader);
 /* Bytes as they came from the socket. STATUS_NOMEM, STATUS_LIMIT. */
 int load_ws_reader_feed(struct load_ws_reader *reader, const void *bytes, size_t len);

@@ -135,6 +135,49 @@ static void print_resumed(const struct style *style, const struct result *result
     fputc('\n', style->out);
 }
 
+static void print_watched(const struct style *style, const struct judge_watch_sum *watch)
+{
+    fprintf(style->out, "           snapshots %llu, %.0f KB at most;",
+            (unsigned long long)watch->snapshots, (double)watch->snapshot_bytes_max / 1e3);
+    print_fault(style, "without one", watch->teachers - watch->seeing);
+    print_fault(style, "sessions missing", watch->missing);
+    print_fault(style, "texts never seen", watch->unseen);
+    print_fault(style, "of another class", watch->foreign);
+    fprintf(style->out, "\n           finals %llu", (unsigned long long)watch->finals);
+    print_fault(style, "missing", watch->finals_missing);
+    print_fault(style, "repeated", watch->finals_repeated);
+    print_fault(style, "closed", watch->closed);
+    if (watch->slow > 0)
+        fprintf(style->out, ", slow ones %llu", (unsigned long long)watch->slow_closed);
+    print_fault(style, "errors", watch->errors);
+    fprintf(style->out, "%s%s%s\n", watch->errors > 0 ? " (" : "", watch->first_error,
+            watch->errors > 0 ? ")" : "");
+}
+
+static void print_teachers(const struct style *style, const struct result *result)
+{
+    const struct judge_watch_sum *watch = &result->judge->watch;
+    unsigned reading = watch->teachers - watch->slow;
+    double seconds = result->load->seconds > 0 ? result->load->seconds : 1;
+    double each = reading > 0 ? reading : 1, all = (double)watch->deltas / seconds;
+    if (watch->teachers == 0)
+        return;
+    fprintf(style->out,
+            "teachers   %u, %u slow: %.1f deltas a second each, %u at most, of %.1f KB and %.0f "
+            "sessions; %.2f MB/s in all\n",
+            watch->teachers, watch->slow, all / each, watch->second_max,
+            watch->deltas > 0 ? (double)watch->delta_bytes / 1e3 / (double)watch->deltas : 0,
+            watch->deltas > 0 ? (double)watch->changes / (double)watch->deltas : 0,
+            (double)watch->delta_bytes / 1e6 / seconds);
+    fprintf(style->out,
+            "           a text is seen p50 %.1f  p99 %.1f  p99.9 %.1f  max %.1f ms after its "
+            "learner; slow ones got %.2f deltas a second each\n",
+            quantile_ms(&watch->stale, 0.5), quantile_ms(&watch->stale, 0.99),
+            quantile_ms(&watch->stale, 0.999), (double)watch->stale.max / 1e3,
+            watch->slow > 0 ? (double)watch->slow_deltas / seconds / watch->slow : 0);
+    print_watched(style, watch);
+}
+
 static double grown_kb(uint64_t bytes, const struct probe_process *process)
 {
     return bytes > process->rss_idle ? (double)(bytes - process->rss_idle) / 1e3 : 0;
@@ -212,6 +255,7 @@ void result_print(const struct result *result, FILE *out, bool colour)
     print_latencies(&style, result->judge);
     print_judged(&style, result->judge);
     print_resumed(&style, result);
+    print_teachers(&style, result);
     print_probe(&style, result);
     if (reason != NULL)
         fprintf(out, "%svoid       %s%s\n", style.bad, reason, style.plain);

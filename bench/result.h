@@ -7,9 +7,10 @@
  *   label, date (RFC 3339), version, commit (SOTTO_COMMIT of the environment, or null), void (null
  *               or the reason), void_rule {core_busy, stolen, send_late_ms, own_lag_ms}
  *   machine     kernel, cpu, cores, memory_bytes
- *   config      sessions, silent, classes, speaking, seed, rate, frame_ms, cycle_ms, pause_ms, turn_cycles,
- *               jitter_ms, source, targets, grammar, partials, ramp_s, warmup_s, seconds, drain_s,
- *               storm, slow_readers, vanishing, greedy, greed
+ *   config      sessions, silent, classes, speaking, seed, rate, frame_ms, cycle_ms, pause_ms,
+ * turn_cycles, jitter_ms, source, targets, grammar, partials, ramp_s, warmup_s, seconds, drain_s,
+ *               storm, slow_readers, vanishing, greedy, greed, teachers, slow_teachers,
+ *               teachers_of_class, teachers_open
  *   load        seconds, started, frames_sent, frames_blocked, bytes_sent, bytes_received,
  *               sockets_failed, interrupted, send_late, own_lag (quantiles)
  *   latency     by kind (judge_kind_name()): total, and of `lat` audio, server, upstream, queue,
@@ -23,10 +24,13 @@
  *   sessions    started, refused, lost, errors, first_error
  *   degraded    sessions, restored (counts), median_s, max_s: how long sessions were told to be
  *   events      count, bytes, acks
- *   judged_all  false: memory was short
- *   probe       seconds, server / sim / bench {cpu_s, user_s, system_s, rss_idle_bytes,
- *               rss_start_bytes, rss_end_bytes, rss_peak_bytes, switches_voluntary,
- *               switches_forced, descriptors_peak, threads}, server_stolen, bench_stolen,
+ *   teachers    null without any; count, slow, seeing, deltas, bytes, changes, deltas_second (of
+ * one that reads), bytes_second (of all these), second_max, slow_deltas (all of the window),
+ * snapshots, snapshot_bytes_max, stale (quantiles), unseen, unmatched, missing, foreign, finals,
+ * finals_missing, finals_repeated, closed, slow_closed, errors, first_error: struct judge_watch_sum
+ * says what each is judged_all  false: memory was short probe       seconds, server / sim / bench
+ * {cpu_s, user_s, system_s, rss_idle_bytes, rss_start_bytes, rss_end_bytes, rss_peak_bytes,
+ * switches_voluntary, switches_forced, descriptors_peak, threads}, server_stolen, bench_stolen,
  *               bench_core_busy, audio_peak_bytes, own_rss_peak_bytes, own_rss_end_bytes,
  * loop_busy, requests, tokens_in, tokens_out, handshakes_late, connects, samples, samples_missed,
  *               io_uring; loop_lag, handover (quantiles without max, or null)

@@ -113,6 +113,10 @@ static json_t *config_json(const struct load_config *config)
         storms[config->storm], "slow_readers", config->slow_readers, "vanishing", config->vanishing,
         "greedy", config->greedy, "greed", config->greed);
     json_object_update_new(object, voice(&config->voice));
+    json_object_update_new(object, json_pack("{s:i,s:i,s:b,s:i}", "teachers", config->teachers,
+                                             "slow_teachers", config->slow_teachers,
+                                             "teachers_of_class", config->teachers_of_class,
+                                             "teachers_open", config->teachers_open));
     return object;
 }
 
@@ -197,6 +201,31 @@ static void put_judge(json_t *object, const struct judge_sum *judge)
     json_object_set_new(object, "judged_all", json_boolean(!judge->incomplete));
 }
 
+static json_t *teachers_json(const struct result *result)
+{
+    const struct judge_watch_sum *watch = &result->judge->watch;
+    double seconds = result->load->seconds, reading = watch->teachers - watch->slow;
+    if (watch->teachers == 0)
+        return json_null();
+    json_t *object = json_pack(
+        "{s:i,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:i,s:o,s:o,s:o,s:o}", "count", watch->teachers, "slow",
+        watch->slow, "seeing", watch->seeing, "deltas", count(watch->deltas), "bytes",
+        count(watch->delta_bytes), "changes", count(watch->changes), "deltas_second",
+        real((double)watch->deltas / seconds / reading), "bytes_second",
+        real((double)watch->delta_bytes / seconds), "second_max", watch->second_max, "slow_deltas",
+        count(watch->slow_deltas), "snapshots", count(watch->snapshots), "snapshot_bytes_max",
+        count(watch->snapshot_bytes_max), "stale", quantiles(&watch->stale));
+    json_object_update_new(
+        object,
+        json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "unseen", count(watch->unseen),
+                  "unmatched", count(watch->unmatched), "missing", count(watch->missing), "foreign",
+                  count(watch->foreign), "finals", count(watch->finals), "finals_missing",
+                  count(watch->finals_missing), "finals_repeated", count(watch->finals_repeated),
+                  "closed", count(watch->closed), "slow_closed", count(watch->slow_closed),
+                  "errors", count(watch->errors), "first_error", text_or_null(watch->first_error)));
+    return object;
+}
+
 static json_t *process_json(const struct probe_process *process)
 {
     return json_pack(
@@ -250,6 +279,7 @@ int result_write_json(const struct result *result, FILE *out)
     json_object_set_new(object, "config", config_json(result->config));
     json_object_set_new(object, "load", load_json(result->load));
     put_judge(object, result->judge);
+    json_object_set_new(object, "teachers", teachers_json(result));
     json_object_set_new(object, "probe", probe_json(result->probe));
     int failed = json_dumpf(object, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     json_decref(object);

@@ -42,6 +42,12 @@ static void test_values(void)
     CHECK(options.config.voice.speaking == 1);
     CHECK_EQ(options.config.storm, LOAD_STORM_RECONNECT);
     CHECK(options.config.voice.seed == UINT64_MAX);
+    CHECK_EQ(parse("--teachers=50", "--slow-teachers=5", "--classes=20", "--teachers-of-class"),
+             STATUS_OK);
+    CHECK_EQ(options.config.teachers, 50);
+    CHECK_EQ(options.config.slow_teachers, 5);
+    CHECK_EQ(options.config.classes, 20);
+    CHECK(options.config.teachers_of_class);
     CHECK_EQ(parse("--help", NULL, NULL, NULL), STATUS_OK);
     CHECK(options.help);
 }
@@ -69,6 +75,10 @@ static void test_refused(void)
     check_refused("--targets=xx", "it has en");
     check_refused("--targets=en-GB", "is the language spoken");
     check_refused("--greedy=11", "of 10 sessions");
+    check_refused("--classes=0", "--classes takes");
+    check_refused("--teachers-of-class", "needs --classes");
+    check_refused("--slow-teachers=1", "of 0 teachers");
+    check_refused("--teachers-open=9", "from 0 to 8");
     check_refused("extra", "is not an option");
     check_refused("--nonsense", "--help");
 }

@@ -232,6 +232,45 @@ static void keys_are_those_promised(void)
     json_decref(object);
 }
 
+/* 50 teachers, 5 of them slow: deltas are of those that read. */
+static void watch_well(void)
+{
+    struct judge_watch_sum *watch = &judge.watch;
+    *watch = (struct judge_watch_sum){.teachers = 50,
+                                      .slow = 5,
+                                      .seeing = 50,
+                                      .deltas = 27000,
+                                      .delta_bytes = 270000000,
+                                      .changes = 2700000,
+                                      .slow_deltas = 300,
+                                      .second_max = 10,
+                                      .snapshots = 100,
+                                      .snapshot_bytes_max = 400000,
+                                      .finals = 500};
+    for (int i = 0; i < 1000; i++)
+        hist_add(&watch->stale, 80000);
+}
+
+static void teachers_as_json(void)
+{
+    good_run();
+    json_t *object = written();
+    CHECK(json_is_null(at(object, "teachers")));
+    json_decref(object);
+    watch_well();
+    config.teachers = 50;
+    object = written();
+    CHECK(number_is(object, "config.teachers", 50));
+    CHECK(number_is(object, "teachers.count", 50));
+    CHECK(number_is(object, "teachers.deltas_second", 10));
+    CHECK(number_is(object, "teachers.bytes_second", 4500000));
+    CHECK(number_is(object, "teachers.slow_deltas", 300));
+    CHECK(number_near(object, "teachers.stale.p99", 80));
+    CHECK(number_is(object, "teachers.finals_missing", 0));
+    CHECK(json_is_null(at(object, "teachers.first_error")));
+    json_decref(object);
+}
+
 static void nothing_owed_is_no_delivery(void)
 {
     good_run();
@@ -298,6 +337,27 @@ static void text_of_a_good_run(void)
     free(text);
 }
 
+static void teachers_as_text(void)
+{
+    good_run();
+    char *text = printed(false);
+    CHECK(strstr(text, "teachers") == NULL);
+    free(text);
+    watch_well();
+    text = printed(false);
+    CHECK(strstr(text, "teachers   50, 5 slow: 10.0 deltas a second each, 10 at most, of 10.0 KB "
+                       "and 100 sessions; 4.50 MB/s in all\n") != NULL);
+    CHECK(strstr(text, "slow ones got 1.00 deltas a second each\n") != NULL);
+    free(text);
+    judge.watch.finals_missing = 2;
+    judge.watch.errors = 1;
+    snprintf(judge.watch.first_error, sizeof judge.watch.first_error, "unauthorized: no");
+    text = printed(true);
+    CHECK(strstr(text, "missing \033[31m2\033[0m") != NULL);
+    CHECK(strstr(text, "(unauthorized: no)") != NULL);
+    free(text);
+}
+
 static void text_of_a_bad_run(void)
 {
     good_run();
@@ -339,6 +399,8 @@ int main(void)
 {
     RUN(json_of_a_good_run);
     RUN(keys_are_those_promised);
+    RUN(teachers_as_json);
+    RUN(teachers_as_text);
     RUN(nothing_owed_is_no_delivery);
     RUN(the_void_rule);
     RUN(text_of_a_good_run);
