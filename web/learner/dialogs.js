@@ -100,7 +100,7 @@ export class LanguagesDialog {
         const targets = this.#settings.get("targets");
         const free = this.#free("");
         const likely = navigator.languages.map(baseOf).find((tag) => free.includes(tag));
-        this.#change({ targets: [...targets, likely ?? free.find((tag) => tag === "fr") ?? free[0]] });
+        this.#change({ targets: [...targets, likely ?? free[0]] });
         this.#rows.querySelector(".targets-row:last-child select").focus();
     }
 }

@@ -7,6 +7,7 @@ import { directionOf } from "../shared/languages.js";
 import { editOfMark } from "./caption.js";
 
 const MARGIN_PX = 12;
+const GAP_PX = 8;
 
 export class FixTip {
     #i18n;
@@ -94,10 +95,11 @@ export class FixTip {
     #place(mark) {
         const word = mark.getClientRects()[0] ?? mark.getBoundingClientRect();
         const tip = this.#tip.getBoundingClientRect();
-        const right = innerWidth - tip.width - MARGIN_PX;
-        const left = Math.max(MARGIN_PX, Math.min(word.left + word.width / 2 - tip.width / 2, right));
-        const below = word.bottom + 8;
-        const top = below + tip.height + MARGIN_PX > innerHeight ? word.top - tip.height - 8 : below;
+        const middle = word.left + (word.width - tip.width) / 2;
+        const left = Math.max(MARGIN_PX, Math.min(middle, innerWidth - tip.width - MARGIN_PX));
+        const below = word.bottom + GAP_PX;
+        const fits = below + tip.height + MARGIN_PX <= innerHeight;
+        const top = fits ? below : word.top - tip.height - GAP_PX;
         this.#tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
     }
 }

@@ -1,7 +1,7 @@
 /**
  * The list of today's mistakes: a panel beside the captions, a sheet over them on a phone.
  */
-import { FrameDraw, byId, el, setAttribute, setText } from "../shared/dom.js";
+import { FrameDraw, byId, el, setText } from "../shared/dom.js";
 import { directionOf } from "../shared/languages.js";
 
 export class MistakesView {
@@ -54,7 +54,6 @@ export class MistakesView {
         const badge = byId("mistakes-count");
         setText(badge, count > 99 ? "99+" : String(count));
         badge.hidden = count === 0;
-        setAttribute(this.#button, "aria-label", this.#i18n.t("mistakes.button", { n: count }));
         byId("mistakes-empty").hidden = count > 0;
         byId("mistakes-clear").hidden = count === 0;
         if (this.#panel.hidden) return;
@@ -63,7 +62,8 @@ export class MistakesView {
 
     #row(slip) {
         const kind = this.#i18n.has(`kind.${slip.kind}`) ? `kind.${slip.kind}` : "kind.other";
-        const times = slip.times > 1 ? ` · ${this.#i18n.t("mistakes.times", { n: slip.times })}` : "";
+        const again = this.#i18n.t("mistakes.times", { n: slip.times });
+        const times = slip.times > 1 ? ` · ${again}` : "";
         const text = el("span", { class: "mistake-text", lang: slip.lang || null,
             dir: directionOf(slip.lang) }, slip.before);
         if (slip.from) text.append(el("del", { text: slip.from }), slip.to ? " " : "");

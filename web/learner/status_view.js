@@ -86,7 +86,8 @@ export class StatusView {
         if (!help) return;
         const [key, values] = help.text;
         setText(byId("help-title"), this.#i18n.t(help.title));
-        setText(byId("help-text"), this.#i18n.t(this.#i18n.has(key) ? key : "help.failed.text", values));
+        const known = this.#i18n.has(key) ? key : "help.failed.text";
+        setText(byId("help-text"), this.#i18n.t(known, values));
         setText(byId("help-button"), this.#i18n.t(help.button));
     }
 
@@ -97,7 +98,8 @@ export class StatusView {
         const lines = [
             ...(goaway ? [["calm", this.#i18n.t("notice.goaway")]] : []),
             ...[...known, ...other].map((what) => ["warn", this.#i18n.t(`what.${what}`)]),
-            ...this.#notices.slice(-2).map(({ key, values }) => ["warn", this.#i18n.t(key, values)]),
+            ...this.#notices.slice(-2).map((notice) =>
+                ["warn", this.#i18n.t(notice.key, notice.values)]),
         ];
         const drawn = JSON.stringify(lines);
         if (drawn === this.#drawn) return;

@@ -3,9 +3,9 @@
  */
 import { el } from "../shared/dom.js";
 
-/** @returns {string[]} words with the space behind them; letters alone where there is no space */
+/** @returns {string[]} words with the space before them, as a tentative one comes */
 export function splitWords(text) {
-    return text.match(/\S+\s*|\s+/gu) ?? [];
+    return text.match(/\s*\S+|\s+$/gu) ?? [];
 }
 
 /**

@@ -69,8 +69,6 @@ export default {
 
     "mistakes.title": "Today’s mistakes",
     "mistakes.button": "Mistakes",
-    "mistakes.button.one": "{n} mistake today",
-    "mistakes.button.other": "{n} mistakes today",
     "mistakes.empty": "None yet. What is corrected while you speak is kept here until tomorrow.",
     "mistakes.clear": "Forget this list",
     "mistakes.times": "{n} times",
@@ -127,11 +125,13 @@ export default {
     "help.denied.permission":
         "Tap the symbol beside the address, set the microphone to “Allow”, and try again.\n" +
         "If it is not listed there, allow your browser to use it in the system’s privacy settings.",
-    "help.denied.dismissed": "The question was closed without an answer. Try again and choose “Allow”.",
+    "help.denied.dismissed":
+        "The question was closed without an answer. Try again and choose “Allow”.",
     "help.denied.insecure":
         "Browsers give a microphone only to secure pages. Open this page by its https:// address.",
     "help.no-device.title": "There is no microphone",
-    "help.no-device.none": "Plug one in or switch your headset on. It is used as soon as it is there.",
+    "help.no-device.none":
+        "Plug one in or switch your headset on. It is used as soon as it is there.",
     "help.no-device.busy":
         "Another program is using the microphone. Close it there, for instance a video call.",
     "help.microphone.title": "The microphone cannot be used",
@@ -143,12 +143,13 @@ export default {
     "help.failed.title": "The connection ended",
     "help.failed.text": "What you have said so far is still here. Press the button to go on.",
     "help.failed.resume_refused":
-        "You were away too long, and the server has closed the lesson. What was said is still here.",
+        "You were away too long, and the server closed the lesson. What was said is still here.",
     "help.failed.replaced": "The lesson goes on in another window.",
     "help.failed.unsupported_language":
         "This server does not know one of the languages. Choose another one.",
     "help.failed.too_many_targets": "These are too many languages. Choose fewer.",
-    "help.failed.session_too_long": "This lesson reached its longest time. You can begin a new one.",
+    "help.failed.session_too_long":
+        "This lesson reached its longest time. You can begin a new one.",
     "help.failed.idle": "Nothing was heard for a long time, so the lesson was closed.",
     "help.failed.over_capacity": "The server is full. Try again in a moment.",
     "help.failed.upstream_refused": "Speech in this language cannot be recognised here.",

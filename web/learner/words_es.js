@@ -69,8 +69,6 @@ export default {
 
     "mistakes.title": "Errores de hoy",
     "mistakes.button": "Errores",
-    "mistakes.button.one": "{n} error hoy",
-    "mistakes.button.other": "{n} errores hoy",
     "mistakes.empty":
         "Ninguno todavía. Lo que se corrige mientras hablas se guarda aquí hasta mañana.",
     "mistakes.clear": "Olvidar esta lista",
@@ -128,7 +126,7 @@ export default {
     "help.denied.title": "El micrófono no está permitido",
     "help.denied.permission":
         "Toca el símbolo junto a la dirección, elige «Permitir» para el micrófono y prueba otra " +
-        "vez.\nSi no aparece, permite al navegador usarlo en los ajustes de privacidad del sistema.",
+        "vez.\nSi no aparece, permite al navegador usarlo en los ajustes del sistema.",
     "help.denied.dismissed":
         "La pregunta se cerró sin respuesta. Prueba otra vez y elige «Permitir».",
     "help.denied.insecure":

@@ -37,7 +37,8 @@ export default {
     "what.speech": "Speech recognition has trouble. What you say is kept and read again.",
     "what.translation": "Some translations are missing or late.",
     "what.grammar": "Corrections are late or missing for now.",
-    "what.partial_translation": "Translations come when a sentence is finished, not while you speak.",
+    "what.partial_translation":
+        "Translations come when a sentence is finished, not while you speak.",
     "what.partial_grammar": "Corrections come when a sentence is finished.",
     "what.storage": "The server cannot save at the moment. Download the transcript to be sure.",
     "what.other": "Something works less well than usual.",

@@ -34,7 +34,8 @@ export default {
     "failed.filtered": "Sin traducción: el servicio no tradujo esto",
     "failed.upstream": "Sin traducción: el servicio falló",
 
-    "what.speech": "El reconocimiento de voz tiene problemas. Lo que dices se guarda y se lee otra vez.",
+    "what.speech":
+        "El reconocimiento de voz tiene problemas. Lo que dices se guarda y se lee otra vez.",
     "what.translation": "Algunas traducciones faltan o llegan tarde.",
     "what.grammar": "Por ahora las correcciones faltan o llegan tarde.",
     "what.partial_translation":

@@ -1,0 +1,49 @@
+/** In place of the page's connection: a test says what the server would. See fakes/server.mjs. */
+const all = (window.fakeSessions = []);
+
+export class Session extends EventTarget {
+    constructor({ token, settings }) {
+        super();
+        Object.assign(this, { token, settings, updates: [], calls: [], frames: 0 });
+        this.state = { state: "connecting", reason: "", retryInMs: null, bufferedMs: 0 };
+        all.push(this);
+    }
+
+    start() {
+        this.calls.push("start");
+        this.be(this.state);
+    }
+
+    stop() {
+        this.calls.push("stop");
+    }
+
+    close() {
+        this.calls.push("close");
+    }
+
+    update(settings) {
+        this.updates.push(settings);
+    }
+
+    send() {
+        this.frames++;
+    }
+
+    activity(speaking) {
+        this.calls.push(`activity ${speaking}`);
+    }
+
+    /** The connection stands so. */
+    be(state) {
+        this.state = { reason: "", retryInMs: null, bufferedMs: 0, ...state };
+        this.dispatchEvent(new CustomEvent("state", { detail: this.state }));
+    }
+
+    /** The server says this. */
+    say(message) {
+        this.dispatchEvent(new CustomEvent("message", { detail: message }));
+        const type = message.type.replace("session.", "");
+        this.dispatchEvent(new CustomEvent(type, { detail: message }));
+    }
+}

@@ -1,0 +1,426 @@
+/** The learner's page by itself: a test says what the server and the microphone would. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+
+import { startFakes } from "./fakes/server.mjs";
+import { accessible, axe, LAPTOP, launch, open, PHONE, shot } from "./kit.mjs";
+
+let browser, server;
+
+before(async () => {
+    server = await startFakes();
+    browser = await launch();
+});
+
+after(async () => {
+    await browser?.close();
+    server?.stop();
+});
+
+/** A page with ways to steer it. */
+async function learner(t, { context = LAPTOP, settings = null, hash = "" } = {}) {
+    const scripts = [axe()];
+    const text = JSON.stringify(JSON.stringify(settings));
+    if (settings) scripts.push(`localStorage.setItem("sotto.learner.settings", ${text});`);
+    const opened = await open(t, browser, server.url + "/" + hash, { context, scripts });
+    const { page } = opened;
+    const by = (name) => page.locator(`[data-test="${name}"]`);
+    const say = (...messages) => page.evaluate((list) => {
+        for (const message of list) window.fakeSessions.at(-1).say(message);
+    }, messages);
+    const session = (state) =>
+        page.evaluate((to) => window.fakeSessions.at(-1).be(to), state);
+    const capture = (state) => page.evaluate((to) => window.fakeCapture.be(to), state);
+    const level = (speaking) => page.evaluate((is) => window.fakeCapture.level(is), speaking);
+    const state = (name) => page.locator(`html[data-state="${name}"]`).waitFor();
+    const start = async () => {
+        await by("speak").click();
+        await capture({ state: "open" });
+        await session({ state: "live" });
+        await say(started());
+        await state("listening");
+    };
+    return { ...opened, by, say, session, capture, level, state, start };
+}
+
+function started() {
+    return { type: "session.started", session: "5e55", epoch: 1, open_segment: 1, t_ms: 0,
+        started_at: "2026-11-22T10:00:00.000Z", targets: ["es"], source: "en-US" };
+}
+
+const lat = { audio: 412.3 };
+
+function partial(segment, rev, committed, tentative) {
+    return { type: "transcript", segment, rev, final: false, committed, tentative, lat,
+        start_ms: segment * 3000, end_ms: segment * 3000 + 2000, language: "en-US" };
+}
+
+function final(segment, committed, seq, language = "en-US") {
+    return { type: "transcript", segment, rev: 90, seq, final: true, committed, tentative: "", lat,
+        start_ms: segment * 3000, end_ms: segment * 3000 + 2500, language };
+}
+
+function translated(segment, lang, committed, seq, failed) {
+    return { type: "translation", segment, lang, rev: 90, source_rev: 90, seq, final: true,
+        committed, tentative: "", lat, start_ms: segment * 3000, end_ms: segment * 3000 + 2500,
+        ...(failed && { failed }) };
+}
+
+function translating(segment, lang, rev, committed, tentative) {
+    return { type: "translation", segment, lang, rev, source_rev: rev, final: false, committed,
+        tentative, lat, start_ms: segment * 3000, end_ms: segment * 3000 + 2000 };
+}
+
+function corrected(segment, text, edits, seq) {
+    return { type: "grammar", segment, rev: 2, source_rev: 90, seq, final: true, corrected: text,
+        edits, lat };
+}
+
+const HAVE = { start: 4, end: 8, from: "have", to: "has", kind: "agreement",
+    message: "With 'she' use 'has', not 'have'." };
+const TO = { start: 10, end: 10, from: "", to: " to", kind: "preposition",
+    message: "'listen' needs 'to' before what you hear." };
+
+/** A lesson of some sentences, the last of them still being said. */
+async function lesson({ say }) {
+    await say(
+        final(1, "Welcome to the lesson. Today we speak about the family.", 1),
+        translated(1, "es", "Bienvenido a la lección. Hoy hablamos sobre la familia.", 2),
+        corrected(1, "Welcome to the lesson. Today we speak about the family.", [], 3),
+        final(2, "She have three cats.", 4),
+        translated(2, "es", "Tiene tres gatos.", 5),
+        corrected(2, "She has three cats.", [HAVE], 6),
+        { type: "note", seq: 7, segment: 2, note: "Good! Remember the -s for he, she and it.",
+            by: "Ms Rivera" },
+        final(3, "We listen music in the evening.", 8),
+        translated(3, "es", "Escuchamos música por la noche.", 9),
+        corrected(3, "We listen to music in the evening.", [TO], 10),
+        partial(4, 3, "My brother works in a small", " town near the sea"),
+        translating(4, "es", 2, "Mi hermano trabaja en", " una ciudad pequeña"),
+    );
+}
+
+test("says what it is for, and begins with a press", async (t) => {
+    const page = await learner(t);
+    await page.state("idle");
+    await page.by("captions").getByRole("heading").waitFor();
+    await accessible(page.page);
+    await page.by("speak").click();
+    await page.state("opening");
+    await page.capture({ state: "open" });
+    await page.state("connecting");
+    const settings = await page.page.evaluate(() => window.fakeSessions[0].settings);
+    assert.equal(settings.source, "en-US");
+    assert.deepEqual(settings.targets, ["es"]);
+    await page.session({ state: "live" });
+    await page.state("listening");
+    await page.level(true);
+    await page.state("hearing");
+    page.quiet();
+});
+
+test("shows words as they are spoken and touches only what changes", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await page.say(partial(1, 1, "She", " have free"));
+    const said = page.by("said").first();
+    await said.getByText("have").waitFor();
+    await page.page.evaluate(() => {
+        window.spans = [...document.querySelectorAll(".said span")];
+    });
+    await page.say(partial(1, 2, "She have", " three cats"));
+    await said.getByText("cats").waitFor();
+    const kept = await page.page.evaluate(() => {
+        const now = [...document.querySelectorAll(".said span")];
+        return { same: window.spans.every((span, i) => span === now[i]),
+            classes: now.map((span) => span.className) };
+    });
+    assert.ok(kept.same);
+    assert.deepEqual(kept.classes, ["committed", "committed", "tentative", "tentative"]);
+    assert.equal(await said.textContent(), "She have three cats");
+    assert.equal(await page.by("latency").textContent(), "0.4 s");
+    page.quiet();
+});
+
+test("a sentence that grows and shrinks moves nothing below it", async (t) => {
+    const page = await learner(t, { context: PHONE });
+    await page.start();
+    const top = () => page.page.evaluate(async () => {
+        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        return document.querySelector(".translation").offsetTop;
+    });
+    const long = " and then we went to the market to buy some bread and fruit for the party";
+    await page.say(partial(1, 1, "First", long));
+    const before = await top();
+    await page.say(partial(1, 2, "First", " and"));
+    assert.equal(await top(), before);
+    await page.say(partial(1, 3, "First", long));
+    assert.equal(await top(), before);
+    page.quiet();
+});
+
+test("draws once a frame, however much comes", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    const { records, frames } = await page.page.evaluate(async () => {
+        let records = 0;
+        let frames = 0;
+        const nextFrame = () => new Promise((done) => requestAnimationFrame(done));
+        const seen = new MutationObserver(() => records++);
+        seen.observe(document.getElementById("segments"),
+            { subtree: true, childList: true, characterData: true, attributes: true });
+        for (; frames < 5; frames++) {
+            for (let i = 0; i < 40; i++) {
+                window.fakeSessions[0].say({ type: "transcript", segment: 1, rev: frames * 40 + i,
+                    final: false, committed: "word ".repeat(frames + 1), tentative: `now ${i}`,
+                    start_ms: 0, end_ms: 100, language: "en-US" });
+                await null;
+            }
+            await nextFrame();
+        }
+        await nextFrame();
+        seen.disconnect();
+        return { records, frames };
+    });
+    assert.ok(records <= frames + 2, `${records} drawings in ${frames} frames`);
+    page.quiet();
+});
+
+test("tells why a word is corrected, by pointer, key and tap", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await lesson(page);
+    const mark = page.by("edit").first();
+    assert.equal(await mark.textContent(), "have");
+    await mark.hover();
+    await page.by("fix").getByText("With 'she' use 'has'").waitFor();
+    await shot(page.page, "learner-correction-laptop");
+    await page.page.mouse.move(5, 5);
+    await page.by("fix").waitFor({ state: "hidden" });
+    await mark.focus();
+    await page.page.keyboard.press("Enter");
+    assert.equal(await mark.getAttribute("aria-expanded"), "true");
+    assert.equal(await mark.getAttribute("aria-describedby"), "fix");
+    await accessible(page.page);
+    await page.page.keyboard.press("Escape");
+    await page.by("fix").waitFor({ state: "hidden" });
+    await page.by("edit").nth(1).click();
+    assert.match(await page.by("fix").textContent(), /needs 'to'/);
+    page.quiet();
+});
+
+test("keeps today's mistakes, once each, and finds their sentence", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await lesson(page);
+    await page.by("mistakes-button").click();
+    assert.equal(await page.by("mistake").count(), 2);
+    await page.say(final(5, "She have three cats.", 11), corrected(5, "", [HAVE], 12));
+    await page.by("mistake").first().getByText("2 times").waitFor();
+    assert.equal(await page.by("mistake").count(), 2);
+    await page.by("mistake").nth(1).click();
+    await page.page.locator(".is-found").waitFor();
+    await shot(page.page, "learner-mistakes-laptop");
+    await accessible(page.page);
+    await page.page.reload();
+    await page.by("mistakes-button").getByText("3").waitFor();
+    page.quiet();
+});
+
+test("changes languages while one speaks", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await lesson(page);
+    await page.by("languages").click();
+    assert.ok(await page.by("source").isDisabled());
+    await page.by("targets-add").click();
+    await page.by("target").nth(1).selectOption("ar");
+    await accessible(page.page);
+    await shot(page.page, "learner-languages-laptop");
+    await page.page.keyboard.press("Escape");
+    const updates = await page.page.evaluate(() => window.fakeSessions[0].updates);
+    assert.deepEqual(updates.at(-1), { targets: ["es", "ar"] });
+    await page.say(translating(4, "ar", 2, "يعمل أخي", " في مدينة صغيرة"));
+    const arabic = page.page.locator('.translated[lang="ar"]').last();
+    await arabic.getByText("يعمل").waitFor();
+    assert.equal(await arabic.getAttribute("dir"), "rtl");
+    page.quiet();
+});
+
+const TROUBLE = {
+    denied: [{ state: "denied", reason: "permission" }, /Allow/],
+    "no-device": [{ state: "no-device", reason: "none" }, /Plug one in/],
+};
+
+for (const [state, [detail, text]] of Object.entries(TROUBLE))
+    test(`says what to do: ${state}`, async (t) => {
+        const page = await learner(t, { context: PHONE });
+        await page.by("speak").click();
+        await page.capture(detail);
+        await page.state(state);
+        assert.match(await page.by("help").textContent(), text);
+        await accessible(page.page);
+        await shot(page.page, `learner-${state}-phone`);
+        await page.by("help").getByRole("button").click();
+        const calls = await page.page.evaluate(() => window.fakeCapture.calls.length);
+        assert.equal(calls, 2);
+        page.quiet();
+    });
+
+test("says how it stands when the connection is away, and what is kept", async (t) => {
+    const page = await learner(t, { context: PHONE });
+    await page.start();
+    await lesson(page);
+    await page.session({ state: "reconnecting", reason: "lost", retryInMs: 4000, bufferedMs: 6200 });
+    await page.state("reconnecting");
+    assert.match(await page.by("status-detail").textContent(), /kept.*in 4 s, 6 s kept/);
+    await shot(page.page, "learner-reconnecting-phone");
+    await page.session({ state: "live" });
+    await page.say({ type: "session.degraded", what: ["translation"], reason: "deadline" });
+    await page.by("notice").getByText("Some translations").waitFor();
+    await page.say({ type: "session.goaway", reason: "shutdown", within_ms: 4000 });
+    await page.by("notice").getByText("nothing is lost").waitFor();
+    await page.say({ type: "session.restored", what: ["translation"] }, started());
+    await page.by("notice").first().waitFor({ state: "detached" });
+    await accessible(page.page);
+    page.quiet();
+});
+
+test("signs in with a code, and out of the address with a link", async (t) => {
+    const page = await learner(t, { hash: "#token=a.b.c" });
+    assert.equal(new URL(page.page.url()).hash, "");
+    await page.by("speak").click();
+    await page.capture({ state: "open" });
+    assert.equal(await page.page.evaluate(() => window.fakeSessions[0].token), "a.b.c");
+    await page.session({ state: "failed", reason: "unauthorized" });
+    await page.state("signin");
+    await accessible(page.page);
+    await shot(page.page, "learner-signin-laptop");
+    await page.page.getByRole("textbox").or(page.page.locator("#signin-field")).last()
+        .fill("http://x/#token=d.e.f");
+    await page.page.keyboard.press("Enter");
+    await page.state("opening");
+    await page.capture({ state: "open" });
+    assert.equal(await page.page.evaluate(() => window.fakeSessions[1].token), "d.e.f");
+    page.quiet();
+});
+
+test("saves what was said, without a connection", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await lesson(page);
+    await page.page.context().setOffline(true);
+    await page.by("download").click();
+    await accessible(page.page);
+    const files = {};
+    for (const format of ["txt", "srt", "vtt", "json"]) {
+        const [saved] = await Promise.all([
+            page.page.waitForEvent("download"),
+            page.by(`download-${format}`).click(),
+        ]);
+        assert.match(saved.suggestedFilename(), new RegExp(`^sotto-.*\\.${format}$`));
+        files[format] = await readFile(await saved.path(), "utf8");
+    }
+    assert.match(files.txt, /^\[00:00:06\] She have three cats\.\n {11}Tiene tres gatos\.$/m);
+    assert.match(files.srt, /^2\n00:00:06,000 --> 00:00:08,500\nShe have three cats\.\nTiene/m);
+    assert.match(files.vtt, /^WEBVTT\n\n1\n/);
+    const json = JSON.parse(files.json);
+    assert.deepEqual(json.sessions[0].segments[1].edits, [HAVE]);
+    assert.equal(json.sessions[0].segments.length, 3);
+    page.quiet();
+});
+
+test("works by keyboard, and tells a screen reader what is finished only", async (t) => {
+    const page = await learner(t);
+    await page.page.locator("#captions").focus();
+    await page.page.keyboard.press("Space");
+    await page.state("opening");
+    await page.capture({ state: "open" });
+    await page.session({ state: "live" });
+    await page.say(started(), partial(1, 1, "She", " have"));
+    await page.by("said").getByText("have").waitFor();
+    assert.equal(await page.by("announce").textContent(), "");
+    await page.say(final(1, "She have three cats.", 1));
+    await page.by("announce").getByText("She have three cats.").waitFor();
+    await page.page.keyboard.press("m");
+    await page.by("mistakes").waitFor();
+    await page.page.keyboard.press("Escape");
+    await page.by("mistakes").waitFor({ state: "hidden" });
+    await page.page.keyboard.press("t");
+    assert.equal(await page.page.evaluate(() => document.documentElement.dataset.text), "large");
+    await page.page.locator("#captions").focus();
+    await page.page.keyboard.press("Space");
+    await page.state("finishing");
+    await page.session({ state: "ended", reason: "client" });
+    await page.state("ended");
+    page.quiet();
+});
+
+test("hostile text stays text", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    const text = "<img src=x onerror=alert(1)> \u202eevil";
+    const edit = { ...HAVE, start: 0, end: 4, from: "<img", to: "<script>", message: "<b>no</b>" };
+    await page.say(final(1, text, 1), corrected(1, "", [edit], 2),
+        { type: "note", seq: 3, segment: 1, note: "<i>x</i>", by: "<u>y</u>" });
+    await page.by("edit").click();
+    await page.by("mistakes-button").click();
+    await page.by("mistake").waitFor();
+    const made = await page.page.evaluate(() =>
+        document.querySelectorAll("main img, main script, main i, main u, .fix b").length);
+    assert.equal(made, 0);
+    assert.equal(await page.by("fix").locator(".fix-why").textContent(), "<b>no</b>");
+    page.quiet();
+});
+
+const LOOKS = {
+    "laptop": { context: { viewport: { width: 1440, height: 900 } } },
+    "laptop-dark": { context: { viewport: { width: 1440, height: 900 }, colorScheme: "dark" } },
+    "phone": { context: PHONE },
+    "phone-dark": { context: { ...PHONE, colorScheme: "dark" } },
+    "large": { context: LAPTOP, settings: { text: "large" } },
+    "project": { context: LAPTOP, settings: { text: "project" } },
+    "spanish-phone": { context: { ...PHONE, locale: "es-ES" } },
+    "forced-colors": { context: { ...LAPTOP, forcedColors: "active" } },
+};
+
+for (const [look, options] of Object.entries(LOOKS))
+    test(`looks right: ${look}`, async (t) => {
+        const page = await learner(t, options);
+        await shot(page.page, `learner-view-idle-${look}`);
+        await page.start();
+        await lesson(page);
+        await page.level(true);
+        await page.state("hearing");
+        await page.by("said").getByText("town").waitFor();
+        const sideways = await page.page.evaluate(() =>
+            document.documentElement.scrollWidth - innerWidth);
+        assert.ok(sideways <= 0);
+        await accessible(page.page);
+        await shot(page.page, `learner-view-${look}`);
+        page.quiet();
+    });
+
+test("looks right: right to left, three languages", async (t) => {
+    for (const context of [PHONE, LAPTOP]) {
+        const settings = { source: "ar-EG", targets: ["en", "he", "fr"] };
+        const page = await learner(t, { context, settings });
+        await page.start();
+        await page.say(
+            final(1, "مرحبا بكم في الدرس، اليوم نتحدث عن العائلة.", 1, "ar-EG"),
+            translated(1, "en", "Welcome to the lesson, today we talk about the family.", 2),
+            translated(1, "he", "ברוכים הבאים לשיעור, היום נדבר על המשפחה.", 3),
+            translated(1, "fr", "", 4, "deadline"),
+            corrected(1, "", [{ start: 6, end: 9, from: "بكم", to: "بك", kind: "agreement",
+                message: "المخاطب مفرد." }], 5),
+            { ...partial(2, 1, "عندي أخ", " وأخت صغيرة"), language: "ar-EG" },
+            translating(2, "en", 1, "I have a brother", " and a little sister"),
+        );
+        await page.by("said").nth(1).getByText("أخت").waitFor();
+        assert.equal(await page.by("said").first().getAttribute("dir"), "rtl");
+        await accessible(page.page);
+        await shot(page.page, `learner-view-rtl-${context === PHONE ? "phone" : "laptop"}`);
+        page.quiet();
+    }
+});
