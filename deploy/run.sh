@@ -202,7 +202,7 @@ show_pages() {
         return
     fi
     say "Open in a browser, on any device of this network:"
-    for address in $addresses; do
+    for address in ${addresses:-localhost}; do
         say ""
         say "    to speak          https://$address:$port/#token=$(cat "$lan/learner.token")"
         say ""
