@@ -14,7 +14,9 @@ const SHOTS = join(dirname(BIN), "screenshots");
 const CHROMIUM = "/usr/bin/chromium";
 
 const require = createRequire(join(MODULES, "package.json"));
-const { chromium } = require("playwright-core");
+const { chromium, selectors } = require("playwright-core");
+
+selectors.setTestIdAttribute("data-test");
 
 export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 export const LAPTOP = { viewport: { width: 1280, height: 800 } };
