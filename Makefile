@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 # Variables of `make run`, described in deploy/run.sh.
 export SPEECH TARGET SOURCE JSON ONCE LAN JOBS STAGES
 # Variables of `make bench`, described in deploy/bench.sh.
-export QUICK SESSIONS SPEAKING RUNS WITHOUT TLS OUT
+export QUICK SESSIONS SPEAKING RUNS WITHOUT TEACHERS TLS OUT
 
 .DEFAULT_GOAL = build
 .PHONY: help deps build run serve check soak bench chaos quality fuzz install clean
@@ -21,7 +21,7 @@ help:
 	@echo '              STAGES="release asan tsan" picks some'
 	@echo 'make soak     the tests that take long'
 	@echo 'make bench    latency, CPU and memory from 1 to 2,000 sessions, with plots: half an hour'
-	@echo '              QUICK=1: under 3 minutes; SESSIONS="1 100" SECONDS=30 RUNS=1 TLS=1 OUT=dir'
+	@echo '              QUICK=1: under 3 minutes; SESSIONS="1 100" SECONDS=30 RUNS=1 TEACHERS=50 TLS=1 OUT=dir'
 	@echo 'make chaos    200 sessions, sockets cut, the server killed every 30 s: what each got in the end'
 	@echo '              QUICK=1: half a minute; ten minutes otherwise'
 	@echo 'make quality  what is heard, translated and corrected of 173 spoken sentences'

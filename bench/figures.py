@@ -44,6 +44,14 @@ FIGURES = [
     ("word_p50", "ms", "audio of a word sent to its translation shown for good, median"),
     ("word_p90", "ms", "audio of a word sent to its translation shown for good, 90 %"),
     ("erasure", "", "words of partial translations taken back, a word of the final"),
+    ("teachers", "", "that watched; slow ones included"),
+    ("teacher_deltas", "1/s", "deltas to a teacher that reads"),
+    ("teacher_mb", "MB/s", "deltas to all of these"),
+    ("teacher_stale_p50", "ms", "a text shown to its learner to a teacher seeing it or a newer one, median"),
+    ("teacher_stale_p99", "ms", "the same, 99 %"),
+    ("teacher_missing", "", "finals, texts and sessions that teachers should have seen and did not"),
+    ("teacher_foreign", "", "what teachers saw of another class"),
+    ("teacher_closed", "", "teachers that the server threw out, slow ones not counted"),
 ]
 NAMES = [name for name, _, _ in FIGURES]
 LEDGER_KINDS = ("transcript_partial", "transcript_final", "translation_partial", "translation_final", "grammar_final")
@@ -137,6 +145,21 @@ def figures(result):
         "word_p50": total("translated_word", "p50"),
         "word_p90": total("translated_word", "p90"),
         "erasure": at(result, "erasure", "translation"),
+        **teachers(at(result, "teachers") or {}),
+    }
+
+
+def teachers(seen):
+    missing = [at(seen, name) for name in ("finals_missing", "unseen", "missing")]
+    return {
+        "teachers": at(seen, "count"),
+        "teacher_deltas": at(seen, "deltas_second"),
+        "teacher_mb": scaled(at(seen, "bytes_second"), 1 / 1e6),
+        "teacher_stale_p50": at(seen, "stale", "p50"),
+        "teacher_stale_p99": at(seen, "stale", "p99"),
+        "teacher_missing": None if None in missing else sum(missing),
+        "teacher_foreign": at(seen, "foreign"),
+        "teacher_closed": at(seen, "closed"),
     }
 
 

@@ -424,7 +424,7 @@ static void on_received(struct load_field *field, struct load_client *client,
     if (done->result > 0) {
         size_t len = (size_t)done->result;
         bool cut_here = load_cut_received(client, &len);
-        field->sum->bytes_received += field->in_window ? len : 0;
+        field->sum->bytes_received += field->in_window && client->teacher == NULL ? len : 0;
         const void *data = client->teacher != NULL ? client->teacher->bytes : done->data;
         if (load_send_feed(client, data, len) != STATUS_OK) {
             fail(field, client, EPROTO);

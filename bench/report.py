@@ -88,16 +88,29 @@ def cells(run):
     return [first] + [shown(values, *column) for _, _, column in COLUMNS[1:-1]] + [last]
 
 
+def teachers_line(values, paint):
+    """Beneath a row, what teachers saw; nothing without any."""
+    if not values.get("teachers"):
+        return ""
+    faults = ["%s %s" % (words, shown(values, name, "%d")) for name, words in (
+        ("teacher_missing", "not seen"), ("teacher_foreign", "of another class"), ("teacher_closed", "closed"))]
+    good = not any(values.get(name) for name in ("teacher_missing", "teacher_foreign", "teacher_closed"))
+    return "\n" + " " * 8 + "  %d teachers: %s deltas a second each, %s MB/s in all; a text is seen p50 %s, p99 %s ms after its learner; %s" % (
+        values["teachers"], shown(values, "teacher_deltas", "%.1f"), shown(values, "teacher_mb", "%.2f"),
+        shown(values, "teacher_stale_p50", "%.0f"), shown(values, "teacher_stale_p99", "%.0f"),
+        (paint.good if good else paint.bad)(", ".join(faults)))
+
+
 def row(run, paint):
     texts = [text.rjust(width) for text, (_, width, _) in zip(cells(run), COLUMNS)]
     values = run["figures"]
     if run["void"]:
-        return paint.warn("".join(texts) + "  void: " + run["void"])
+        return paint.warn("".join(texts) + "  void: " + run["void"]) + teachers_line(values, paint)
     if values["delivery"] is not None:
         texts[1] = (paint.good if values["delivery"] >= 99.995 else paint.bad)(texts[1])
     if values["server_p99"] is not None:
         texts[7] = (paint.good if values["server_p99"] <= LATENCY_BOUND_MS else paint.bad)(texts[7])
-    return "".join(texts)
+    return "".join(texts) + teachers_line(values, paint)
 
 
 def first_line(path, default=""):

@@ -51,6 +51,8 @@ def parse_arguments(argv):
     parser.add_argument("--repeats", type=int, help="times a void run is repeated, default 2")
     parser.add_argument("--without", help='ablations, "none" for none, default "%s"' % " ".join(ABLATIONS))
     parser.add_argument("--ablation-sessions", type=int, default=500)
+    parser.add_argument("--teachers", type=int, default=0, help="that watch all sessions of every run, default none")
+    parser.add_argument("--slow-teachers", type=int, default=0, help="of them, that read slowly")
     parser.add_argument("--tls", action="store_true", help="wss:// towards the clients, with a certificate made for it")
     parser.add_argument("--server-arg", action="append", default=[], metavar="ARG", help="one more for sotto")
     parser.add_argument("--sim-arg", action="append", default=[], metavar="ARG", help="one more for sotto-sim")
@@ -75,6 +77,8 @@ def parse_arguments(argv):
     for name, short, full in (("seconds", 8, 30), ("ramp", 2, 5), ("warmup", 4, 10), ("drain", 4, 15), ("repeats", 0, 2)):
         if getattr(args, name) is None:
             setattr(args, name, short if quick else full)
+    if not 0 <= args.slow_teachers <= args.teachers:
+        parser.error("slow teachers are some of the teachers")
     if min(args.sessions + [args.seconds, args.runs]) < 1:
         parser.error("sessions, seconds and runs are at least 1")
     if args.out is None:
@@ -228,6 +232,8 @@ class Run:
                    "--seconds", args.seconds, "--speaking", "%g" % spec["speaking"], "--ramp", args.ramp,
                    "--warmup", args.warmup, "--drain", args.drain, "--server-pid", server.process.pid,
                    "--sim-pid", sim.process.pid, "--json", path, "--label", spec["label"]]
+        if args.teachers:
+            command += ["--teachers", args.teachers, "--slow-teachers", args.slow_teachers]
         if self.ca is not None:
             command += ["--tls", "--ca", self.ca]
         if pins.server is not None:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # `make bench`: builds release and measures it; docs/benchmark.md tells how. Variables, all optional:
 #   QUICK=1  SESSIONS="1 100 1000"  SPEAKING="1.0 0.6"  SECONDS=30 (BENCH_SECONDS here)  RUNS=1  WITHOUT="workers uring"|none
-#   TLS=1: wss  OUT=DIR
+#   TEACHERS=50: watch all sessions  TLS=1: wss  OUT=DIR
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,6 +16,7 @@ set --
 [ -z "${BENCH_SECONDS:-}" ] || set -- "$@" --seconds "$BENCH_SECONDS"
 [ -z "${RUNS:-}" ] || set -- "$@" --runs "$RUNS"
 [ -z "${WITHOUT:-}" ] || set -- "$@" --without "$WITHOUT"
+[ -z "${TEACHERS:-}" ] || set -- "$@" --teachers "$TEACHERS"
 [ -z "${TLS:-}" ] || [ "$TLS" = 0 ] || set -- "$@" --tls
 [ -z "${OUT:-}" ] || set -- "$@" --out "$OUT"
 exec python3 -B bench/run.py "$@"
