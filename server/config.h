@@ -60,7 +60,7 @@ struct config {
     const char *proxies;
     const char *web_path;
     bool peers_loopback;
-    uint64_t peers_connections, peers_sessions, peers_handshakes, peers_failures;
+    uint64_t peers_connections, peers_unfinished, peers_sessions, peers_handshakes, peers_failures;
     uint64_t peers_subject_sessions;
     uint64_t admission_lag_ms, admission_queue_ms;
     uint64_t admission_memory_percent, admission_descriptors_percent;

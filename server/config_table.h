@@ -82,6 +82,8 @@
     X("peers", "connections", peers_connections, NUMBER, "500", 0, 1000000,                        \
       "open connections of one address, or of one /64 of IPv6; a school may be behind "            \
       "one; 0: any number")                                                                        \
+    X("peers", "unfinished", peers_unfinished, NUMBER, "200", 0, 1000000,                          \
+      "of these, how many may not have sent a whole request yet; 0: any number")                   \
     X("peers", "sessions", peers_sessions, NUMBER, "250", 0, 100000,                               \
       "live sessions of one address; 0: any number")                                               \
     X("peers", "handshakes", peers_handshakes, NUMBER, "100", 0, 100000,                           \

@@ -21,6 +21,7 @@ struct entry {
     uint8_t key[16];
     uint8_t kind;
     uint32_t connections, sessions;
+    uint32_t unfinished; /* of the connections */
     /* When the rate's allowance is whole again; each event puts it off by its share. */
     int64_t handshakes_us, failures_us;
     uint32_t chain;        /* next of the same bucket */
@@ -264,6 +265,9 @@ static int connect_locked(struct peers *peers, uint32_t index, int64_t now_us, p
         return PEERS_HANDSHAKES;
     if (reached(entry->connections, config->connections))
         return PEERS_CONNECTIONS;
+    if (reached(entry->unfinished, config->unfinished))
+        return PEERS_UNFINISHED;
+    entry->unfinished++;
     *hold = hold_take(peers, index, &entry->connections);
     return PEERS_OK;
 }
@@ -280,6 +284,17 @@ int peers_connect(struct peers *peers, const struct peers_address *address, int6
         reason = connect_locked(peers, index, now_us, hold);
     pthread_mutex_unlock(&peers->lock);
     return reason;
+}
+
+void peers_arrived(struct peers *peers, peers_hold hold)
+{
+    pthread_mutex_lock(&peers->lock);
+    struct entry *entry = held(peers, hold);
+    if (entry != NULL) {
+        assert(entry->unfinished > 0 && entry->unfinished <= entry->connections);
+        entry->unfinished--;
+    }
+    pthread_mutex_unlock(&peers->lock);
 }
 
 void peers_disconnect(struct peers *peers, peers_hold hold)
@@ -363,6 +378,7 @@ uint32_t peers_retry_ms(int reason)
 {
     switch ((enum peers_reason)reason) {
     case PEERS_HANDSHAKES: return 1000;
+    case PEERS_UNFINISHED: return 5000; /* WS_HEADER_SECS: the time for a head */
     case PEERS_FAILURES: return 60000;
     case PEERS_CONNECTIONS:
     case PEERS_SESSIONS:

@@ -1,8 +1,8 @@
 /*
- * What one client may take of the server: connections and sessions at a time, handshakes a second,
- * failed tokens a minute, by network address (an IPv4 address, or the /64 of an IPv6 one, which one
- * subscriber has to himself), and sessions by the subject of a token. Who reaches a cap is refused;
- * the others do not notice.
+ * What one client may take of the server: connections and sessions at a time, connections whose
+ * request has not come whole among them, handshakes a second, failed tokens a minute, by network
+ * address (an IPv4 address, or the /64 of an IPv6 one, which one subscriber has to himself), and
+ * sessions by the subject of a token. Who reaches a cap is refused; the others do not notice.
  *
  * Addresses that are believed to forward for others (`proxies`) are not counted themselves: what
  * they say in Forwarded or X-Forwarded-For is (server/peers_address.h). Loopback is not counted
@@ -24,6 +24,8 @@ struct peers;
 
 #define PEERS_MAP(X)                                                                               \
     X(CONNECTIONS, "connections", "too many connections are open from this address")               \
+    X(UNFINISHED, "unfinished",                                                                    \
+      "too many connections of this address have not asked for anything")                          \
     X(SESSIONS, "sessions", "too many sessions are open from this address")                        \
     X(HANDSHAKES, "handshakes", "too many connections were begun from this address")               \
     X(FAILURES, "failures", "too many tokens of this address were refused")                        \
@@ -40,6 +42,7 @@ enum peers_reason {
 /* 0: no cap. */
 struct peers_config {
     uint32_t connections, sessions; /* at a time */
+    uint32_t unfinished;            /* connections of which no whole request has come yet */
     uint32_t handshakes;            /* a second, as many at once */
     uint32_t failures;              /* a minute */
     uint32_t subject_sessions;      /* at a time, of one token subject */
@@ -53,11 +56,14 @@ void peers_destroy(struct peers *peers);
 typedef uint32_t peers_hold;
 
 /*
- * A connection begins: counts a handshake and takes a place among the connections of `address`.
- * PEERS_OK, and `*hold` until peers_disconnect(); else a reason of the address's caps.
+ * A connection begins: counts a handshake and takes a place among the connections of `address` and
+ * among the unfinished ones. PEERS_OK, and `*hold` until peers_arrived() and peers_disconnect();
+ * else a reason of the address's caps.
  */
 int peers_connect(struct peers *peers, const struct peers_address *address, int64_t now_us,
                   peers_hold *hold);
+/* Its request has come whole, or never will: once. */
+void peers_arrived(struct peers *peers, peers_hold hold);
 void peers_disconnect(struct peers *peers, peers_hold hold);
 /* A session begins on the connection that has `hold`: takes a place among those of its address,
  * which outlives the connection. PEERS_OK, and `*taken` until peers_leave(); PEERS_SESSIONS. */

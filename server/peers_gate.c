@@ -13,6 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* The library has sockets of its own: ours are known by the lowest bit. */
+#define OURS       1u
+#define UNFINISHED 2u /* its request is still to come */
+#define HOLD_SHIFT 2
+
 #define REFUSED_READS 16 /* of a peer that is turned away */
 
 /* Whom `fd` is connected to. False: nobody who has an address. */
@@ -72,24 +77,44 @@ bool peers_gate_accept(struct front *front, int fd, peers_hold *hold)
     return false;
 }
 
-/* The library has sockets of its own: ours are known by the lowest bit. */
+static uintptr_t mark_of(struct lws *wsi)
+{
+    return (uintptr_t)lws_get_opaque_user_data(wsi);
+}
+
+static void mark(struct lws *wsi, peers_hold hold, unsigned bits)
+{
+    lws_set_opaque_user_data(wsi, (void *)((uintptr_t)hold << HOLD_SHIFT | bits));
+}
+
 peers_hold peers_gate_hold(struct lws *wsi)
 {
-    return (peers_hold)((uintptr_t)lws_get_opaque_user_data(wsi) >> 1);
+    return (peers_hold)(mark_of(wsi) >> HOLD_SHIFT);
 }
 
 void peers_gate_keep(struct front *front, struct lws *wsi, peers_hold hold)
 {
-    if (wsi != NULL)
-        lws_set_opaque_user_data(wsi, (void *)((uintptr_t)hold << 1 | 1));
-    else
-        peers_disconnect(front->server->peers, hold);
+    if (wsi != NULL) {
+        mark(wsi, hold, OURS | UNFINISHED);
+        return;
+    }
+    peers_arrived(front->server->peers, hold);
+    peers_disconnect(front->server->peers, hold);
+}
+
+void peers_gate_arrived(struct front *front, struct lws *wsi)
+{
+    if ((mark_of(wsi) & UNFINISHED) == 0)
+        return;
+    peers_arrived(front->server->peers, peers_gate_hold(wsi));
+    mark(wsi, peers_gate_hold(wsi), OURS);
 }
 
 bool peers_gate_leave(struct front *front, struct lws *wsi)
 {
-    if (lws_get_opaque_user_data(wsi) == NULL)
+    if (mark_of(wsi) == 0)
         return false;
+    peers_gate_arrived(front, wsi);
     peers_disconnect(front->server->peers, peers_gate_hold(wsi));
     lws_set_opaque_user_data(wsi, NULL);
     return true;
@@ -117,9 +142,11 @@ int peers_gate_upgrade(struct front *front, struct lws *wsi)
         return PEERS_OK;
     peers_hold hold;
     int reason = peers_connect(server->peers, &address, loop_now_us(front->loop), &hold);
-    if (reason == PEERS_OK)
+    if (reason == PEERS_OK) {
         peers_gate_keep(front, wsi, hold);
-    else
+        peers_gate_arrived(front, wsi);
+    } else {
         peers_count(server->peers, reason);
+    }
     return reason;
 }

@@ -19,6 +19,8 @@ struct lws;
 bool peers_gate_accept(struct front *front, int fd, peers_hold *hold);
 /* The socket that the library made of it; NULL: it made none. */
 void peers_gate_keep(struct front *front, struct lws *wsi, peers_hold hold);
+/* Its first request has come whole; later ones change nothing. */
+void peers_gate_arrived(struct front *front, struct lws *wsi);
 /* At an upgrade: PEERS_OK, or why it is refused, which is counted. */
 int peers_gate_upgrade(struct front *front, struct lws *wsi);
 /* What the socket holds; 0: nothing. */

@@ -286,11 +286,14 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     switch ((int)reason) {
     case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS: /* user_data: the vhost's SSL_CTX */
         return tls_setup(front_of(wsi)->server->tls, user_data) == STATUS_OK ? 0 : -1;
-    case LWS_CALLBACK_HTTP: return http_request(front_of(wsi), wsi, in, reply);
+    case LWS_CALLBACK_HTTP:
+        peers_gate_arrived(front_of(wsi), wsi);
+        return http_request(front_of(wsi), wsi, in, reply);
     case LWS_CALLBACK_HTTP_BODY: return http_body(reply, in, len);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION: return http_body_end(reply);
     case LWS_CALLBACK_HTTP_WRITEABLE: return http_writeable(wsi, reply);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        peers_gate_arrived(front_of(wsi), wsi);
         if (strcasecmp(in, "websocket") != 0)
             return -1; /* h2c would be silent for ever */
         return http_upgrade_allowed(front_of(wsi), wsi) ? 0 : -1;

@@ -81,6 +81,44 @@ class Peers(Case):
             ws.close()
         self.assertTrue(wait_until(lambda: self.refused(sotto, "connections") >= 1))
 
+    def test_unfinished(self):
+        """One address opens many connections and asks for nothing, or byte by byte: others do not notice, and those of its own
+        that have asked stay."""
+        sotto = self.sotto("--peers-loopback", "--peers-unfinished", "10", "--peers-handshakes", "0")
+        request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+        def attacker(*pieces):
+            sock = socket.create_connection(("127.0.0.1", sotto.port), timeout=5, source_address=("127.0.0.2", 0))
+            self.addCleanup(sock.close)
+            for piece in pieces:
+                sock.sendall(piece)
+            return sock
+        asked = attacker(request)
+        self.assertIn(b" 200 ", asked.recv(4096))
+        slow = [attacker(*((request[:20],) if i % 2 else ())) for i in range(40)]
+        self.assertTrue(wait_until(lambda: self.refused(sotto, "unfinished") == 30))
+        for sock in slow[:10]:
+            sock.sendall(b"x")
+        answers = [self.rest(sock) for sock in slow[10:]]
+        self.assertEqual({answer[:13] for answer in answers if answer}, {b"HTTP/1.1 429 "})
+        self.assertTrue(any(b"retry-after: 5\r" in answer and b"asked for anything" in answer for answer in answers))
+        self.open(sotto).start()
+        asked.sendall(request)
+        self.assertIn(b" 200 ", asked.recv(4096))
+        # Their time is over, and their places are free again.
+        self.assertTrue(wait_until(lambda: b" 200 " in self.rest(attacker(request[:-2] + b"Connection: close\r\n\r\n")), 10))
+        self.assertEqual({self.rest(sock)[:5] for sock in slow[:10]}, {b""})
+
+    def rest(self, sock):
+        """What comes until the server closes."""
+        answer = b""
+        try:
+            while data := sock.recv(4096):
+                answer += data
+        except ConnectionError:
+            pass  # it had not read all that was sent
+        return answer
+
     def test_places_are_given_back(self):
         """However a connection ends."""
         sotto = self.sotto("--peers-loopback", "--peers-connections", "2", "--peers-handshakes", "0")

@@ -41,6 +41,38 @@ static void test_connections_of_one_address(void)
     peers_destroy(peers);
 }
 
+/* Of the connections of one address only so many may keep the server waiting for a request. */
+static void test_unfinished_connections_of_one_address(void)
+{
+    struct peers *peers =
+        peers_create(&(struct peers_config){.connections = 4, .unfinished = 2}, 100);
+    peers_hold a[4], other, none;
+    CHECK_EQ(connect_from(peers, "192.0.2.1", 0, &a[0]), PEERS_OK);
+    CHECK_EQ(connect_from(peers, "192.0.2.1", 0, &a[1]), PEERS_OK);
+    CHECK_EQ(connect_from(peers, "192.0.2.1", 0, &none), PEERS_UNFINISHED);
+    CHECK_EQ(none, 0);
+    CHECK_EQ(connect_from(peers, "192.0.2.2", 0, &other), PEERS_OK);
+    /* One has asked and stays, one is gone without a word. */
+    peers_arrived(peers, a[0]);
+    peers_arrived(peers, a[1]);
+    peers_disconnect(peers, a[1]);
+    CHECK_EQ(connect_from(peers, "192.0.2.1", 0, &a[1]), PEERS_OK);
+    CHECK_EQ(connect_from(peers, "192.0.2.1", 0, &a[2]), PEERS_OK);
+    CHECK_EQ(connect_from(peers, "192.0.2.1", 0, &none), PEERS_UNFINISHED);
+    peers_arrived(peers, a[1]);
+    peers_arrived(peers, a[2]);
+    CHECK_EQ(connect_from(peers, "192.0.2.1", 0, &a[3]), PEERS_OK);
+    peers_arrived(peers, a[3]);
+    CHECK_EQ(connect_from(peers, "192.0.2.1", 0, &none), PEERS_CONNECTIONS);
+    peers_arrived(peers, 0); /* who is not counted */
+    for (int i = 0; i < 4; i++)
+        peers_disconnect(peers, a[i]);
+    peers_arrived(peers, other);
+    peers_disconnect(peers, other);
+    CHECK_EQ(peers_live(peers), 0);
+    peers_destroy(peers);
+}
+
 /* A subscriber has a /64 to himself and could take another address of it each time. */
 static void test_ipv6_by_network(void)
 {
@@ -263,6 +295,7 @@ static void test_forwarded(void)
 int main(void)
 {
     RUN(test_connections_of_one_address);
+    RUN(test_unfinished_connections_of_one_address);
     RUN(test_ipv6_by_network);
     RUN(test_handshakes_a_second);
     RUN(test_sessions_outlive_connections);

@@ -178,28 +178,30 @@ static void test_a_newer_store(void)
     kit_leave();
 }
 
-/* The schema of version 1 as it was, with a session that a server of that version has left. */
-static const char version_1[] =
-    "CREATE TABLE sessions ("
-    " key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, class TEXT NOT NULL,"
-    " name TEXT NOT NULL, subject TEXT NOT NULL, source TEXT NOT NULL, rate INTEGER NOT NULL,"
-    " settings TEXT NOT NULL, usage TEXT NOT NULL DEFAULT '', started_us INTEGER NOT NULL,"
-    " ended_us INTEGER, end_reason TEXT NOT NULL DEFAULT '', owner_epoch INTEGER NOT NULL,"
-    " epoch INTEGER NOT NULL DEFAULT 1, token BLOB NOT NULL, next_token BLOB) STRICT;"
-    "CREATE INDEX sessions_class ON sessions(class);"
-    "CREATE INDEX sessions_subject ON sessions(subject);"
-    "CREATE INDEX sessions_started ON sessions(started_us);"
-    "CREATE TABLE messages ("
-    " session INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,"
-    " segment INTEGER NOT NULL, lang TEXT NOT NULL, body TEXT NOT NULL,"
-    " wall_us INTEGER NOT NULL, settled INTEGER NOT NULL, exact INTEGER NOT NULL,"
+/* Schemas as they were, each with what a server of that version has left. */
+#define SCHEMA_1                                                                                   \
+    "CREATE TABLE sessions ("                                                                      \
+    " key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, class TEXT NOT NULL,"                      \
+    " name TEXT NOT NULL, subject TEXT NOT NULL, source TEXT NOT NULL, rate INTEGER NOT NULL,"     \
+    " settings TEXT NOT NULL, usage TEXT NOT NULL DEFAULT '', started_us INTEGER NOT NULL,"        \
+    " ended_us INTEGER, end_reason TEXT NOT NULL DEFAULT '', owner_epoch INTEGER NOT NULL,"        \
+    " epoch INTEGER NOT NULL DEFAULT 1, token BLOB NOT NULL, next_token BLOB) STRICT;"             \
+    "CREATE INDEX sessions_class ON sessions(class);"                                              \
+    "CREATE INDEX sessions_subject ON sessions(subject);"                                          \
+    "CREATE INDEX sessions_started ON sessions(started_us);"                                       \
+    "CREATE TABLE messages ("                                                                      \
+    " session INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,"                      \
+    " segment INTEGER NOT NULL, lang TEXT NOT NULL, body TEXT NOT NULL,"                           \
+    " wall_us INTEGER NOT NULL, settled INTEGER NOT NULL, exact INTEGER NOT NULL,"                 \
     " PRIMARY KEY (session, seq)) STRICT, WITHOUT ROWID;"
-    "PRAGMA application_id = 0x536f7474; PRAGMA user_version = 1;"
-    "INSERT INTO sessions VALUES (1, '" A "', '7b', 'Ana', '" KIT_SUBJECT
-    "', 'en-US', 16000, '{}', '', 5,"
-    " NULL, '', 3, 2,"
-    " x'0101010101010101010101010101010101010101010101010101010101010101', NULL);"
-    "INSERT INTO messages VALUES (1, 1, 1, 1, '', 'of version 1', 6, 160, 1);";
+
+static const char version_1[] =
+    SCHEMA_1 "PRAGMA application_id = 0x536f7474; PRAGMA user_version = 1;"
+             "INSERT INTO sessions VALUES (1, '" A "', '7b', 'Ana', '" KIT_SUBJECT
+             "', 'en-US', 16000, '{}', '', 5,"
+             " NULL, '', 3, 2,"
+             " x'0101010101010101010101010101010101010101010101010101010101010101', NULL);"
+             "INSERT INTO messages VALUES (1, 1, 1, 1, '', 'of version 1', 6, 160, 1);";
 
 static void test_migration(void)
 {
@@ -221,6 +223,100 @@ static void test_migration(void)
     CHECK_EQ(kit_put(&kit, A, 4, 2, "of now"), STATUS_OK);
     kit_close(&kit);
     CHECK_EQ(kit_stored(A), 2);
+    kit_leave();
+}
+
+/* Two sessions that spoke at the same time, of which one's clock was set back; messages lay by
+ * session. */
+static const char version_3[] =
+    SCHEMA_1 "CREATE TABLE owners (key INTEGER PRIMARY KEY, beat_us INTEGER NOT NULL) STRICT;"
+             "ALTER TABLE sessions ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;"
+             "CREATE INDEX sessions_open ON sessions(owner) WHERE ended_us IS NULL;"
+             "ALTER TABLE messages ADD COLUMN usage TEXT;"
+             "PRAGMA application_id = 0x536f7474; PRAGMA user_version = 3;"
+             "INSERT INTO sessions VALUES (1, '" A "', '7b', 'Ana', '" KIT_SUBJECT
+             "', 'en-US', 16000, '{}', '{\"audio_ms\":1}', 5, NULL, '', 3, 2,"
+             " x'0101010101010101010101010101010101010101010101010101010101010101', NULL, 0);"
+             "INSERT INTO sessions VALUES (2, '" B "', '7b', 'Ben', '" KIT_SUBJECT
+             "', 'en-US', 16000, '{}', '', 5, NULL, '', 1, 1,"
+             " x'0202020202020202020202020202020202020202020202020202020202020202', NULL, 0);"
+             "INSERT INTO messages VALUES"
+             " (1, 1, 1, 1, '', 'first', 100, 1600, 1, '{\"audio_ms\":100}'),"
+             " (1, 2, 2, 1, 'es', 'primera ñ', 300, 0, 0, NULL),"
+             " (1, 3, 1, 2, '', 'second', 500, 4800, 0, '{\"audio_ms\":300}'),"
+             " (1, 4, 2, 2, 'es', 'segunda', 450, 0, 0, NULL),"
+             " (2, 1, 1, 1, '', 'other', 200, 3200, 1, '{\"audio_ms\":200}'),"
+             " (2, 2, 1, 2, '', 'more', 400, 6400, 1, NULL);";
+
+/* What a query answers, as one text. */
+static void ask_raw(const char *sql, char *out, size_t bytes)
+{
+    sqlite3 *raw;
+    sqlite3_stmt *statement;
+    CHECK_EQ(sqlite3_open(kit_path, &raw), SQLITE_OK);
+    CHECK_EQ(sqlite3_prepare_v2(raw, sql, -1, &statement, NULL), SQLITE_OK);
+    CHECK_EQ(sqlite3_step(statement), SQLITE_ROW);
+    snprintf(out, bytes, "%s", (const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    sqlite3_close(raw);
+}
+
+static void check_replay(struct kit *kit, const char *session, uint32_t owner_epoch,
+                         const char *const bodies[])
+{
+    struct store_replay *replay = kit_read(kit, session, owner_epoch, 0);
+    CHECK_EQ(replay->status, STATUS_OK);
+    for (size_t i = 0; i < replay->rows_len; i++) {
+        CHECK_EQ(replay->rows[i].seq, i + 1);
+        CHECK(bodies[i] != NULL && strlen(bodies[i]) == replay->rows[i].body_len &&
+              memcmp(replay->rows[i].body, bodies[i], replay->rows[i].body_len) == 0);
+    }
+    CHECK(bodies[replay->rows_len] == NULL);
+    kit_free(replay);
+}
+
+/* Messages lie by time afterwards; what is read of a session is what it was. */
+static void test_migration_of_version_3(void)
+{
+    struct kit kit;
+    sqlite3 *raw;
+    char text[256];
+    kit_enter();
+    CHECK_EQ(sqlite3_open(kit_path, &raw), SQLITE_OK);
+    CHECK_EQ(sqlite3_exec(raw, version_3, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(raw);
+    kit_open(&kit, kit_path);
+    check_replay(&kit, A, 3,
+                 (const char *const[]){"first", "primera ñ", "second", "segunda", NULL});
+    check_replay(&kit, B, 1, (const char *const[]){"other", "more", NULL});
+    struct store_claim *claim = kit_claim(&kit, A, 1, 2);
+    CHECK_EQ(claim->status, STATUS_OK);
+    CHECK_EQ(claim->seq, 4);
+    CHECK_EQ(claim->settled_samples, 4800);
+    CHECK(!claim->settled_exact);
+    CHECK_STR(claim->usage, "{\"audio_ms\":300}");
+    CHECK_EQ(claim->transcripts_len, 2);
+    CHECK_EQ(claim->newest_len, 2);
+    kit_free(claim);
+    claim = kit_claim(&kit, B, 2, 3);
+    CHECK_EQ(claim->seq, 2);
+    CHECK(claim->settled_samples == 6400 && claim->settled_exact);
+    CHECK_STR(claim->usage, "{\"audio_ms\":200}");
+    kit_free(claim);
+    CHECK_EQ(kit_put(&kit, A, 4, 4, "once more"), STATUS_OK); /* it is there: nothing happens */
+    CHECK_EQ(kit_put(&kit, A, 4, 5, "of now"), STATUS_OK);
+    check_replay(&kit, A, 4,
+                 (const char *const[]){"first", "primera ñ", "second", "segunda", "of now", NULL});
+    kit_close(&kit);
+    ask_raw("SELECT group_concat(session || '.' || seq, ' ') FROM"
+            " (SELECT session, seq FROM messages ORDER BY key)",
+            text, sizeof text);
+    CHECK_STR(text, "1.1 2.1 1.2 2.2 1.4 1.3 1.5");
+    ask_raw("SELECT count(*) FROM sqlite_schema WHERE name = 'messages_3'", text, sizeof text);
+    CHECK_STR(text, "0");
+    ask_raw("SELECT lang || body || wall_us FROM messages WHERE session = 1 AND seq = 2", text,
+            sizeof text);
+    CHECK_STR(text, "esprimera ñ300");
     kit_leave();
 }
 
@@ -482,6 +578,7 @@ int main(void)
     RUN(test_what_is_no_store);
     RUN(test_a_newer_store);
     RUN(test_migration);
+    RUN(test_migration_of_version_3);
     RUN(test_a_damaged_file);
     RUN(test_damage_met_while_running);
     RUN(test_opening_on_a_full_disk);
