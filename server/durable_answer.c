@@ -9,8 +9,10 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "server/message.h"
+#include "server/monitor.h"
 #include "server/out.h"
 #include "server/server.h"
+#include "server/store_query.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -201,6 +203,12 @@ void durable_on_answer(void *ctx, struct msg *msg)
     switch ((enum front_msg)msg->kind) {
     case FRONT_REPLAY: on_replay(server, (const struct store_replay *)msg); break;
     case FRONT_CLAIMED: on_claim(server, (const struct store_claim *)msg); break;
+    case FRONT_STORE_PAGE:
+        if (msg->session == MONITOR_ASKER)
+            monitor_page(server->monitor, (struct store_page *)msg);
+        else
+            server_post(server, msg);
+        return;
     default: server_post(server, msg); return;
     }
     msg->free_fn(msg);

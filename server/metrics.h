@@ -48,6 +48,11 @@ struct lat;
       "answers that were cut off, refused, or no translation or correction")                       \
     X(COST, "sotto_cost_nanos_total",                                                              \
       "what answers cost by the price table, thousand-millionths of its currency")                 \
+    X(MONITOR_DELTAS, "sotto_monitor_deltas_total", "snapshots and deltas sent to watchers")       \
+    X(MONITOR_BYTES, "sotto_monitor_bytes_total", "bytes of all messages sent to watchers")        \
+    X(MONITOR_SKIPPED, "sotto_monitor_skipped_total",                                              \
+      "times a watcher was passed over because it had not taken its last message")                 \
+    X(MONITOR_CLOSED, "sotto_monitor_closed_total", "watchers closed because they did not read")   \
     X(TOKENS_IN, "sotto_pool_tokens_in_total", "tokens of the prompts that were answered")         \
     X(TOKENS_OUT, "sotto_pool_tokens_out_total", "tokens of answers")
 

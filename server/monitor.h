@@ -189,10 +189,14 @@ struct front_monitor {
 
 /* --- the thread --- */
 
+/* Who asks the store: no directory id. */
+#define MONITOR_ASKER UINT64_MAX
+
 /* Its ways out; each may be called on the monitor's thread only. */
 struct monitor_config {
     unsigned fronts;
     uint32_t sessions_max;
+    uint32_t tick_ms; /* between two messages of what has changed, at least */
     /* Each takes `msg` when 0; STATUS_FULL: it is tried again. */
     int (*to_front)(void *ctx, unsigned front, struct msg *msg);
     int (*to_host)(void *ctx, struct msg *msg); /* by msg.session; STATUS_NOT_FOUND: it has gone */

@@ -13,6 +13,7 @@
 #include "server/front.h"
 #include "server/http.h"
 #include "server/metrics.h"
+#include "server/monitor.h"
 #include "server/notices.h"
 #include "server/peers.h"
 #include "server/server.h"
@@ -337,4 +338,5 @@ void report_write(struct front *front, struct buf *out)
     write_speech(server, out);
     write_webhook(server, out);
     store_report_write(server->store, out);
+    monitor_report(server->monitor, out);
 }

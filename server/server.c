@@ -15,6 +15,7 @@
 #include "server/front.h"
 #include "server/http_limits.h"
 #include "server/listen.h"
+#include "server/monitor.h"
 #include "server/notices.h"
 #include "server/pages.h"
 #include "server/peers.h"
@@ -23,6 +24,7 @@
 #include "server/start.h"
 #include "server/stop.h"
 #include "server/store_path.h"
+#include "server/store_query.h"
 #include "server/tls.h"
 #include "server/upstream.h"
 #include "stt/client.h"
@@ -140,7 +142,6 @@ static struct peers_config peers_config_from(const struct config *config)
 {
     return (struct peers_config){.connections = (uint32_t)config->peers_connections,
                                  .sessions = (uint32_t)config->peers_sessions,
-                                 .unfinished = (uint32_t)config->peers_unfinished,
                                  .handshakes = (uint32_t)config->peers_handshakes,
                                  .failures = (uint32_t)config->peers_failures,
                                  .subject_sessions = (uint32_t)config->peers_subject_sessions};
@@ -220,6 +221,42 @@ static int make_trust(struct server *server)
     return status;
 }
 
+/* --- the monitor's ways out --- */
+
+static int to_front(void *ctx, unsigned front, struct msg *msg)
+{
+    return front_send(((struct server *)ctx)->fronts[front], msg);
+}
+
+static int to_host(void *ctx, struct msg *msg)
+{
+    return server_offer(ctx, msg);
+}
+
+static int front_of(void *ctx, uint64_t watcher)
+{
+    return directory_front(((struct server *)ctx)->directory, watcher);
+}
+
+static int query(void *ctx, const struct store_query *question)
+{
+    return store_query(((struct server *)ctx)->store, MONITOR_ASKER, question);
+}
+
+/* Before there are fronts, to which it speaks only when one has spoken to it. */
+static int make_monitor(struct server *server)
+{
+    const struct monitor_config config = {.fronts = (unsigned)server->config->fronts,
+                                          .sessions_max = (uint32_t)server->config->sessions_max,
+                                          .tick_ms = MONITOR_TICK_MS,
+                                          .to_front = to_front,
+                                          .to_host = to_host,
+                                          .front_of = front_of,
+                                          .query = query,
+                                          .ctx = server};
+    return monitor_create(&server->monitor, &config);
+}
+
 /* What can be made without asking the system for ports. */
 static int make_rest(struct server *server, const int *listening)
 {
@@ -236,6 +273,8 @@ static int make_rest(struct server *server, const int *listening)
         status = upstream_create(&server->upstream, server);
     if (status == STATUS_OK)
         status = notices_open(&server->notices, server);
+    if (status == STATUS_OK)
+        status = make_monitor(server);
     return status == STATUS_OK ? make_fronts(server, listening) : status;
 }
 
@@ -304,6 +343,8 @@ void server_stop(struct server *server)
         front_join(server->fronts[i]);
     if (server->admission != NULL)
         admission_stop(server->admission);
+    if (server->monitor != NULL)
+        monitor_stop(server->monitor);
     /* From here nobody holds an id: what the other threads still send is freed by server_post(). */
     if (server->stt != NULL)
         stt_client_destroy(server->stt);
@@ -318,6 +359,7 @@ void server_stop(struct server *server)
     /* What sessions have said last is in its mailbox; its answers find nobody. */
     if (server->store != NULL)
         store_close(server->store);
+    monitor_free(server->monitor);
     for (unsigned i = 0; i < server->fronts_len; i++)
         front_free(server->fronts[i]);
     translate_cache_destroy(server->translate_cache);

@@ -83,6 +83,45 @@ static int messages(struct store_db *db, const struct store_query *query,
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+/* Rows of a segment that is not whole go, unless there is no other: whoever asks again before the
+ * one above has them all. */
+static void drop_partial(struct store_rows *rows)
+{
+    size_t len = rows->len;
+    while (len > 0 && rows->rows[len - 1].segment == rows->rows[rows->len - 1].segment)
+        len--;
+    if (len > 0)
+        rows->len = len;
+}
+
+static int segments(struct store_db *db, const struct store_query *query,
+                    struct store_page_answer *answer)
+{
+    struct store_page *page = &answer->page;
+    struct store_rows *rows = &answer->rows;
+    int64_t key = 0, before = query->before_segment > 0 ? query->before_segment : INT64_MAX;
+    int rc = about_one(db, query->session, answer, &key), status = STATUS_OK;
+    if (rc != SQLITE_OK || page->status != STATUS_OK)
+        return rc;
+    rc = STORE_RUN(db, STORE_SQL_SEGMENTS, STORE_I(key), STORE_I(before), STORE_I(query->limit));
+    while (rc == SQLITE_ROW && status == STATUS_OK) {
+        struct store_row row = store_rows_read(store_db_row(db, STORE_SQL_SEGMENTS));
+        status = store_rows_add(rows, &row);
+        if (status == STATUS_OK)
+            rc = store_db_next(db, STORE_SQL_SEGMENTS);
+    }
+    if (rc == SQLITE_ROW)
+        store_db_done(db, STORE_SQL_SEGMENTS);
+    if (status == STATUS_FULL)
+        drop_partial(rows);
+    page->status = status == STATUS_NOMEM ? status : STATUS_OK;
+    page->rows = rows->rows;
+    page->rows_len = rows->len;
+    /* Segments count from 1. */
+    page->more = rows->len > 0 && rows->rows[rows->len - 1].segment > 1;
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
 /* Lists go on before this key. */
 static int list_start(struct store_db *db, const struct store_query *query, int64_t *before,
                       int *status)
@@ -165,6 +204,10 @@ int store_page_fill(struct store_db *db, const struct store_query *query,
     case STORE_SESSIONS:
         assert(query->limit > 0 && query->limit <= STORE_PAGE_MAX);
         rc = sessions(db, query, answer);
+        break;
+    case STORE_SEGMENTS:
+        assert(query->limit > 0 && query->limit <= STORE_PAGE_MAX);
+        rc = segments(db, query, answer);
         break;
     }
     if (rc != SQLITE_OK)

@@ -14,6 +14,8 @@ enum store_question {
     STORE_MESSAGES, /* its messages: `session`, after `after_seq`, at most `limit` */
     STORE_SESSIONS, /* `class_name` ("" all), newest first, `before` a session id ("" from the
                        newest) */
+    STORE_SEGMENTS, /* of `session`, the newest `limit` segments before `before_segment` (0: all
+                       there are), newest first, each whole with its messages in order of seq */
 };
 
 struct store_query {
@@ -21,6 +23,7 @@ struct store_query {
     const char *session, *class_name, *before;
     const char *subject; /* SESSIONS: of this one only; NULL: of anybody */
     uint64_t after_seq;
+    uint32_t before_segment;
     uint32_t limit; /* 1–STORE_PAGE_MAX */
 };
 
@@ -37,7 +40,7 @@ struct store_page {
     struct msg msg;
     int status; /* 0; STATUS_NOT_FOUND; STATUS_IO */
     bool more;
-    struct store_about *about; /* ABOUT and MESSAGES: one; SESSIONS: any number */
+    struct store_about *about; /* one; SESSIONS: any number */
     size_t about_len;
     struct store_row *rows;
     size_t rows_len;

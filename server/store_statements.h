@@ -79,6 +79,12 @@
       " GROUP BY kind, lang ORDER BY max(segment) DESC LIMIT ?3")                                  \
     X(TRANSCRIPTS, "SELECT seq, kind, segment, lang, body, wall_us FROM messages"                  \
                    " WHERE session = ?1 AND kind = 1 ORDER BY seq DESC LIMIT ?2")                  \
+    /* A note may be far from its segment. */                                                      \
+    X(SEGMENTS,                                                                                    \
+      "SELECT seq, kind, segment, lang, body, wall_us FROM messages"                               \
+      " WHERE session = ?1 AND segment < ?2 AND segment >= (SELECT coalesce(min(segment), ?2)"     \
+      " FROM (SELECT segment FROM messages WHERE session = ?1 AND kind = 1 AND segment < ?2"       \
+      " ORDER BY seq DESC LIMIT ?3)) ORDER BY segment DESC, seq")                                  \
     X(ABOUT, STORE_ABOUT_COLUMNS " WHERE id = ?1")                                                 \
     X(LIST, STORE_ABOUT_COLUMNS " WHERE key < ?1 ORDER BY key DESC LIMIT ?2")                      \
     X(LIST_CLASS, STORE_ABOUT_COLUMNS " WHERE class = ?3 AND key < ?1 ORDER BY key DESC LIMIT ?2") \
