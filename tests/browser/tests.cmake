@@ -13,3 +13,10 @@ foreach(source ${scripts})
     set_tests_properties(browser/${name} PROPERTIES LABELS browser TIMEOUT 120 PROCESSORS ${slots_core} COST 90
         SKIP_RETURN_CODE 77 ENVIRONMENT SOTTO_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 endforeach()
+file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/browser/soak_*.mjs)
+foreach(source ${scripts})
+    get_filename_component(name ${source} NAME_WE)
+    add_test(NAME browser/${name} COMMAND browser/run.sh ${source} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+    set_tests_properties(browser/${name} PROPERTIES LABELS soak TIMEOUT 1800 PROCESSORS ${slots_core}
+        SKIP_RETURN_CODE 77 ENVIRONMENT SOTTO_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+endforeach()

@@ -1,9 +1,9 @@
 /** The teacher's page: puts the store, the connection and the views together. */
-import { byId, setText } from "/web/shared/dom.js";
-import { I18n, interfaceLanguages, pickLanguage } from "/web/shared/i18n.js";
-import { languageName } from "/web/shared/languages.js";
-import { Remembered } from "/web/shared/storage.js";
-import { getToken, takeToken } from "/web/shared/token.js";
+import { byId, setText } from "../shared/dom.js";
+import { I18n, interfaceLanguages, pickLanguage } from "../shared/i18n.js";
+import { languageName } from "../shared/languages.js";
+import { Remembered } from "../shared/storage.js";
+import { getToken, takeToken } from "../shared/token.js";
 import { ClassView } from "./class_view.js";
 import { Feed } from "./feed.js";
 import { Frame } from "./frame.js";

@@ -2,13 +2,14 @@
  * The class as a whole: how many speak, how long, with how many mistakes and how late; the most
  * common mistakes; and the export. Figures are gathered all the time and drawn while they are seen.
  */
-import { byId, el, setText } from "/web/shared/dom.js";
+import { byId, el, setText } from "../shared/dom.js";
 import { download } from "./http.js";
 import { MistakesScan } from "./mistakes_scan.js";
 import { Plot } from "./plot.js";
-import { classFigures, SAMPLES_MAX, Series } from "./stats.js";
+import { classFigures, Series } from "./stats.js";
 
 const SAMPLE_MS = 1000;
+const SAMPLES_A_MINUTE = 60000 / SAMPLE_MS;
 const SCAN_MS = 30000;
 const TOP = 20;
 
@@ -93,19 +94,29 @@ export class ClassView {
         setText(byId("figure-speaking"), number(figures.speaking));
         setText(byId("figure-minutes"), number(figures.audioMs / 60000));
         setText(byId("figure-mistakes"), number(figures.mistakes));
-        setText(byId("latency-text"), this.#i18n.t("class.latency_text",
-            { median: seconds(figures.medianMs), worst: seconds(figures.worstMs) }));
-        setText(byId("load-text"), this.#i18n.t("class.load_text",
-            { n: figures.speaking, updates: this.#updates.last }));
+        const say = (id, key, values) => setText(byId(id), this.#i18n.t(key, values));
+        say("latency-median", "class.median", { s: seconds(figures.medianMs) });
+        say("latency-worst", "class.worst", { s: seconds(figures.worstMs) });
+        say("load-speaking", "class.load_speaking", { n: figures.speaking });
+        say("load-updates", "class.load_updates", { n: this.#updates.last });
+        this.#drawPlots();
+        this.#drawExport();
+    }
+
+    /** Whole minutes, as many as there are samples of. */
+    #drawPlots() {
+        const n = Math.max(1, Math.ceil(this.#median.length / SAMPLES_A_MINUTE));
+        const span = n * SAMPLES_A_MINUTE;
+        const text = this.#i18n.t("class.span", { n });
+        for (const node of document.querySelectorAll(".plot-span")) setText(node, text);
         this.#latency.draw([
             { values: this.#worst.values(), colour: "--warn" },
             { values: this.#median.values(), colour: "--accent", fill: true },
-        ], SAMPLES_MAX);
+        ], span);
         this.#load.draw([
             { values: this.#updates.values(), colour: "--line-strong" },
             { values: this.#speaking.values(), colour: "--accent", fill: true },
-        ], SAMPLES_MAX);
-        this.#drawExport();
+        ], span);
     }
 
     /* --- common mistakes --- */

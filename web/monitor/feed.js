@@ -7,8 +7,8 @@
  * unauthorized, refused or closed; "message" {changes}, how many sessions it changed; "snapshot";
  * "finals" {finals}; "notice" {code, message}.
  */
-import { Backoff } from "/web/client/backoff.js";
-import { emit } from "/web/client/emit.js";
+import { Backoff } from "../client/backoff.js";
+import { emit } from "../client/emit.js";
 
 const PROTOCOL = "sotto.monitor.v1";
 const ANSWER_MS = 15000;
@@ -43,6 +43,8 @@ export class Feed extends EventTarget {
         this.#token = token;
         this.#WebSocket = WebSocket;
         this.#backoff = backoff;
+        /** What the last "state" said; null before start(). */
+        this.state = null;
     }
 
     /** Connects, and stays connected until close(); after "unauthorized" or "refused" once more. */
@@ -125,8 +127,9 @@ export class Feed extends EventTarget {
         try {
             message = JSON.parse(data);
         } catch {
-            return;
+            message = null;
         }
+        if (message === null || typeof message !== "object") return;
         let changes = 0;
         if (message.type === "snapshot") changes = this.#onSnapshot(message);
         else if (message.type === "delta") changes = this.#onDelta(message);
@@ -227,6 +230,7 @@ export class Feed extends EventTarget {
     }
 
     #say(state, more = {}) {
-        emit(this, "state", { state, ...more });
+        this.state = { state, ...more };
+        emit(this, "state", this.state);
     }
 }

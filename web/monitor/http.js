@@ -1,6 +1,6 @@
 /** What the server keeps, asked for over HTTP with the token where there is one. */
-import { getToken } from "/web/shared/token.js";
-import { el } from "/web/shared/dom.js";
+import { getToken } from "../shared/token.js";
+import { el } from "../shared/dom.js";
 
 /** @returns {Promise<Response>} a good one; else an Error with the server's own words */
 async function get(path, signal) {

@@ -7,17 +7,23 @@ import { Mistakes } from "./stats.js";
 
 const LIMIT = 500;
 const AT_ONCE = 2;
+/** Failures after which a run gives up: nothing may be stored at all. */
+const FAILURES_MAX = 3;
 
 export class MistakesScan {
     #get;
     #read = new Map();
     mistakes = new Mistakes();
-    /** Whether the last run could not read everything. */
-    failed = false;
+    #failures = 0;
 
     /** @param {(path: string, signal?: AbortSignal) => Promise<object>} [get] for tests */
     constructor(get = getJson) {
         this.#get = get;
+    }
+
+    /** Whether the last run could not read everything. */
+    get failed() {
+        return this.#failures > 0;
     }
 
     /**
@@ -25,11 +31,12 @@ export class MistakesScan {
      * @param {AbortSignal} [signal] ends it between two requests
      */
     async run(states, signal) {
-        this.failed = false;
+        this.#failures = 0;
         const due = states.filter((state) =>
             state.mistakes > (this.#read.get(state.session)?.mistakes ?? 0));
         const next = async () => {
-            for (let state = due.pop(); state && !signal?.aborted; state = due.pop()) {
+            while (due.length > 0 && !signal?.aborted && this.#failures < FAILURES_MAX) {
+                const state = due.pop();
                 await this.#readOne(state.session, state.mistakes, signal);
             }
         };
@@ -49,7 +56,7 @@ export class MistakesScan {
             }
             read.mistakes = mistakes;
         } catch {
-            this.failed = !signal?.aborted;
+            if (!signal?.aborted) this.#failures++;
         }
     }
 

@@ -1,5 +1,5 @@
 /** A button that opens a small form with which a teacher leaves a note at a sentence. */
-import { el, icon, setText } from "/web/shared/dom.js";
+import { el, icon, setText } from "../shared/dom.js";
 
 /** The server's bound for a note, in bytes of UTF-8. */
 export const NOTE_BYTES_MAX = 2000;

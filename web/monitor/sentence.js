@@ -2,9 +2,9 @@
  * A sentence of the opened session: when it was said, with its corrections, translations and notes,
  * and the way to leave a note. What is being typed stays when the sentence is drawn anew.
  */
-import { editParts } from "/web/client/edits.js";
-import { el, icon } from "/web/shared/dom.js";
-import { directionOf } from "/web/shared/languages.js";
+import { editParts } from "../client/edits.js";
+import { el, icon } from "../shared/dom.js";
+import { directionOf } from "../shared/languages.js";
 import { NoteForm } from "./note_form.js";
 
 /** @returns {string} such as 4:07 or 1:02:09 */

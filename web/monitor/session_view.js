@@ -5,10 +5,10 @@
  *
  * Event: "close".
  */
-import { emit } from "/web/client/emit.js";
-import { Transcript } from "/web/client/transcript.js";
-import { byId, el, setText } from "/web/shared/dom.js";
-import { directionOf, shortLanguageName } from "/web/shared/languages.js";
+import { emit } from "../client/emit.js";
+import { Transcript } from "../client/transcript.js";
+import { byId, el, setText } from "../shared/dom.js";
+import { directionOf, shortLanguageName } from "../shared/languages.js";
 import { attention } from "./attention.js";
 import { audioTime, Sentence } from "./sentence.js";
 import { nameOf, reasonText } from "./tile.js";

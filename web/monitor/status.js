@@ -1,6 +1,6 @@
 /** How the page stands with the server, and the way in where a token is needed. */
-import { byId, setText } from "/web/shared/dom.js";
-import { getToken, setToken } from "/web/shared/token.js";
+import { byId, setText } from "../shared/dom.js";
+import { getToken, setToken } from "../shared/token.js";
 
 /** How often, at most, a screen reader is told how many there are. */
 const ANNOUNCE_MS = 15000;
@@ -11,12 +11,14 @@ export class Status {
     #tried = false;
     #timer = 0;
     #said = "";
+    #lostAt = null;
     #ends = [];
 
     constructor({ feed, i18n }) {
         this.#feed = feed;
         this.#i18n = i18n;
         this.#on(feed, "state", (event) => this.#draw(event.detail));
+        if (feed.state) this.#draw(feed.state);
         this.#on(byId("signin-form"), "submit", (event) => this.#signIn(event));
         this.#on(byId("retry"), "click", () => feed.start());
     }
@@ -43,26 +45,19 @@ export class Status {
 
     #draw({ state, message = "" }) {
         const root = document.documentElement;
-        const wasLive = root.dataset.state === "live";
-        if (state === "connecting" && root.dataset.state === "reconnecting") return;
+        const before = root.dataset.state;
+        if (state === "connecting" && before === "reconnecting") return;
         root.dataset.state = state;
+        if (before === "live") this.#lostAt = new Date();
         const signIn = state === "unauthorized";
         byId("signin").hidden = !signIn;
         byId("page").hidden = signIn;
         byId("retry").hidden = state !== "refused";
-        if (signIn) this.#askToken();
-        else if (state === "reconnecting" && !wasLive && byId("state").dataset.at) {
-            this.#write(state, message, byId("state").dataset.at);
-        } else this.#write(state, message, this.#clock());
-    }
-
-    #write(state, message, at) {
-        byId("state").dataset.at = at;
-        setText(byId("state"), this.#i18n.t(`state.${state}`, { at, message }));
-    }
-
-    #clock() {
-        return new Date().toLocaleTimeString(this.#i18n.language);
+        if (signIn) return this.#askToken();
+        const never = state === "reconnecting" && this.#lostAt === null;
+        const at = this.#lostAt?.toLocaleTimeString(this.#i18n.language);
+        const key = never ? "state.unreachable" : `state.${state}`;
+        setText(byId("state"), this.#i18n.t(key, { at, message }));
     }
 
     #askToken() {

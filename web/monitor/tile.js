@@ -2,7 +2,7 @@
  * One session on the wall. It writes to the page only what is different from what it wrote last,
  * into elements of a fixed size, so that nothing but the tile itself is laid out anew.
  */
-import { el, setAttribute } from "/web/shared/dom.js";
+import { el, setAttribute } from "../shared/dom.js";
 import { isHeld, LOOK, TROUBLE } from "./attention.js";
 
 const TEXT_MAX = 220;

@@ -3,9 +3,9 @@
  *
  * Events: "view" {sort, show, search, language}, "class" {name}.
  */
-import { emit } from "/web/client/emit.js";
-import { byId, el } from "/web/shared/dom.js";
-import { languageName } from "/web/shared/languages.js";
+import { emit } from "../client/emit.js";
+import { byId, el } from "../shared/dom.js";
+import { languageName } from "../shared/languages.js";
 import { SHOW_NAMES, SORT_NAMES } from "./order.js";
 
 const SEARCH_MS = 120;

@@ -6,7 +6,7 @@
  * Events: "open" {session}, "shown" {shown, all, attention}, "stale" {stale}: whether a newer order
  * waits.
  */
-import { emit } from "/web/client/emit.js";
+import { emit } from "../client/emit.js";
 import { FINE } from "./attention.js";
 import { arrange, staying } from "./order.js";
 import { Tile } from "./tile.js";
