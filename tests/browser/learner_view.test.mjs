@@ -79,7 +79,7 @@ function corrected(segment, text, edits, seq) {
 
 const HAVE = { start: 4, end: 8, from: "have", to: "has", kind: "agreement",
     message: "With 'she' use 'has', not 'have'." };
-const TO = { start: 10, end: 10, from: "", to: " to", kind: "preposition",
+const TO = { start: 9, end: 9, from: "", to: " to", kind: "preposition",
     message: "'listen' needs 'to' before what you hear." };
 
 /** A lesson of some sentences, the last of them still being said. */

@@ -160,7 +160,6 @@ export class App {
         const names = targets.map((tag) => shortLanguageName(tag, ui));
         setText(byId("languages-from"), shortLanguageName(this.#settings.get("source"), ui));
         setText(byId("languages-to"), names.join(", "));
-        byId("segments").dataset.columns = "2";
         byId("sign-out").hidden = !this.#token;
         this.#captions.targets = targets;
         if (resized) this.#captions.relayout();

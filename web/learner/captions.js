@@ -139,7 +139,7 @@ export class Captions {
 
 /** @returns {string} the name of a sentence on this page */
 export function placeOf(take, segment) {
-    return `${take.number}/${segment.segment}`;
+    return `${take.session || take.number}/${segment.segment}`;
 }
 
 function isBefore(a, b) {

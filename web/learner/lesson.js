@@ -63,12 +63,12 @@ export class Lesson extends EventTarget {
 
     /** @returns {import("./status.js").Standing} */
     get standing() {
-        const { running, stopping, speaking, goaway } = this;
+        const { running, stopping, speaking } = this;
         return {
             running,
             stopping,
             speaking,
-            goaway,
+            latencyMs: this.latency.middle,
             capture: this.#capture.state ?? { state: "closed", reason: "", label: "" },
             session: this.#session?.state ?? this.#last,
         };

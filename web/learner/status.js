@@ -10,7 +10,7 @@
  * @property {{state: string, reason: string, retryInMs: number|null, bufferedMs: number}|null}
  *     session null before the first
  * @property {boolean} speaking
- * @property {boolean} goaway the server has announced that it stops
+ * @property {number|null} latencyMs from words to text, of late
  *
  * @typedef {[string, object]|null} Words a key of the page's words, and its values
  *
@@ -26,6 +26,8 @@
 
 /** Audio that is worth mentioning: less is on its way all the time. */
 const CATCH_UP_MS = 2500;
+/** Text that comes so late is worth a word, too. */
+const LATE_MS = 5000;
 
 /**
  * @param {Standing} standing
@@ -56,11 +58,13 @@ function runningStatus(standing) {
     if (capture.state === "lost") return status("lost", "warn", ["state.lost.detail", {}]);
     if (!session || session.state === "connecting") return connecting(session);
     if (session.state === "reconnecting") return reconnecting(session);
-    const late = session.bufferedMs > CATCH_UP_MS;
-    const detail = late ? ["state.catchup.detail", { kept: seconds(session.bufferedMs) }] : null;
-    return standing.speaking
-        ? status("hearing", "good", detail)
-        : status("listening", "good", detail);
+    const state = standing.speaking ? "hearing" : "listening";
+    return status(state, "good", lateness(session.bufferedMs, standing.latencyMs));
+}
+
+function lateness(bufferedMs, latencyMs) {
+    if (bufferedMs > CATCH_UP_MS) return ["state.catchup.detail", { kept: seconds(bufferedMs) }];
+    return latencyMs > LATE_MS ? ["state.late.detail", { n: seconds(latencyMs) }] : null;
 }
 
 function stopping(session) {

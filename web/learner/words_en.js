@@ -24,8 +24,6 @@ export default {
     "languages.add": "Another language",
     "languages.remove": "Remove {language}",
     "languages.live": "You can change this while you speak.",
-    "languages.none": "no translation",
-    "languages.more": "{first} + {n}",
 
     "size.button": "Text size",
     "size.normal": "Normal",
@@ -101,7 +99,7 @@ export default {
         "Go on speaking: it is kept and sent then. Next try in {n} s, {kept} s kept.",
     "state.reconnecting.offline":
         "This device is offline. Go on speaking: {kept} s are kept and sent when it is back.",
-    "state.catchup": "Catching up",
+    "state.late.detail": "The server is busy: the text comes {n} s late. Nothing is lost.",
     "state.catchup.detail": "{kept} s of what you said are still on their way.",
     "state.over_capacity": "Waiting for a free place",
     "state.over_capacity.detail": "The server is full. What you say is kept; next try in {n} s.",
@@ -113,7 +111,6 @@ export default {
     "state.suspended.gesture": "The browser wants you to tap once.",
     "state.lost": "The microphone is gone",
     "state.lost.detail": "Taking another one. What you have said is kept.",
-    "state.fallback": "Listening with {device}, because the other microphone is gone.",
     "state.ended": "Finished",
     "state.ended.detail": "Press the button to go on.",
     "state.failed": "It stopped",

@@ -24,8 +24,6 @@ export default {
     "languages.add": "Otro idioma",
     "languages.remove": "Quitar {language}",
     "languages.live": "Puedes cambiarlo mientras hablas.",
-    "languages.none": "sin traducción",
-    "languages.more": "{first} + {n}",
 
     "size.button": "Tamaño del texto",
     "size.normal": "Normal",
@@ -102,7 +100,7 @@ export default {
         "Sigue hablando: se guarda y se envía. Otro intento en {n} s, {kept} s guardados.",
     "state.reconnecting.offline":
         "Sin conexión en este dispositivo. Sigue hablando: {kept} s guardados para cuando vuelva.",
-    "state.catchup": "Poniéndose al día",
+    "state.late.detail": "El servidor está ocupado: el texto llega {n} s tarde. No se pierde nada.",
     "state.catchup.detail": "{kept} s de lo que dijiste están aún en camino.",
     "state.over_capacity": "Esperando un lugar libre",
     "state.over_capacity.detail":
@@ -115,7 +113,6 @@ export default {
     "state.suspended.gesture": "El navegador pide que toques una vez.",
     "state.lost": "El micrófono ya no está",
     "state.lost.detail": "Se usa otro. Lo que has dicho se guarda.",
-    "state.fallback": "Escuchando con {device}, porque el otro micrófono ya no está.",
     "state.ended": "Terminado",
     "state.ended.detail": "Pulsa el botón para seguir.",
     "state.failed": "Se detuvo",
