@@ -73,9 +73,7 @@ for name in ${STAGES:-release asan tsan}; do
     failed=0
     case $name in
     release) dir=build && run_tests $dir "$slots" -LE soak || failed=$? ;;
-    asan) dir=build/asan && run_tests $dir "$slots" -L 'unit|sim|fuzz|smoke' || failed=$? ;;
-    # What has one thread has no races.
-    tsan) dir=build/tsan && run_tests $dir "$slots" -L 'unit|smoke' -LE single || failed=$? ;;
+    *) dir=build/$name && run_tests "$dir" "$slots" -L 'unit|sim|fuzz|smoke' || failed=$? ;;
     esac
     took "$name: tests" "$at_s"
     slowest "$name" "$dir"
