@@ -11,20 +11,27 @@ function feed({ sessions = 30, seed = 1, classes = [""], history = 90, still = f
     const NAMES = ["Ana", "Bilal", "Chen", "Dolores", "Emre", "Fatima", "Giulia", "Hamid", "Ines", "Jonas", "Kofi",
         "Lucía", "Mateo", "Nadia", "Oksana", "Pedro", "Quynh", "Rosa", "Sven", "Tariq", "Uma", "Vera", "Wanjiru",
         "Ximena", "يوسف", "Zoë", "ليلى", "Łukasz", "Ömer", "玲"];
-    const SPOKEN = {
-        "en-US": ["Yesterday I go to the market with my sister and we buyed three red apple",
-            "She have a small dog that likes to sleep in the sun", "I am learn English since two years",
-            "My favourite book is about a boy who lives on the moon", "We was late because the bus did not came"],
-        "ar-EG": ["ذهبت أمس إلى السوق مع أختي واشترينا ثلاث تفاحات حمراء", "عندها كلب صغير يحب النوم في الشمس"],
-        "es-MX": ["Ayer fui al mercado con mi hermana y compramos tres manzanas", "Mi libro favorito trata de un niño"],
-    };
-    const MEANT = {
-        es: "Ayer fui al mercado con mi hermana y compramos tres manzanas rojas muy dulces",
-        ar: "ذهبت أمس إلى السوق مع أختي واشترينا ثلاث تفاحات حمراء لذيذة",
-        fr: "Hier je suis allé au marché avec ma sœur et nous avons acheté trois pommes rouges",
-        en: "Yesterday I went to the market with my sister and we bought three red apples",
-        de: "Gestern war ich mit meiner Schwester auf dem Markt und wir kauften drei rote Äpfel",
-    };
+    // A sentence in all languages, as its learner says it and as it is translated.
+    const SENTENCES = [
+        { "en-US": "Yesterday I go to the market with my sister and we buyed three red apple",
+          "ar-EG": "ذهبت أمس إلى السوق مع أختي واشترينا ثلاث تفاحات حمراء", "es-MX": "Ayer voy al mercado con mi hermana",
+          es: "Ayer fui al mercado con mi hermana y compramos tres manzanas rojas",
+          ar: "ذهبت أمس إلى السوق مع أختي واشترينا ثلاث تفاحات حمراء",
+          fr: "Hier je suis allée au marché avec ma sœur et nous avons acheté trois pommes rouges",
+          de: "Gestern war ich mit meiner Schwester auf dem Markt und wir kauften drei rote Äpfel",
+          en: "Yesterday I went to the market with my sister and we bought three red apples" },
+        { "en-US": "She have a small dog that likes to sleep in the sun", "ar-EG": "عندها كلب صغير يحب النوم في الشمس",
+          "es-MX": "Ella tiene un perro pequeño que le gusta dormir al sol",
+          es: "Tiene un perro pequeño al que le gusta dormir al sol", ar: "عندها كلب صغير يحب النوم في الشمس",
+          fr: "Elle a un petit chien qui aime dormir au soleil", de: "Sie hat einen kleinen Hund, der gern in der Sonne schläft",
+          en: "She has a small dog that likes to sleep in the sun" },
+        { "en-US": "We was late because the bus did not came this morning", "ar-EG": "تأخرنا لأن الحافلة لم تأت هذا الصباح",
+          "es-MX": "Llegamos tarde porque el autobús no vino esta mañana",
+          es: "Llegamos tarde porque el autobús no vino esta mañana", ar: "تأخرنا لأن الحافلة لم تأت هذا الصباح",
+          fr: "Nous étions en retard parce que le bus n'est pas venu ce matin",
+          de: "Wir kamen zu spät, weil der Bus heute Morgen nicht kam",
+          en: "We were late because the bus did not come this morning" },
+    ];
     const VOICES = [["en-US", ["es"]], ["en-US", ["ar"]], ["en-US", ["fr", "de"]], ["ar-EG", ["en"]], ["es-MX", ["en"]],
         ["en-US", ["es", "fr"]]];
     let random = seed;
@@ -48,7 +55,7 @@ function feed({ sessions = 30, seed = 1, classes = [""], history = 90, still = f
                 reconnects: bad < 0.1 ? 1 : 0, p95_ms: Math.round(450 + uniform() ** 3 * 1600),
             },
         };
-        const learner = { state, sentence: pick(SPOKEN[source]), said: Math.floor(uniform() * 14) };
+        const learner = { state, sentence: pick(SENTENCES), said: 3 + Math.floor(uniform() * 10) };
         speak(learner);
         return learner;
     }
@@ -57,14 +64,14 @@ function feed({ sessions = 30, seed = 1, classes = [""], history = 90, still = f
     function speak(learner) {
         const { state } = learner;
         learner.said++;
-        if (learner.said > learner.sentence.split(" ").length) {
-            learner.sentence = pick(SPOKEN[state.source]);
+        if (learner.said > learner.sentence[state.source].split(" ").length + 2) {
+            learner.sentence = pick(SENTENCES);
             learner.said = 1;
             state.segment++;
             if (uniform() < 0.3) state.mistakes++;
         }
-        state.text = words(learner.sentence, learner.said);
-        state.translations = Object.fromEntries(state.targets.map((lang) => [lang, words(MEANT[lang], learner.said)]));
+        state.text = words(learner.sentence[state.source], learner.said);
+        state.translations = Object.fromEntries(state.targets.map((lang) => [lang, words(learner.sentence[lang], learner.said)]));
         state.audio_ms += 300;
         state.speaking = uniform() < 0.8;
         const { session, text, translations, audio_ms, speaking, segment, mistakes } = state;
@@ -74,7 +81,8 @@ function feed({ sessions = 30, seed = 1, classes = [""], history = 90, still = f
     function segmentOf(state, segment) {
         const start_ms = (segment - 1) * 4000;
         const base = { session: state.session, segment, rev: 3, final: true, tentative: "", start_ms, end_ms: start_ms + 3500 };
-        const text = `${SPOKEN["en-US"][segment % 2]}.`;
+        const sentence = SENTENCES[segment % 2];
+        const text = `${sentence["en-US"]}.`;
         const edits = segment % 2 === 1
             ? [{ start: 4, end: 8, from: "have", to: "has", kind: "agreement", message: "With 'she' use 'has', not 'have'." }]
             : [{ start: 12, end: 14, from: "go", to: "went", kind: "tense", message: "Yesterday is over: use the past." }];
@@ -82,7 +90,7 @@ function feed({ sessions = 30, seed = 1, classes = [""], history = 90, still = f
             segment,
             transcript: { ...base, seq: segment * 3 - 2, type: "transcript", committed: text, language: "en-US" },
             translations: state.targets.map((lang) => ({
-                ...base, seq: segment * 3 - 1, type: "translation", lang, source_rev: 3, committed: `${MEANT[lang]}.` })),
+                ...base, seq: segment * 3 - 1, type: "translation", lang, source_rev: 3, committed: `${sentence[lang]}.` })),
             grammar: { ...base, seq: segment * 3, type: "grammar", source_rev: 3, corrected: text, edits },
             notes: segment === 88 ? [{ session: state.session, seq: 9000, type: "note", segment, note: "Well said!", by: "Ms. Ortiz" }] : [],
         };

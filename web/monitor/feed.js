@@ -165,13 +165,14 @@ export class Feed extends EventTarget {
         this.#later(Math.random() * (message.within_ms ?? 0));
     }
 
-    /** An error answers the oldest question, when one is open; a fatal one ends the connection. */
+    /** An error answers a question about its session, or the oldest; a fatal one is the end. */
     #onError(message) {
         if (message.code === "unauthorized") return this.#stop("unauthorized", message.message);
         if (message.fatal && !message.retryable) return this.#stop("refused", message.message);
         if (message.fatal) return this.#later(this.#backoff.next(message.retry_after_ms ?? 0));
-        const [oldest] = this.#waiting.values();
-        if (oldest) oldest.fail(message.code, message.message);
+        const waiting = [...this.#waiting.values()];
+        const whose = waiting.find(({ session }) => session === message.session) ?? waiting[0];
+        if (whose) whose.fail(message.code, message.message);
         else emit(this, "notice", { code: message.code, message: message.message });
     }
 
@@ -209,7 +210,7 @@ export class Feed extends EventTarget {
             if (!this.#live) return fail("closed");
             this.#waiting.get(key)?.fail("replaced");
             const timer = setTimeout(() => fail("timeout"), ANSWER_MS);
-            this.#waiting.set(key, { resolve, fail, timer });
+            this.#waiting.set(key, { session: message.session, resolve, fail, timer });
             this.#send(message);
         });
     }

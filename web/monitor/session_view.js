@@ -10,6 +10,7 @@ import { Transcript } from "../client/transcript.js";
 import { byId, el, setText } from "../shared/dom.js";
 import { directionOf, shortLanguageName } from "../shared/languages.js";
 import { attention } from "./attention.js";
+import { messagesOf } from "./messages.js";
 import { audioTime, Sentence } from "./sentence.js";
 import { nameOf, reasonText } from "./tile.js";
 
@@ -17,13 +18,6 @@ const PAGE = 40;
 /** Sentences kept on the page; past it no more history is loaded. */
 const SEGMENTS_MAX = 4000;
 const NEAR_PX = 60;
-
-/** All messages in a segment of a `history` answer, however they are grouped there. */
-export function messagesOf(value) {
-    if (value === null || typeof value !== "object") return [];
-    if (typeof value.type === "string") return [value];
-    return Object.values(value).flatMap(messagesOf);
-}
 
 export class SessionView extends EventTarget {
     #i18n;

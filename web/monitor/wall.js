@@ -69,8 +69,10 @@ export class Wall extends EventTarget {
         for (const session of [...this.#tiles.keys()]) this.#remove(session);
     }
 
+    /** A finger that has touched a tile does not point at it any more. */
     get #held() {
-        return this.#list.matches(":hover") || this.#list.contains(document.activeElement);
+        const pointed = matchMedia("(hover: hover)").matches && this.#list.matches(":hover");
+        return pointed || this.#list.contains(document.activeElement);
     }
 
     #onMembers({ gone }) {
