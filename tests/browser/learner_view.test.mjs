@@ -272,7 +272,8 @@ test("says how it stands when the connection is away, and what is kept", async (
     const page = await learner(t, { context: PHONE });
     await page.start();
     await lesson(page);
-    await page.session({ state: "reconnecting", reason: "lost", retryInMs: 4000, bufferedMs: 6200 });
+    const away = { state: "reconnecting", reason: "lost", retryInMs: 4000, bufferedMs: 6200 };
+    await page.session(away);
     await page.state("reconnecting");
     assert.match(await page.by("status-detail").textContent(), /kept.*in 4 s, 6 s kept/);
     await shot(page.page, "learner-reconnecting-phone");
@@ -357,6 +358,61 @@ test("works by keyboard, and tells a screen reader what is finished only", async
     page.quiet();
 });
 
+test("the dialogs of settings and files", async (t) => {
+    const page = await learner(t, { context: PHONE });
+    await page.start();
+    await lesson(page);
+    await page.by("settings").click();
+    await accessible(page.page);
+    await shot(page.page, "learner-settings-phone");
+    await page.by("set-interface").selectOption("es");
+    await page.page.getByRole("heading", { name: "Ajustes" }).waitFor();
+    await page.by("set-text").selectOption("large");
+    await page.page.keyboard.press("Escape");
+    await page.by("download").click();
+    await page.page.getByText("3 frases hasta ahora.").waitFor();
+    await shot(page.page, "learner-download-phone");
+    await page.page.keyboard.press("Escape");
+    await page.by("mistakes-button").click();
+    await shot(page.page, "learner-mistakes-phone");
+    await page.page.reload();
+    await page.page.getByRole("button", { name: "Descargar" }).waitFor();
+    assert.equal(await page.page.evaluate(() => document.documentElement.dataset.text), "large");
+    page.quiet();
+});
+
+test("a lesson that was away too long goes on in a new session", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await page.say(final(1, "This stays.", 1));
+    await page.session({ state: "failed", reason: "resume_refused" });
+    await page.state("connecting");
+    await page.by("notice").getByText("A new one has begun").waitFor();
+    await page.session({ state: "live" });
+    await page.say({ ...started(), session: "7777" }, final(1, "This comes after.", 1));
+    await page.by("said").getByText("comes after").waitFor();
+    assert.deepEqual(await page.by("said").allTextContents(),
+        ["This stays.", "This comes after."]);
+    page.quiet();
+});
+
+test("a microphone that wants a click gets one, a fatal error says what to do", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await page.capture({ state: "suspended", reason: "gesture" });
+    await page.state("suspended");
+    await page.by("help").getByRole("button").click();
+    assert.deepEqual(await page.page.evaluate(() => window.fakeCapture.calls.at(-1)), ["resume"]);
+    await page.capture({ state: "open", reason: "fallback", label: "Built-in" });
+    await page.by("notice").getByText("Built-in").waitFor();
+    await page.session({ state: "failed", reason: "unsupported_language" });
+    await page.state("failed");
+    await page.by("help").getByRole("button", { name: "Choose languages" }).click();
+    await page.by("source").waitFor();
+    assert.ok(await page.by("source").isEnabled());
+    page.quiet();
+});
+
 test("hostile text stays text", async (t) => {
     const page = await learner(t);
     await page.start();
@@ -374,9 +430,10 @@ test("hostile text stays text", async (t) => {
     page.quiet();
 });
 
+const WIDE = { viewport: { width: 1440, height: 900 } };
 const LOOKS = {
-    "laptop": { context: { viewport: { width: 1440, height: 900 } } },
-    "laptop-dark": { context: { viewport: { width: 1440, height: 900 }, colorScheme: "dark" } },
+    "laptop": { context: WIDE },
+    "laptop-dark": { context: { ...WIDE, colorScheme: "dark" } },
     "phone": { context: PHONE },
     "phone-dark": { context: { ...PHONE, colorScheme: "dark" } },
     "large": { context: LAPTOP, settings: { text: "large" } },
@@ -388,7 +445,7 @@ const LOOKS = {
 for (const [look, options] of Object.entries(LOOKS))
     test(`looks right: ${look}`, async (t) => {
         const page = await learner(t, options);
-        await shot(page.page, `learner-view-idle-${look}`);
+        if (look.startsWith("phone")) await shot(page.page, `learner-view-idle-${look}`);
         await page.start();
         await lesson(page);
         await page.level(true);
@@ -397,7 +454,7 @@ for (const [look, options] of Object.entries(LOOKS))
         const sideways = await page.page.evaluate(() =>
             document.documentElement.scrollWidth - innerWidth);
         assert.ok(sideways <= 0);
-        await accessible(page.page);
+        if (options.context.colorScheme) await accessible(page.page);
         await shot(page.page, `learner-view-${look}`);
         page.quiet();
     });

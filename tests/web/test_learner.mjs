@@ -170,11 +170,11 @@ function take(segments, startedAt = "2026-11-22T10:00:00.000Z") {
     return { session: "s", startedAt, source: "en-US", targets: ["es"], segments };
 }
 
-const es1 = { es: { committed: "Tiene <3> gatos & {más}.", tentative: "", final: true, failed: "" } };
+const SPANISH = { committed: "Tiene <3> gatos & {más}.", tentative: "", final: true, failed: "" };
 
 test("files: subtitles say what was said and nothing else", () => {
     const takes = [
-        take([segment(1, "She has\n\nthree --> <b>cats</b>", [], { translations: es1 }),
+        take([segment(1, "She has\n\nthree --> <b>cats</b>", [], { translations: { es: SPANISH } }),
             segment(2, " ", []), segment(3, "open", [], { final: false })]),
         take([segment(1, "Later.", [])], "2026-11-22T10:01:00.000Z"),
     ];
