@@ -21,6 +21,7 @@
 #include "server/resume.h"
 #include "server/secret.h"
 #include "server/server.h"
+#include "server/ws.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +60,7 @@ void conn_kill_slow(struct conn *conn)
     metrics_add(METRIC_SLOW_CLOSED, 1);
     conn->state = CONN_CLOSED;
     conn_forget(conn);
-    ws_kill(conn);
+    ws_kill(conn->wsi);
 }
 
 /* What waits is closed over; then the socket. */
@@ -69,7 +70,7 @@ static void conn_close(struct conn *conn, int code)
         return;
     conn->close_code = code;
     conn->state = CONN_CLOSING;
-    ws_want_write(conn);
+    ws_want_write(conn->wsi);
 }
 
 void conn_abort(struct conn *conn)
@@ -183,7 +184,7 @@ struct conn *conn_create(struct front *front, struct lws *wsi)
     metrics_add(METRIC_CONNECTIONS, 1);
     loop_timer_start(front->loop, &conn->timer, loop_now_us(front->loop) + START_WAIT_MS * MS,
                      on_timer);
-    conn->intake.explained = ws_received(conn); /* the handshake */
+    conn->intake.explained = ws_received(conn->wsi); /* the handshake */
     conn_watch(conn, loop_now_us(front->loop) + FLOOD_LOOK_MS * MS);
     return conn;
 }
@@ -376,12 +377,12 @@ void conn_pace(struct conn *conn)
     int64_t now_us = loop_now_us(conn->front->loop);
     bool pause = too_fast(conn, now_us) || must_pause(conn);
     if (pause && now_us >= conn->alive_due_us) {
-        ws_alive(conn);
+        ws_alive(conn->wsi);
         conn->alive_due_us = now_us + ALIVE_US;
     }
     if (pause != conn->rx_paused) {
         conn->rx_paused = pause;
-        ws_pause_rx(conn, pause);
+        ws_pause_rx(conn->wsi, pause);
     }
 }
 
@@ -395,7 +396,7 @@ static void on_watch(struct loop_timer *timer)
         return;
     }
     conn_watch(conn, now_us + FLOOD_LOOK_MS * MS);
-    if (!intake_flooded(&conn->intake, &intake_limits, ws_received(conn), now_us)) {
+    if (!intake_flooded(&conn->intake, &intake_limits, ws_received(conn->wsi), now_us)) {
         conn_pace(conn);
         return;
     }
@@ -404,7 +405,7 @@ static void on_watch(struct loop_timer *timer)
     metrics_add(METRIC_FLOODS_CLOSED, 1);
     conn->state = CONN_CLOSED;
     conn_forget(conn);
-    ws_kill(conn);
+    ws_kill(conn->wsi);
 }
 
 int64_t conn_feed(struct conn *conn, int64_t now_us)
@@ -590,12 +591,15 @@ void conn_queue(struct conn *conn, struct out *out)
         lat_mark(&out->lat, LAT_SERVER, clock_mono_us());
     if (conn->front->server->config->off & CONFIG_OFF_COALESCING)
         out->replace_key = 0;
-    if (out_queue_add(later ? &conn->later : &conn->out, out))
+    if (out_queue_add(later ? &conn->later : &conn->out, out)) {
         metrics_add(METRIC_PARTIALS_REPLACED, 1);
+        if (conn->host != NULL)
+            host_dropped(conn->host, out);
+    }
     if (conn->out.bytes + conn->later.bytes > OUT_BYTES_MAX)
         conn_kill_slow(conn);
     else
-        ws_send(conn);
+        ws_send(conn->wsi);
 }
 
 void conn_queue_replay(struct conn *conn, struct out *out)
@@ -603,7 +607,7 @@ void conn_queue_replay(struct conn *conn, struct out *out)
     if (conn->state == CONN_CLOSED)
         return;
     out_queue_add(&conn->out, out);
-    ws_send(conn);
+    ws_send(conn->wsi);
 }
 
 void conn_replayed(struct conn *conn, struct out *last)
@@ -615,7 +619,7 @@ void conn_replayed(struct conn *conn, struct out *last)
         conn_last(conn);
         conn_queue(conn, last);
     }
-    ws_send(conn);
+    ws_send(conn->wsi);
 }
 
 /* The ones behind a message that was not stored yet have waited for it, too. */
@@ -625,7 +629,7 @@ void conn_stored(struct conn *conn, int64_t done_us)
          out = out->next)
         if (out->has_lat)
             lat_mark(&out->lat, LAT_STORE, done_us);
-    ws_send(conn);
+    ws_send(conn->wsi);
 }
 
 void conn_attach(struct conn *conn, struct host *host, bool replaying)
@@ -709,6 +713,8 @@ bool conn_next(struct conn *conn, char **data, size_t *len)
     *data = codec_splice(out->body, out->seq, t_ms, out->has_lat ? &out->lat : NULL);
     *len = (size_t)(out->body - *data) + out->len;
     count_sent(out, *len);
+    if (conn->host != NULL)
+        host_sent(conn->host, out);
     if (out->kind == EVENT_STARTED)
         durations_add(&conn->front->starting, now_us - conn->start_us);
     return true;

@@ -52,8 +52,7 @@ struct conn {
     struct conn_parsed *parsed_head, **parsed_tail; /* waiting for the audio before them */
     unsigned bad_in_row;
     bool rx_paused;
-    bool goodbye;     /* its Close said that it does not come back */
-    bool peer_closed; /* its Close has come: the library's answer is all that follows */
+    bool goodbye; /* its Close said that it does not come back */
 
     struct out_queue out;
     struct out_queue later; /* while it is told what it has missed: what came since */
@@ -125,17 +124,3 @@ void conn_replaced(struct conn *conn);
 void conn_abort(struct conn *conn);
 /* A reader that fell behind by more than the bound will not catch up by waiting. */
 void conn_kill_slow(struct conn *conn);
-
-/* ws.c: what a connection asks of its socket. */
-void ws_want_write(struct conn *conn);
-/* Writes what waits as far as the socket takes it, the rest by ws_want_write(). Not within a
- * callback of the library; the connection stays, whatever happens. */
-void ws_send(struct conn *conn);
-void ws_pause_rx(struct conn *conn, bool pause);
-/* Reading has stopped by our will: the peer's silence is no sign of its death. */
-void ws_alive(struct conn *conn);
-/* Bytes that have come from the socket so far and been read: all of them, also those of frames that
- * the library keeps to itself. 0 when the system does not tell. */
-uint64_t ws_received(const struct conn *conn);
-/* Ends the socket without waiting for the peer. */
-void ws_kill(struct conn *conn);

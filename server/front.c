@@ -12,11 +12,14 @@
 #include "server/conn_job.h"
 #include "server/directory.h"
 #include "server/durable.h"
+#include "server/glances.h"
 #include "server/host.h"
 #include "server/http_answer.h"
 #include "server/peers_gate.h"
 #include "server/resume.h"
 #include "server/server.h"
+#include "server/watcher.h"
+#include "server/watcher_job.h"
 #include "server/ws.h"
 #include "stt/client.h"
 #include <assert.h>
@@ -182,6 +185,8 @@ static void front_goaway(struct front *front)
     for (uint32_t i = 0; i < front->slots_len; i++)
         if (front->conns[i] != NULL)
             conn_goaway(front->conns[i], goaway_within_ms(stop_ms, told++, of));
+    for (struct watcher *watcher = front->watchers; watcher != NULL; watcher = watcher->next)
+        watcher_goaway(watcher, goaway_within_ms(stop_ms, told++, of));
     for (uint32_t i = 0; i < front->slots_len; i++)
         if (front->hosts[i] != NULL && front->hosts[i]->conn == NULL)
             host_goaway(front->hosts[i], 0);
@@ -206,7 +211,11 @@ static void receive_host(struct front *front, struct msg *msg)
 {
     struct host *host = host_find(front, msg->session);
     if (host == NULL) {
-        if (!resume_keep(front, msg))
+        if (resume_keep(front, msg))
+            return;
+        if ((enum front_msg)msg->kind == FRONT_FLAG)
+            glances_on_flag_lost(front, msg);
+        else
             msg->free_fn(msg);
         return;
     }
@@ -214,6 +223,8 @@ static void receive_host(struct front *front, struct msg *msg)
     case FRONT_BODY: host_on_body(host, (struct conn_body *)msg); return;
     case FRONT_STT: host_on_stt(host, (struct stt_event *)msg); return;
     case FRONT_REPLAY: host_on_replay(host, (struct resume_replayed *)msg); return;
+    case FRONT_DETAIL: glances_on_detail(host, msg); return;
+    case FRONT_FLAG: glances_on_flag(host, msg); return;
     case FRONT_ANSWER: host_on_answer(host, &((struct ask_answer *)msg)->answer); break;
     case FRONT_STORED: host_on_stored(host, (struct store_done *)msg); break;
     default: break;
@@ -255,6 +266,9 @@ void front_receive(struct front *front, struct msg *msg)
     case FRONT_WANTED: resume_on_wanted(front, msg); return;
     case FRONT_LEAVE: resume_on_leave(front, msg); return;
     case FRONT_ARRIVE: resume_on_arrive(front, msg); return;
+    case FRONT_WATCH: glances_on_watch(front, msg); return;
+    case FRONT_MONITOR: watcher_on_monitor(front, msg); return;
+    case FRONT_HEARD: watcher_on_heard(front, (struct watcher_heard *)msg); return;
     default: break;
     }
     struct conn *conn = front_find(front, msg->session);
@@ -378,6 +392,7 @@ int front_create(struct front **out, struct server *server, unsigned index, int 
     front->index = index;
     front->listen_fd = listen_fd;
     front->kept_tail = &front->kept;
+    glances_init(&front->glances);
     front->slots_len = directory_slots(server->directory);
     front->conns = mem_calloc(front->slots_len, sizeof(struct conn *));
     front->hosts = mem_calloc(front->slots_len, sizeof(struct host *));
@@ -422,6 +437,7 @@ void front_join(struct front *front)
 void front_free(struct front *front)
 {
     resume_forget(front);
+    glances_forget(front);
     loop_timer_stop(&front->again_timer);
     outbox_deinit(&front->outbox);
     loop_inbox_close(&front->inbox);

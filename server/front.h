@@ -10,6 +10,7 @@
 
 #include "base/durations.h"
 #include "loop/loop.h"
+#include "server/glances.h"
 #include "server/outbox.h"
 #include "server/peers.h"
 #include <pthread.h>
@@ -26,6 +27,7 @@ struct lws_retry_bo;
 struct lws_vhost;
 struct msg;
 struct server;
+struct watcher;
 
 /* The struct is visible to the files of the front only (conn.c, ws.c, http.c). */
 struct front {
@@ -48,8 +50,10 @@ struct front {
     struct msg *again;             /* to be received once more */
     struct loop_timer again_timer;
     struct loop_task again_task; /* instead, where there is no memory for the timer */
-    uint32_t live;               /* connections open here */
-    uint32_t sockets;            /* accepted and not yet closed */
+    struct glances glances;
+    struct watcher *watchers; /* server/watcher.h */
+    uint32_t live;            /* connections open here, watchers too */
+    uint32_t sockets;         /* accepted and not yet closed */
     bool stopping, hurried, unlistening;
     bool closing;     /* the context ends */
     int64_t cut_us;   /* stopping: when what is open then is cut */

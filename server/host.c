@@ -12,6 +12,7 @@
 #include "server/directory.h"
 #include "server/durable.h"
 #include "server/front.h"
+#include "server/glances.h"
 #include "server/metrics.h"
 #include "server/out.h"
 #include "server/registry.h"
@@ -65,6 +66,7 @@ static void on_emit(void *ctx, struct event *event)
         return;
     }
     bool last = event->close_code != 0, durable = event->seq != 0;
+    glances_event(host, event);
     if (event->kind == EVENT_STARTED)
         memcpy(event->token_before, host->token, sizeof host->token);
     event->kept =
@@ -242,6 +244,7 @@ void host_destroy(struct host *host)
     struct server *server = host->front->server;
     assert(host->conn == NULL && host->move == NULL);
     loop_timer_stop(&host->timer);
+    glances_end(host);
     if (host->session != NULL)
         session_destroy(host->session);
     front_unbind_host(host->front, host->id);
@@ -298,6 +301,7 @@ void host_attach(struct host *host, const struct host_socket *socket)
         .durable = store_durable(host->front->server->store)};
     int status = session_attach(host->session, &attach, now_us);
     host->claimed = false;
+    glances_look(host);
     explicit_bzero(made, sizeof made);
     /* Whose session begins with this socket hears of it from the session. */
     if (status != STATUS_OK && !socket->first) {
@@ -335,6 +339,7 @@ void host_detach(struct host *host, bool ended)
         return;
     }
     session_hold(host->session, now_us);
+    glances_look(host);
     host->held_until_us = now_us + (int64_t)server->config->resume_ms * MS;
     LOG_INFO(LOG_SESSION, host->id, "session held", "name=%s", host->name);
     if (ended || server->config->resume_ms == 0)
@@ -347,6 +352,18 @@ void host_ended_before(struct host *host, const char *reason)
     host->ended_before = true;
     session_end(host->session, reason, 1000, loop_now_us(host->front->loop));
     host_run(host);
+}
+
+void host_sent(struct host *host, const struct out *out)
+{
+    if (out->kind == EVENT_TRANSCRIPT && out->has_lat)
+        glance_lag(&host->glance, &out->lat);
+}
+
+void host_dropped(struct host *host, const struct out *out)
+{
+    if (out->kind != EVENT_ACK)
+        glance_dropped(&host->glance);
 }
 
 void host_confirmed(struct host *host)
@@ -453,6 +470,7 @@ void host_on_body(struct host *host, struct conn_body *body)
         host->deaf = false;
     if (out->close_code != 0 && host->last == NULL)
         host->last = out_ref(out);
+    glances_final(host, out);
     if (conn != NULL && !host->deaf)
         conn_queue(conn, out);
     if (started)
@@ -499,6 +517,7 @@ void host_on_stored(struct host *host, const struct store_done *done)
     }
     if (done->ticket > host->stored)
         host->stored = done->ticket;
+    glances_stored(host, done->status);
     session_storage(host->session, done->status == STATUS_OK, "the disk does not take it", now_us);
     if (host->conn != NULL)
         conn_stored(host->conn, done->done_us);

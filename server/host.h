@@ -10,6 +10,7 @@
 #pragma once
 
 #include "loop/loop.h"
+#include "server/glance.h"
 #include "server/limits.h"
 #include "server/peers.h"
 #include "server/store.h"
@@ -20,6 +21,7 @@ struct conn;
 struct conn_body;
 struct event;
 struct front;
+struct glances_owed;
 struct out;
 struct resume_replayed;
 struct session;
@@ -68,6 +70,11 @@ struct host {
     bool claimed; /* while session.started is made: its tokens are stored already */
     int64_t held_until_us;
 
+    /* server/glances.h */
+    struct glance glance;
+    struct glances_owed *owed; /* told to the monitor once it is stored */
+    bool detailed;             /* somebody watches closely */
+
     /* While it moves to another front. */
     struct host_move *move;
 };
@@ -95,6 +102,9 @@ void host_attach(struct host *host, const struct host_socket *socket);
 void host_ended_before(struct host *host, const char *reason);
 /* The socket is gone. `ended`: its client has said goodbye. */
 void host_detach(struct host *host, bool ended);
+/* A message of the session was handed to its socket; a partial was replaced before it was. */
+void host_sent(struct host *host, const struct out *out);
+void host_dropped(struct host *host, const struct out *out);
 /* A frame came from the attached client: it has its token. */
 void host_confirmed(struct host *host);
 

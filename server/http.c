@@ -12,6 +12,7 @@
 #include "server/http_answer.h"
 #include "server/http_head.h"
 #include "server/metrics.h"
+#include "server/monitor_limits.h"
 #include "server/origin.h"
 #include "server/pages.h"
 #include "server/peers_gate.h"
@@ -427,6 +428,8 @@ static const char *not_here(const char *path, int *status)
     *status = 426;
     if (strcmp(path, "/v1/stream") == 0)
         return "GET /v1/stream is a WebSocket with subprotocol sotto.v1";
+    if (strcmp(path, "/v1/monitor") == 0)
+        return "GET /v1/monitor is a WebSocket with subprotocol sotto.monitor.v1";
     *status = 404;
     return "there is nothing here";
 }
@@ -486,7 +489,30 @@ static bool key_valid(struct lws *wsi)
     return strcmp(key + KEY_BYTES - 2, "==") == 0;
 }
 
-static bool protocol_offered(struct lws *wsi)
+/* Where WebSockets are served, and the subprotocol there. */
+static const struct socket_path {
+    const char *path, *protocol, *hint;
+} socket_paths[] = {
+    {"/v1/stream", "sotto.v1", "offer the subprotocol sotto.v1"},
+    {"/v1/monitor", "sotto.monitor.v1", "offer the subprotocol sotto.monitor.v1"},
+};
+
+static const struct socket_path *socket_path_find(const char *path)
+{
+    for (size_t i = 0; i < sizeof socket_paths / sizeof socket_paths[0]; i++)
+        if (strcmp(socket_paths[i].path, path) == 0)
+            return &socket_paths[i];
+    return NULL;
+}
+
+static bool is_word(const char *at, size_t len, const char *word)
+{
+    return len == strlen(word) && strncmp(at, word, len) == 0;
+}
+
+/* The library chooses the first of the names it knows, its plain HTTP handler's too: none of the
+ * others may be offered. */
+static bool protocol_offered(struct lws *wsi, const char *protocol)
 {
     char offered[256];
     if (lws_hdr_copy(wsi, offered, sizeof offered, WSI_TOKEN_PROTOCOL) <= 0)
@@ -494,10 +520,12 @@ static bool protocol_offered(struct lws *wsi)
     bool found = false;
     for (const char *at = offered; *at != '\0'; at += strspn(at, ", ")) {
         size_t len = strcspn(at, ", ");
-        found = found || (len == strlen("sotto.v1") && strncmp(at, "sotto.v1", len) == 0);
-        /* The library would choose its plain HTTP handler, the first of the names it knows. */
-        if (len == strlen("http") && strncmp(at, "http", len) == 0)
+        bool ours = is_word(at, len, protocol), other = is_word(at, len, "http");
+        for (size_t i = 0; i < sizeof socket_paths / sizeof socket_paths[0]; i++)
+            other = other || (!ours && is_word(at, len, socket_paths[i].protocol));
+        if (other)
             return false;
+        found = found || ours;
         at += len;
     }
     return found;
@@ -531,20 +559,18 @@ static const char *upgrade_problem(struct front *front, struct lws *wsi, int *st
     if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
         lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
         return "a WebSocket handshake has no body";
-    *status = 501;
-    if (strcmp(path, "/v1/monitor") == 0)
-        return "the monitor is not served by this version";
     *status = 404;
-    if (strcmp(path, "/v1/stream") != 0)
-        return "WebSockets are served at /v1/stream";
+    const struct socket_path *at = socket_path_find(path);
+    if (at == NULL)
+        return "WebSockets are served at /v1/stream and /v1/monitor";
     *status = 426;
     if (!version_is_13(wsi))
         return "WebSocket version 13 is spoken here";
     *status = 400;
     if (!key_valid(wsi))
         return "Sec-WebSocket-Key must be 16 bytes in base64, once";
-    if (!protocol_offered(wsi))
-        return "offer the subprotocol sotto.v1";
+    if (!protocol_offered(wsi, at->protocol))
+        return at->hint;
     *status = 429;
     int reason = peers_gate_upgrade(front, wsi);
     if (reason != PEERS_OK)
@@ -552,6 +578,9 @@ static const char *upgrade_problem(struct front *front, struct lws *wsi, int *st
     *status = 503;
     if (directory_count(server->directory, DIRECTORY_CONNECTION) >= server->config->connections_max)
         return "as many connections are open as the server may hold; try again in some seconds";
+    if (strcmp(path, "/v1/monitor") == 0 &&
+        atomic_load_explicit(&server->watchers, memory_order_relaxed) >= MONITORS_MAX)
+        return "as many teachers watch as the server may serve; try again in some seconds";
     if (atomic_load_explicit(&server->stopping, memory_order_relaxed))
         return "the server is stopping; connect again";
     return NULL;

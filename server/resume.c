@@ -9,6 +9,7 @@
 #include "server/directory.h"
 #include "server/durable.h"
 #include "server/front.h"
+#include "server/glances.h"
 #include "server/host.h"
 #include "server/message.h"
 #include "server/metrics.h"
@@ -320,6 +321,7 @@ void resume_on_leave(struct front *front, struct msg *msg)
     /* Its jobs leave in order, too. */
     bool ready = front->outbox.len == 0;
     loop_timer_stop(&host->timer);
+    glances_leave(host);
     front_unbind_host(front, host->id);
     host->front = to;
     move->host = host;
@@ -329,6 +331,7 @@ void resume_on_leave(struct front *front, struct msg *msg)
     move->host = NULL;
     host->front = front;
     front_bind_host(front, host->id, host);
+    glances_arrive(host);
     move->msg.kind = FRONT_LEAVE;
     host_run(host);
     front_later(front, msg);
@@ -377,6 +380,7 @@ void resume_on_arrive(struct front *front, struct msg *msg)
     host->move = NULL;
     front_bind_host(front, id, host);
     session_handover(host->session, &front->handover);
+    glances_arrive(host);
     msg->free_fn(msg);
     give_kept(front, id);
     host = host_find(front, id);

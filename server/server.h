@@ -61,6 +61,7 @@ enum front_msg {
     FRONT_DETAIL,
     FRONT_FLAG,
     FRONT_MONITOR,
+    FRONT_HEARD, /* server/watcher_job.h: what a watcher said, parsed */
 };
 
 struct server {
@@ -93,6 +94,8 @@ struct server {
     int64_t started_us;
     /* Relaxed: set once by main, read by /readyz and by new connections. */
     _Atomic bool stopping;
+    /* Relaxed: sockets that watch. */
+    _Atomic unsigned watchers;
     /* Relaxed: the next session's serial, for ids that are unique in the process. */
     _Atomic uint32_t serial;
 };

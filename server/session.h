@@ -171,6 +171,13 @@ uint64_t session_received(const struct session *session);
 /* Milliseconds since session.started, for t_ms. */
 int64_t session_t_ms(const struct session *session, int64_t now_us);
 const struct event_usage *session_usage(struct session *session);
+/* As its client was told of them last: they are in force, or will be with the next segment. */
+const struct client_settings *session_settings(const struct session *session);
+int64_t session_audio_ms(const struct session *session);
+/* Somebody is heard to speak just now. */
+bool session_speaking(const struct session *session, int64_t now_us);
+/* No more audio is taken; what is owed is delivered. */
+bool session_ending(const struct session *session);
 /* A fatal event or session.ended has been emitted: nothing more comes. */
 bool session_over(const struct session *session);
 /* The place of the speech provider that the newest call goes to, in order of preference. */

@@ -7,10 +7,10 @@
 #include "loop/loop_uv.h"
 #include "server/bearer.h"
 #include "server/config.h"
-#include "server/conn.h"
 #include "server/front.h"
 #include "server/http.h"
 #include "server/http_head.h"
+#include "server/intake.h"
 #include "server/peers_gate.h"
 #include "server/server.h"
 #include "server/tls.h"
@@ -37,8 +37,10 @@
 
 /* The library keeps one of these a WebSocket and one a plain request. */
 struct ws_user {
-    struct conn *conn;
-    bool pausing; /* reading is to stop as soon as it may */
+    const struct ws_ops *ops;
+    void *owner;
+    bool pausing;     /* reading is to stop as soon as it may */
+    bool peer_closed; /* its Close has come: the library's answer is all that follows */
 };
 
 static struct front *front_of(struct lws *wsi)
@@ -46,10 +48,15 @@ static struct front *front_of(struct lws *wsi)
     return lws_context_user(lws_get_context(wsi));
 }
 
-void ws_want_write(struct conn *conn)
+static struct loop_uv *uv_of(struct lws *wsi)
 {
-    lws_callback_on_writable(conn->wsi);
-    loop_uv_kick(conn->front->uv);
+    return front_of(wsi)->uv;
+}
+
+void ws_want_write(struct lws *wsi)
+{
+    lws_callback_on_writable(wsi);
+    loop_uv_kick(uv_of(wsi));
 }
 
 /*
@@ -57,20 +64,22 @@ void ws_want_write(struct conn *conn)
  * turn of its loop. It lets its thread write at any time when lws_send_pipe_choked() says no: then
  * nothing of an earlier message is left with it and the kernel has room.
  */
-void ws_send(struct conn *conn)
+void ws_send(struct lws *wsi)
 {
+    const struct ws_user *user = lws_wsi_user(wsi);
+    const struct ws_ops *ops = user->ops;
     char *data;
     size_t len;
     bool dead = false;
-    while (!dead && conn->state != CONN_CLOSED && !conn->peer_closed &&
-           !lws_send_pipe_choked(conn->wsi) && conn_next(conn, &data, &len)) {
-        dead = lws_write(conn->wsi, (unsigned char *)data, len, LWS_WRITE_TEXT) < 0;
-        conn_sent(conn);
+    while (!dead && !ops->is_closed(user->owner) && !user->peer_closed &&
+           !lws_send_pipe_choked(wsi) && ops->next(user->owner, &data, &len)) {
+        dead = lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_TEXT) < 0;
+        ops->sent(user->owner);
     }
     if (dead)
-        ws_kill(conn);
-    else if (conn_has_output(conn))
-        ws_want_write(conn);
+        ws_kill(wsi);
+    else if (ops->has_output(user->owner))
+        ws_want_write(wsi);
 }
 
 /*
@@ -78,31 +87,31 @@ void ws_send(struct conn *conn)
  * what it has read and reads again until TLS holds nothing. So the rest of the TLS record, 16 KB at
  * most, is taken first.
  */
-void ws_pause_rx(struct conn *conn, bool pause)
+void ws_pause_rx(struct lws *wsi, bool pause)
 {
-    struct ws_user *user = lws_wsi_user(conn->wsi);
-    user->pausing = pause && tls_holds_more(lws_get_ssl(conn->wsi));
+    struct ws_user *user = lws_wsi_user(wsi);
+    user->pausing = pause && tls_holds_more(lws_get_ssl(wsi));
     if (user->pausing)
-        lws_callback_on_writable(conn->wsi); /* should no other piece of the record come */
+        lws_callback_on_writable(wsi); /* should no other piece of the record come */
     else
-        lws_rx_flow_control(conn->wsi, pause ? 0 : 1);
-    loop_uv_kick(conn->front->uv);
+        lws_rx_flow_control(wsi, pause ? 0 : 1);
+    loop_uv_kick(uv_of(wsi));
 }
 
-static void pause_now(struct ws_user *user)
+static void pause_now(struct lws *wsi, const struct ws_user *user)
 {
-    if (user->conn != NULL && user->pausing)
-        ws_pause_rx(user->conn, true);
+    if (user->owner != NULL && user->pausing)
+        ws_pause_rx(wsi, true);
 }
 
-void ws_alive(struct conn *conn)
+void ws_alive(struct lws *wsi)
 {
-    lws_validity_confirmed(conn->wsi);
+    lws_validity_confirmed(wsi);
 }
 
-uint64_t ws_received(const struct conn *conn)
+uint64_t ws_received(struct lws *wsi)
 {
-    int fd = lws_get_socket_fd(conn->wsi), unread = 0;
+    int fd = lws_get_socket_fd(wsi), unread = 0;
     struct tcp_info info = {0};
     socklen_t len = sizeof info;
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
@@ -111,15 +120,19 @@ uint64_t ws_received(const struct conn *conn)
     return info.tcpi_bytes_received - (uint64_t)unread;
 }
 
-void ws_kill(struct conn *conn)
+void ws_bound_unsent(struct lws *wsi, int bytes)
 {
-    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
-    loop_uv_kick(conn->front->uv);
+    /* Where the system does not know it, more of what is stale waits in the kernel. */
+    (void)setsockopt(lws_get_socket_fd(wsi), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
-/* What the handshake shows of who the client is, for secret_free(); NULL: nothing. What is no token
- * is kept as an empty one: it was meant as one, and is refused as one. */
-static char *copy_credential(struct lws *wsi)
+void ws_kill(struct lws *wsi)
+{
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    loop_uv_kick(uv_of(wsi));
+}
+
+char *ws_credential(struct lws *wsi)
 {
     char text[TOKEN_BYTES_MAX + 16] = "";
     const char *shown = NULL;
@@ -137,17 +150,7 @@ static char *copy_credential(struct lws *wsi)
     return copy;
 }
 
-/* The request's headers are there until the end of this callback. */
-static int on_established(struct lws *wsi, struct ws_user *user)
-{
-    user->conn = conn_create(front_of(wsi), wsi);
-    if (user->conn == NULL)
-        return -1;
-    user->conn->credential = copy_credential(wsi);
-    return 0;
-}
-
-static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t len)
+static int on_receive(struct lws *wsi, const struct ws_user *user, void *in, size_t len)
 {
     struct intake_piece piece = {
         .bytes = in,
@@ -157,57 +160,55 @@ static int on_receive(struct lws *wsi, struct ws_user *user, void *in, size_t le
         .first = lws_is_first_fragment(wsi) != 0,
         .last = lws_is_final_fragment(wsi) != 0,
     };
-    conn_receive(user->conn, &piece);
-    pause_now(user);
+    user->ops->receive(user->owner, &piece);
+    pause_now(wsi, user);
     return 0;
 }
 
 /* The library closes, or we had it close: it would wait five seconds for the peer's Close, which it
  * also does not notice when the peer broke the protocol before. */
-static void on_closing(struct lws *wsi, struct conn *conn)
+static void on_closing(struct lws *wsi, const struct ws_user *user)
 {
-    bool ours = conn->state == CONN_CLOSED && !conn->peer_closed;
-    conn_abandon(conn);
+    bool ours = user->ops->is_closed(user->owner) && !user->peer_closed;
+    user->ops->abandon(user->owner);
     lws_set_timer_usecs(wsi, ours ? WS_CLOSE_US : WS_FAIL_US);
-    loop_uv_kick(conn->front->uv);
+    loop_uv_kick(uv_of(wsi));
 }
 
 /* Closes with the connection's code. Only from the library's timer: a -1 from WRITEABLE counts as a
  * broken socket, and its Close frame would never be sent. */
-static int on_close_timer(struct lws *wsi, struct ws_user *user)
+static int on_close_timer(struct lws *wsi, const struct ws_user *user)
 {
-    struct conn *conn = user->conn;
-    if (conn->state == CONN_CLOSED)
+    if (user->ops->is_closed(user->owner))
         return -1; /* on_closing(): the time is over */
-    if (!conn_may_close(conn))
+    if (!user->ops->may_close(user->owner))
         return 0;
-    conn->state = CONN_CLOSED;
-    lws_close_reason(wsi, (enum lws_close_status)conn->close_code, NULL, 0);
+    lws_close_reason(wsi, (enum lws_close_status)user->ops->close(user->owner), NULL, 0);
     return -1;
 }
 
 /* One message a callback. The library calls back only once everything before has left, so a close
  * that waits for its turn cuts no message short. */
-static int on_writeable(struct lws *wsi, struct ws_user *user)
+static int on_writeable(struct lws *wsi, const struct ws_user *user)
 {
-    struct conn *conn = user->conn;
+    const struct ws_ops *ops = user->ops;
     char *data;
     size_t len;
-    pause_now(user);
+    pause_now(wsi, user);
     /* The library's own Close may still be on its way; nothing follows it. */
-    if (conn->state == CONN_CLOSED)
+    if (ops->is_closed(user->owner))
         return 0;
-    if (!conn_next(conn, &data, &len)) {
-        if (conn_may_close(conn)) {
+    if (!ops->next(user->owner, &data, &len)) {
+        if (ops->may_close(user->owner)) {
             lws_set_timer_usecs(wsi, 1);
-            loop_uv_kick(conn->front->uv);
+            loop_uv_kick(uv_of(wsi));
         }
         return 0;
     }
     if (lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_TEXT) < 0)
         return -1;
-    conn_sent(conn);
-    if (conn_has_output(conn))
+    ops->sent(user->owner);
+    if (ops->has_output(user->owner))
         lws_callback_on_writable(wsi);
     return 0;
 }
@@ -221,14 +222,15 @@ static bool close_code_valid(unsigned code)
 
 /* A peer that closes still reads until our Close: what waits for the socket goes before it. The
  * library keeps, in order, what the kernel does not take at once. */
-static void send_rest(struct lws *wsi, struct conn *conn)
+static void send_rest(struct lws *wsi, const struct ws_user *user)
 {
+    const struct ws_ops *ops = user->ops;
     char *data;
     size_t len;
-    while (conn->state != CONN_CLOSED && conn_next(conn, &data, &len)) {
+    while (!ops->is_closed(user->owner) && ops->next(user->owner, &data, &len)) {
         if (lws_write(wsi, (unsigned char *)data, len, LWS_WRITE_TEXT) < 0)
             return;
-        conn_sent(conn);
+        ops->sent(user->owner);
     }
 }
 
@@ -236,15 +238,15 @@ static void send_rest(struct lws *wsi, struct conn *conn)
  * here. */
 static int on_peer_close(struct lws *wsi, struct ws_user *user, const uint8_t *payload, size_t len)
 {
-    if (user->conn != NULL) {
-        send_rest(wsi, user->conn);
-        user->conn->peer_closed = true;
+    if (user->owner != NULL) {
+        send_rest(wsi, user);
+        user->peer_closed = true;
     }
     if (len == 0)
         return 0;
     unsigned code = len >= 2 ? (unsigned)payload[0] << 8 | payload[1] : 0;
-    if (user->conn != NULL)
-        user->conn->goodbye = code == 1000;
+    if (user->owner != NULL && code == 1000 && user->ops->goodbye != NULL)
+        user->ops->goodbye(user->owner);
     if (!close_code_valid(code)) {
         lws_close_reason(wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
         return -1;
@@ -256,27 +258,48 @@ static int on_peer_close(struct lws *wsi, struct ws_user *user, const uint8_t *p
     return 0;
 }
 
-static int on_stream(struct lws *wsi, enum lws_callback_reasons reason, void *user_data, void *in,
-                     size_t len)
+static int on_established(struct lws *wsi, const struct ws_ops *ops, struct ws_user *user)
 {
-    struct ws_user *user = user_data;
-    switch ((int)reason) {
-    case LWS_CALLBACK_ESTABLISHED: return on_established(wsi, user);
-    case LWS_CALLBACK_RECEIVE: return user->conn != NULL ? on_receive(wsi, user, in, len) : -1;
-    case LWS_CALLBACK_SERVER_WRITEABLE: return user->conn != NULL ? on_writeable(wsi, user) : -1;
-    case LWS_CALLBACK_TIMER: return user->conn != NULL ? on_close_timer(wsi, user) : 0;
+    user->ops = ops;
+    user->owner = ops->create(front_of(wsi), wsi);
+    return user->owner != NULL ? 0 : -1;
+}
+
+static int on_socket(struct lws *wsi, int reason, struct ws_user *user, void *in, size_t len)
+{
+    switch (reason) {
+    case LWS_CALLBACK_RECEIVE: return user->owner != NULL ? on_receive(wsi, user, in, len) : -1;
+    case LWS_CALLBACK_SERVER_WRITEABLE: return user->owner != NULL ? on_writeable(wsi, user) : -1;
+    case LWS_CALLBACK_TIMER: return user->owner != NULL ? on_close_timer(wsi, user) : 0;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(wsi, user, in, len);
     case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
-        if (user->conn != NULL)
-            on_closing(wsi, user->conn);
+        if (user->owner != NULL)
+            on_closing(wsi, user);
         return 0;
     case LWS_CALLBACK_CLOSED:
-        if (user->conn != NULL)
-            conn_destroy(user->conn);
-        user->conn = NULL;
+        if (user->owner != NULL)
+            user->ops->destroy(user->owner);
+        user->owner = NULL;
         return 0;
     default: return 0;
     }
+}
+
+/* The request's headers are there until the end of the first callback. */
+static int on_stream(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                     size_t len)
+{
+    if (reason == LWS_CALLBACK_ESTABLISHED)
+        return on_established(wsi, &ws_stream_ops, user);
+    return on_socket(wsi, (int)reason, user, in, len);
+}
+
+static int on_monitor(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                      size_t len)
+{
+    if (reason == LWS_CALLBACK_ESTABLISHED)
+        return on_established(wsi, &ws_monitor_ops, user);
+    return on_socket(wsi, (int)reason, user, in, len);
 }
 
 static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user_data, void *in,
@@ -320,6 +343,10 @@ static const struct lws_protocols protocols[] = {
     {.name = "http", .callback = on_http, .per_session_data_size = sizeof(struct http_reply)},
     {.name = "sotto.v1",
      .callback = on_stream,
+     .per_session_data_size = sizeof(struct ws_user),
+     .rx_buffer_size = WS_MESSAGE_BYTES},
+    {.name = "sotto.monitor.v1",
+     .callback = on_monitor,
      .per_session_data_size = sizeof(struct ws_user),
      .rx_buffer_size = WS_MESSAGE_BYTES},
     {0},

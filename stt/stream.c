@@ -11,6 +11,9 @@
 #include <assert.h>
 #include <string.h>
 
+/* Audio that came longer ago says nothing of now. */
+#define FRESH_US 1000000
+
 static bool config_valid(const struct stt_stream_config *config)
 {
     return config->rate >= 8000 && config->rate <= 48000 && config->language != NULL &&
@@ -440,6 +443,12 @@ uint64_t stt_stream_billed_ms(const struct stt_stream *stream)
 void stt_stream_hint(struct stt_stream *stream, bool speaking, uint64_t position)
 {
     stt_silence_hint(&stream->silence, speaking, position, stream->received, stream->config.rate);
+}
+
+bool stt_stream_speaking(const struct stt_stream *stream, int64_t now_us)
+{
+    const struct stt_silence *silence = &stream->silence;
+    return silence->voice.speaking && !silence->asleep && now_us - stream->audio_us < FRESH_US;
 }
 
 bool stt_stream_asleep(const struct stt_stream *stream)

@@ -112,7 +112,7 @@ static void pace(struct echo *echo)
     bool pause = echo->conn.state == CONN_OPEN && echo->queued > ECHO_QUEUED_MAX;
     if (pause != echo->paused) {
         echo->paused = pause;
-        ws_pause_rx(&echo->conn, pause);
+        ws_pause_rx(echo->conn.wsi, pause);
     }
 }
 
@@ -129,7 +129,7 @@ static void on_turn(struct loop_timer *timer)
     if (--echo_of(conn)->turns > 0)
         next_turn(conn);
     else
-        ws_send(conn);
+        ws_send(conn->wsi);
 }
 
 static void send_soon(struct conn *conn)
@@ -216,6 +216,10 @@ bool conn_has_output(const struct conn *conn)
 {
     return echo_of(conn)->head != NULL || conn_may_close(conn);
 }
+
+/* --- server/ws.h: nobody watches --- */
+
+const struct ws_ops ws_monitor_ops = {0};
 
 /* --- server/http.h: every upgrade is welcome, and nothing else --- */
 

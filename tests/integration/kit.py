@@ -439,7 +439,7 @@ def check_rules(events):
         where = json.dumps(event)[:400]
         assert isinstance(event.get("type"), str) and isinstance(event.get("t_ms"), int), where
         kind = event["type"]
-        durable = kind in ("transcript", "translation", "grammar") and event.get("final")
+        durable = kind == "note" or kind in ("transcript", "translation", "grammar") and event.get("final")
         assert ("seq" in event) == bool(durable), where
         if durable:
             seq += 1

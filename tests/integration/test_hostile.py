@@ -227,7 +227,7 @@ class Hostile(HostileCase):
 
     def test_handshakes(self):
         self.refused(404, path="/v1/nothing")
-        self.refused(501, path="/v1/monitor", protocol="sotto.monitor.v1")
+        self.refused(400, path="/v1/monitor", protocol="sotto.v1")
         self.refused(400, protocol=None)
         self.refused(400, protocol="other")
         self.refused(403, headers=["Origin: http://evil.example"])

@@ -1,3 +1,4 @@
+/* What a teacher sees of a session and says to it. */
 #include "base/status.h"
 #include "server/session_internal.h"
 
@@ -15,4 +16,24 @@ int session_note(struct session *session, const struct session_note *note, int64
     }
     session__emit(session, event);
     return session->lost ? STATUS_NOMEM : STATUS_OK;
+}
+
+const struct client_settings *session_settings(const struct session *session)
+{
+    return session->next_arena != NULL ? &session->next : &session->settings;
+}
+
+int64_t session_audio_ms(const struct session *session)
+{
+    return (int64_t)(stt_stream_received(session->speech) * 1000 / session->settings.rate);
+}
+
+bool session_speaking(const struct session *session, int64_t now_us)
+{
+    return !session->over && stt_stream_speaking(session->speech, now_us);
+}
+
+bool session_ending(const struct session *session)
+{
+    return session->ending;
 }
