@@ -437,6 +437,81 @@ static void test_questions(void)
     kit_leave();
 }
 
+/* Rows as seq and segment: "4:2 ". */
+static void check_segments(struct kit *kit, uint32_t before, uint32_t limit, const char *wanted,
+                           bool more)
+{
+    char got[128] = "";
+    size_t len = 0;
+    struct store_query query = {
+        .question = STORE_SEGMENTS, .session = A, .before_segment = before, .limit = limit};
+    struct store_page *page = ask(kit, &query);
+    CHECK_EQ(page->status, STATUS_OK);
+    CHECK_EQ(page->about_len, 1);
+    CHECK_STR(page->about->class_name, "7b");
+    CHECK_EQ(page->more, more);
+    for (size_t i = 0; i < page->rows_len && len < sizeof got; i++)
+        len += (size_t)snprintf(got + len, sizeof got - len, "%u:%u ", (unsigned)page->rows[i].seq,
+                                page->rows[i].segment);
+    CHECK_STR(got, wanted);
+    kit_free(page);
+}
+
+/* Segments come whole, however late their translations and notes came. */
+static void test_segments(void)
+{
+    static const struct {
+        enum store_kind kind;
+        uint32_t segment;
+        const char *lang;
+    } said[] = {{STORE_TRANSCRIPT, 1, ""},    {STORE_TRANSCRIPT, 2, ""},
+                {STORE_TRANSLATION, 1, "es"}, {STORE_TRANSLATION, 2, "es"},
+                {STORE_GRAMMAR, 1, ""},       {STORE_TRANSCRIPT, 3, ""},
+                {STORE_NOTE, 1, ""},          {STORE_TRANSCRIPT, 4, ""}};
+    struct kit kit;
+    kit_enter();
+    kit_open(&kit, kit_path);
+    CHECK_EQ(kit_begin(&kit, A), STATUS_OK);
+    check_segments(&kit, 0, 5, "", false);
+    for (uint64_t i = 0; i < sizeof said / sizeof said[0]; i++)
+        put_kind(&kit, i + 1, said[i].kind, said[i].segment, said[i].lang);
+    check_segments(&kit, 0, 2, "8:4 6:3 ", true);
+    check_segments(&kit, 3, 1, "2:2 4:2 ", true);
+    check_segments(&kit, 2, 10, "1:1 3:1 5:1 7:1 ", false);
+    check_segments(&kit, 0, 100, "8:4 6:3 2:2 4:2 1:1 3:1 5:1 7:1 ", false);
+    check_segments(&kit, 1, 10, "", false);
+    struct store_query nobody = {.question = STORE_SEGMENTS, .session = B, .limit = 1};
+    struct store_page *page = ask(&kit, &nobody);
+    CHECK_EQ(page->status, STATUS_NOT_FOUND);
+    kit_free(page);
+    kit_close(&kit);
+    kit_leave();
+}
+
+/* What is too much for one answer is cut between two segments. */
+static void test_segments_too_long(void)
+{
+    static char body[STORE_REPLAY_BYTES / 5];
+    struct kit kit;
+    kit_enter();
+    kit_open(&kit, kit_path);
+    CHECK_EQ(kit_begin(&kit, A), STATUS_OK);
+    memset(body, 'x', sizeof body - 1);
+    for (uint64_t seq = 1; seq <= 8; seq++) {
+        struct store_message message = kit_final(seq, body);
+        message.segment = (uint32_t)(seq + 1) / 2;
+        message.kind = seq % 2 ? STORE_TRANSCRIPT : STORE_GRAMMAR;
+        struct store_ref ref = kit_ref(A, 1, seq + 1);
+        CHECK_EQ(store_put(kit.store, &ref, &message), STATUS_OK);
+        CHECK_EQ(kit_done(&kit, seq + 1), STATUS_OK);
+    }
+    check_segments(&kit, 0, 10, "7:4 8:4 5:3 6:3 ", true);
+    check_segments(&kit, 4, 10, "5:3 6:3 3:2 4:2 ", true);
+    check_segments(&kit, 2, 10, "1:1 2:1 ", false);
+    kit_close(&kit);
+    kit_leave();
+}
+
 int main(void)
 {
     RUN(test_what_is_put_is_read);
@@ -449,5 +524,7 @@ int main(void)
     RUN(test_replay_in_pages);
     RUN(test_in_memory);
     RUN(test_questions);
+    RUN(test_segments);
+    RUN(test_segments_too_long);
     return check_done();
 }
