@@ -102,6 +102,7 @@ export class Toolbar extends EventTarget {
         this.#offer(this.#class, [["", t("bar.all_classes")], ...classes]);
         this.#offer(this.#language, [["", t("bar.all_languages")], ...languages]);
         byId("class-field").hidden = classes.length < 2;
+        byId("wall").toggleAttribute("data-one-class", classes.length < 2);
         byId("language-field").hidden = languages.length < 3;
     }
 
