@@ -210,6 +210,26 @@ test("tells why a word is corrected, by pointer, key and tap", async (t) => {
     page.quiet();
 });
 
+test("a correction stays with its word while captions move on", async (t) => {
+    const page = await learner(t, { context: PHONE });
+    await page.start();
+    await lesson(page);
+    await page.by("edit").nth(1).click();
+    const gap = () => page.page.evaluate(() => {
+        const tip = document.getElementById("fix").getBoundingClientRect();
+        const word = document.querySelector(".edit[aria-expanded=true]").getBoundingClientRect();
+        return { below: Math.round(tip.top - word.bottom), at: Math.round(word.top) };
+    });
+    const before = await gap();
+    await page.say(partial(5, 1, "And then ".repeat(25), " more"));
+    await page.page.waitForFunction((at) =>
+        document.querySelector(".edit[aria-expanded=true]").getBoundingClientRect().top < at - 20,
+    before.at);
+    const now = await gap();
+    assert.ok(Math.abs(now.below - before.below) <= 1, JSON.stringify([before, now]));
+    page.quiet();
+});
+
 test("keeps today's mistakes, once each, and finds their sentence", async (t) => {
     const page = await learner(t);
     await page.start();

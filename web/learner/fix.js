@@ -46,8 +46,17 @@ export class FixTip {
         });
         document.addEventListener("click", (event) => this.#onClick(mark(event), event.target));
         document.addEventListener("keydown", (event) => event.key === "Escape" && this.hide());
-        document.addEventListener("scroll", () => this.hide(), { capture: true, passive: true });
+        document.addEventListener("scroll", () => this.#follow(), { capture: true, passive: true });
         addEventListener("resize", () => this.hide());
+    }
+
+    /** Captions move on while somebody reads why: the tip stays with its word. */
+    #follow() {
+        if (!this.#mark) return;
+        const word = this.#mark.getBoundingClientRect();
+        const seen = this.#mark.closest("section").getBoundingClientRect();
+        if (word.bottom < seen.top || word.top > seen.bottom) this.hide();
+        else this.#place(this.#mark);
     }
 
     hide() {
