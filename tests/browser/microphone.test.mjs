@@ -1,4 +1,4 @@
-/** The microphone's way through the browser's own audio graph: each sample once, at every rate, whatever the device does. */
+/** The microphone's way through the browser's audio graph: each sample once, whatever the device does. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -53,7 +53,9 @@ function instruments(contextRate) {
             const heard = { capture, frames: [], levels: [], states: [] };
             capture.addEventListener("frame", ({ detail }) => heard.frames.push(detail));
             capture.addEventListener("level", ({ detail }) => heard.levels.push(detail));
-            capture.addEventListener("state", ({ detail }) => heard.states.push(`${detail.state} ${detail.reason}`.trim()));
+            capture.addEventListener("state", ({ detail: { state, reason } }) => {
+                heard.states.push(`${state} ${reason}`.trim());
+            });
             return Object.assign(window, { heard }).heard;
         },
         /** Waits for the state; then for so many frames more. */
@@ -61,7 +63,7 @@ function instruments(contextRate) {
             const due = async (is) => {
                 const end = performance.now() + 20000;
                 while (!is()) {
-                    if (performance.now() > end) throw new Error(`no ${state}: ${window.heard.states} ${window.heard.frames.length}`);
+                    if (performance.now() > end) throw new Error(`no ${state}: ${window.heard.states}`);
                     await new Promise((resolve) => setTimeout(resolve, 20));
                 }
             };
@@ -95,11 +97,13 @@ for (const contextRate of [0, 44100])
         const { frames, levels, rate } = await page.evaluate(async () => {
             await window.heard.capture.open();
             const frames = await window.bench.until("open", 40);
-            return { frames: frames.map((frame) => [...frame]), levels: window.heard.levels, rate: window.lastContext.sampleRate };
+            const { levels } = window.heard;
+            return { frames: frames.map((frame) => [...frame]), levels, rate: window.lastContext.sampleRate };
         });
         assert.ok(frames.every((frame) => frame.length === 1200));
         // Half a second without a hole is enough: on a busy machine the browser itself skips some.
-        const tones = [0, 5, 10, 15, 20, 25, 30].map((at) => fit(frames.slice(at, at + 10).flat().map((s) => s / 32768)));
+        const samples = (at) => frames.slice(at, at + 10).flat().map((sample) => sample / 32768);
+        const tones = [0, 5, 10, 15, 20, 25, 30].map((at) => fit(samples(at)));
         const { amplitude, rest } = tones.reduce((best, tone) => (tone.rest < best.rest ? tone : best));
         t.diagnostic(`context ${rate} Hz: amplitude ${amplitude.toFixed(4)}, rest ${rest.toFixed(4)}`);
         assert.equal(rate, contextRate || RATE);
@@ -172,8 +176,9 @@ test("what a refusal means", async (t) => {
     const { page, quiet } = await begin(t);
     const told = await page.evaluate(async () => {
         const told = {};
-        for (const [name, message] of [["NotAllowedError", "Permission denied"], ["NotAllowedError", "Permission dismissed"],
-            ["NotReadableError", ""], ["TypeError", "odd"]]) {
+        const refusals = [["NotAllowedError", "Permission denied"], ["NotAllowedError", "Permission dismissed"],
+            ["NotReadableError", ""], ["TypeError", "odd"]];
+        for (const [name, message] of refusals) {
             window.bench.refuse({ name, message });
             await window.heard.capture.open();
             told[name + message] = window.heard.states.at(-1);
@@ -200,6 +205,25 @@ test("a context that is suspended, as by sleep, goes on by itself", async (t) =>
     });
     assert.equal(states[2].split(" ")[0], "suspended");
     assert.deepEqual([...states.slice(0, 2), states.at(-1)], ["opening", "open", "open"]);
+    quiet();
+});
+
+test("a context that wants a click says so, and open() settles", async (t) => {
+    const { page, quiet } = await begin(t);
+    const states = await page.evaluate(async () => {
+        let clicked = false;
+        const { prototype } = AudioContext;
+        const state = Object.getOwnPropertyDescriptor(BaseAudioContext.prototype, "state");
+        Object.defineProperty(prototype, "state", { get() { return clicked ? state.get.call(this) : "suspended"; } });
+        prototype.resume = async () => clicked || new Promise(() => {});
+        const late = new Promise((_, reject) => setTimeout(() => reject(new Error("open() hangs")), 20000));
+        await Promise.race([window.heard.capture.open(), late]);
+        clicked = true;
+        await window.heard.capture.resume();
+        await window.bench.until("open", 3);
+        return window.heard.states;
+    });
+    assert.deepEqual(states.map((state) => state.split(" ")[0]), ["opening", "open", "suspended", "open"]);
     quiet();
 });
 

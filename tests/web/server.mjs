@@ -55,7 +55,8 @@ export class Server {
 
     /** A final transcript. */
     say(text) {
-        const message = { type: "transcript", segment: ++this.seq, seq: this.seq, rev: 1, final: true, committed: text };
+        const seq = ++this.seq;
+        const message = { type: "transcript", segment: seq, seq, rev: 1, final: true, committed: text };
         this.durable.push(message);
         this.tell(message);
     }
@@ -197,7 +198,7 @@ class Socket {
         if (typeof data === "string") {
             this.server.onText(this, JSON.parse(data));
         } else {
-            this.server.onAudio(this, new Int16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)));
+            this.server.onAudio(this, Int16Array.from(data));
         }
     }
 

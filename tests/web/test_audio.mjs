@@ -136,7 +136,8 @@ function judge(clean, heard) {
     const speaking = heard.map((frame) => activity.push(frame).speaking);
     const truth = clean.map(loud);
     const inPause = truth.map((_, i) => i >= 20 && !truth.slice(i - 20, i + 3).some(Boolean));
-    const share = (mask) => mask.reduce((n, on, i) => n + (on && speaking[i]), 0) / Math.max(1, mask.filter(Boolean).length);
+    const count = (mask) => Math.max(1, mask.filter(Boolean).length);
+    const share = (mask) => mask.reduce((n, on, i) => n + (on && speaking[i]), 0) / count(mask);
     return { found: share(truth), wrong: share(inPause) };
 }
 

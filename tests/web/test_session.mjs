@@ -50,7 +50,8 @@ function rig({ seed = 1, limits, token } = {}) {
 /* A diff of samples would tell nobody anything. */
 function heardAll({ audio }, spoken) {
     const wrong = audio.findIndex((sample, i) => sample !== spoken[i]);
-    assert.equal(wrong, -1, `heard ${audio.slice(wrong, wrong + 3)} at ${wrong}, not ${spoken.slice(wrong, wrong + 3)}`);
+    const near = (samples) => samples.slice(wrong, wrong + 3);
+    assert.equal(wrong, -1, `heard ${near(audio)} at ${wrong}, not ${near(spoken)}`);
     assert.equal(audio.length, spoken.length);
 }
 
@@ -64,7 +65,8 @@ test("a session begins, speaks and ends", () => {
     assert.equal(session.state.state, "live");
     assert.equal(session.id, "s1");
     const { token, source, targets, rate, name, resume } = server.sockets[0].start;
-    assert.deepEqual([token, source, targets, rate, name, resume], ["T", "en-US", ["es"], RATE, "Ana", undefined]);
+    assert.deepEqual([token, source, targets, rate, name], ["T", "en-US", ["es"], RATE, "Ana"]);
+    assert.equal(resume, undefined);
     server.say("hello");
     session.stop();
     clock.pass(10);
@@ -169,7 +171,7 @@ test("a server without resume: what is lost is lost, and told", () => {
     session.start();
     speak(100);
     server.socket.started = true;
-    server.tell({ type: "session.started", session: "s1", epoch: 1, open_segment: 1, resume_token: null, audio_samples: 0 });
+    server.tell({ type: "session.started", session: "s1", epoch: 1, resume_token: null, audio_samples: 0 });
     server.cut();
     assert.deepEqual([session.state.state, session.state.reason], ["failed", "lost"]);
 });

@@ -120,15 +120,16 @@ test("a new epoch voids what was not final from the open segment on", () => {
     assert.equal(transcript.get(2), undefined);
     assert.deepEqual(Object.keys(transcript.get(3).translations), []);
     assert.equal(transcript.get(3).grammarRev, 0);
-    assert.deepEqual(changes.map((c) => [c.change, c.segment.segment, c.what]), [["removed", 2, "epoch"], ["changed", 3, "epoch"]]);
+    const told = changes.map(({ change, segment, what }) => [change, segment.segment, what]);
+    assert.deepEqual(told, [["removed", 2, "epoch"], ["changed", 3, "epoch"]]);
     assert.ok(transcript.apply(heard(2, 1, "anew")), "revisions start anew");
     assert.equal(transcript.get(2).committed, "anew");
 });
 
 test("messages of other kinds and broken ones are ignored", () => {
     const { transcript, changes } = watched();
-    for (const message of [{ type: "audio.ack", audio_samples: 3 }, { type: "transcript" }, heard(0, 1, "x"), heard(1.5, 1, "x"),
-        heard("1", 1, "x"), { type: "__proto__", segment: 1 }, { segment: 1 }]) {
+    for (const message of [{ type: "audio.ack", audio_samples: 3 }, { type: "transcript" }, heard(0, 1, "x"),
+        heard(1.5, 1, "x"), heard("1", 1, "x"), { type: "__proto__", segment: 1 }, { segment: 1 }]) {
         assert.equal(transcript.apply(message), false);
     }
     transcript.apply({ type: "transcript", segment: 1, rev: 1, committed: 7, tentative: null, words: "no" });

@@ -23,6 +23,7 @@ import { RATE } from "./framer.js";
 
 const WATCH_MS = 1000;
 const STALLED_MS = 3000; // frames come 20 a second: something is wrong
+const RESUME_MS = 1000; // without a click some browsers neither resume nor refuse
 
 const CONSTRAINTS = {
     channelCount: { ideal: 1 },
@@ -34,6 +35,14 @@ const CONSTRAINTS = {
 /* A context at our rate spares the resampler; not all browsers connect a device to one. */
 function makeContext(options) {
     return new AudioContext({ latencyHint: "interactive", ...options });
+}
+
+/* Resolves when it runs, or when that takes too long. */
+async function run(context) {
+    if (context.state !== "running") {
+        const late = new Promise((resolve) => setTimeout(resolve, RESUME_MS));
+        await Promise.race([context.resume().catch(() => {}), late]);
+    }
 }
 
 /* What an error of getUserMedia means for a person: [state, reason]. */
@@ -84,8 +93,10 @@ export class Capture extends EventTarget {
 
     /** Tries to go on after "suspended"; best from a click. */
     async resume() {
-        await this.#chain?.context.resume().catch(() => {});
-        this.#look();
+        if (this.#chain !== null) {
+            await run(this.#chain.context);
+            this.#look();
+        }
     }
 
     /** Gives the microphone back. Another open() may follow. */
@@ -184,7 +195,7 @@ export class Capture extends EventTarget {
         track.onended = () => this.#connect("lost", "");
         track.onmute = track.onunmute = () => this.#look();
         this.#frameAtMs = performance.now();
-        await this.#chain.context.resume().catch(() => {});
+        await run(this.#chain.context);
         if (turn === this.#turn) {
             this.#tell("open", reason);
             this.#look();
