@@ -6,6 +6,7 @@ import { I18n } from "../shared/i18n.js";
 import { shortLanguageName } from "../shared/languages.js";
 import { setToken, takeToken, tokenClaims } from "../shared/token.js";
 import { Announcer } from "./announcer.js";
+import { Awake } from "./awake.js";
 import { Captions, placeOf } from "./captions.js";
 import { DownloadDialog, LanguagesDialog, SettingsDialog } from "./dialogs.js";
 import { FixTip } from "./fix.js";
@@ -27,6 +28,7 @@ export class App {
     #i18n = new I18n({ en, es }, this.#settings.get("interface"));
     #announcer = new Announcer(byId("announce-status"), byId("announce-text"));
     #announced = new Set();
+    #awake = new Awake();
     #lesson;
     #mistakes = new Mistakes(this.#who());
     #captions;
@@ -174,6 +176,7 @@ export class App {
         this.#status.draw(status, { degraded, goaway, running, latencyMs });
         byId("speak").style.setProperty("--level", running ? this.#level.toFixed(2) : "0");
         this.#drawSignIn(status.state === "signin");
+        this.#awake.set(running);
     }
 
     #drawSignIn(wanted) {

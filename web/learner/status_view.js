@@ -62,10 +62,12 @@ export class StatusView {
         return words ? this.#i18n.t(...words) : "";
     }
 
-    /** Whether one hears somebody changes all the time and is for the eye. */
+    /** In the tab's title, and for screen readers; hearing somebody or not is for the eye. */
     #announce(status) {
         const heard = status.state === "hearing" || status.state === "listening";
         const text = heard ? this.#i18n.t("state.listening") : this.#words(status.title);
+        const title = status.state === "idle" ? "sotto" : `${text} · sotto`;
+        if (document.title !== title) document.title = title;
         const help = status.help ? `. ${this.#words(status.help.text)}` : "";
         this.#announcer.status(text + help);
     }
