@@ -137,15 +137,14 @@ static int64_t work(struct monitor *monitor)
 {
     int64_t now_us = clock_mono_us();
     monitor->behind = false;
-    look_whether_watched(monitor);
     int64_t histories_us = monitor__histories_run(monitor, now_us);
     monitor__flush(monitor);
+    look_whether_watched(monitor);
     if (monitor->due && now_us >= monitor->tick_us + monitor->config.tick_ms * MS &&
         has_gathered(monitor, now_us)) {
         monitor->tick_us = now_us;
         monitor->due = false;
         monitor__tick(monitor);
-        look_whether_watched(monitor); /* it may have closed the last one */
     }
     return next_us(monitor, histories_us, now_us);
 }

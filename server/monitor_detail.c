@@ -1,5 +1,4 @@
 /* Sessions that somebody watches closely: their hosts are asked for every durable message. */
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "server/monitor_internal.h"
@@ -52,22 +51,20 @@ void monitor__detail_look(struct monitor *monitor, const char *session)
     detail->id = tell(monitor, found.id, true) ? found.id : 0;
 }
 
-void monitor__detail_add(struct monitor *monitor, const char *session)
+bool monitor__detail_add(struct monitor *monitor, const char *session)
 {
     struct monitor_detail_of *detail = find(monitor, session);
     if (detail == NULL) {
         detail = mem_calloc(1, sizeof *detail);
-        if (detail == NULL) {
-            LOG_WARN(LOG_FRONT, 0, "a session cannot be watched closely", "status=%s",
-                     status_name(STATUS_NOMEM));
-            return;
-        }
+        if (detail == NULL)
+            return false;
         memcpy(detail->session, session, sizeof detail->session);
         detail->next = monitor->details;
         monitor->details = detail;
     }
     detail->watchers++;
     monitor__detail_look(monitor, session);
+    return true;
 }
 
 void monitor__detail_drop(struct monitor *monitor, const char *session)
@@ -76,7 +73,8 @@ void monitor__detail_drop(struct monitor *monitor, const char *session)
     while (*link != NULL && strcmp((*link)->session, session) != 0)
         link = &(*link)->next;
     struct monitor_detail_of *detail = *link;
-    if (detail == NULL || --detail->watchers > 0)
+    assert(detail != NULL && detail->watchers > 0);
+    if (--detail->watchers > 0)
         return;
     /* Unheard, a host goes on telling what nobody wants until it ends. */
     if (detail->id != 0)

@@ -106,7 +106,8 @@ void monitor__tick(struct monitor *monitor);
 
 /* --- monitor_detail.c --- */
 
-void monitor__detail_add(struct monitor *monitor, const char *session);
+/* One watcher more; false: out of memory. */
+bool monitor__detail_add(struct monitor *monitor, const char *session);
 void monitor__detail_drop(struct monitor *monitor, const char *session);
 /* Asks the session's host, unless it has been asked. */
 void monitor__detail_look(struct monitor *monitor, const char *session);

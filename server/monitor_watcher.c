@@ -176,14 +176,16 @@ void monitor__watch(struct monitor *monitor, struct monitor_ask *ask)
     if (watcher == NULL && (watcher = join(monitor, ask->msg.session)) == NULL)
         return;
     assert(message->kind == MONITOR_MESSAGE_WATCH && ask->scope != NULL);
-    unsigned before_len = watcher->sessions_len;
+    unsigned before_len = watcher->sessions_len, len = 0;
     memcpy(before, watcher->sessions, sizeof before);
-    for (unsigned i = 0; i < message->sessions_len; i++)
-        monitor__detail_add(monitor, message->sessions[i]);
+    while (len < message->sessions_len && monitor__detail_add(monitor, message->sessions[len]))
+        len++;
     for (unsigned i = 0; i < before_len; i++)
         monitor__detail_drop(monitor, before[i]);
     memcpy(watcher->sessions, message->sessions, sizeof watcher->sessions);
-    watcher->sessions_len = message->sessions_len;
+    watcher->sessions_len = len;
+    if (len < message->sessions_len)
+        monitor__close(monitor, watcher, "there is no memory to watch a session closely");
     board_scope_free(watcher->scope);
     watcher->scope = ask->scope;
     ask->scope = NULL;
