@@ -483,6 +483,10 @@ for (const [device, context, ...schemes] of LOOKS)
             assert.ok(await sideways() <= 0);
             await shot(page.page, `learner-view-${device}-${size}`);
         }
+        await page.session({ state: "reconnecting", reason: "lost", retryInMs: 1000 });
+        await page.state("reconnecting");
+        assert.ok(await page.by("status-detail").isVisible());
+        await accessible(page.page);
         page.quiet();
     });
 
