@@ -246,8 +246,10 @@ static int query(void *ctx, const struct store_query *question)
 /* Before there are fronts, to which it speaks only when one has spoken to it. */
 static int make_monitor(struct server *server)
 {
+    /* It hears of an end a tick later than others hear that there is room again. */
+    uint32_t sessions_max = 2 * (uint32_t)server->config->sessions_max;
     const struct monitor_config config = {.fronts = (unsigned)server->config->fronts,
-                                          .sessions_max = (uint32_t)server->config->sessions_max,
+                                          .sessions_max = sessions_max,
                                           .tick_ms = MONITOR_TICK_MS,
                                           .to_front = to_front,
                                           .to_host = to_host,
