@@ -10,7 +10,7 @@ file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/browser/*.test.m
 foreach(source ${scripts})
     get_filename_component(name ${source} NAME_WE)
     add_test(NAME browser/${name} COMMAND browser/run.sh ${source} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-    set_tests_properties(browser/${name} PROPERTIES LABELS browser TIMEOUT 120 PROCESSORS ${slots_core} COST 90
+    set_tests_properties(browser/${name} PROPERTIES LABELS browser TIMEOUT 180 PROCESSORS ${slots_core} COST 90
         SKIP_RETURN_CODE 77 ENVIRONMENT SOTTO_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 endforeach()
 file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/browser/soak_*.mjs)
