@@ -313,6 +313,10 @@ static char *print_lat(char *at, const struct lat *lat)
                  {",\"hold\":", LAT_HOLD},
                  {",\"store\":", LAT_STORE},
                  {",\"server\":", LAT_SERVER}};
+    /* What is told again, as to a client that comes back, has nothing to measure from. */
+    static const struct lat none;
+    if (lat->start_us == 0)
+        lat = &none;
     at = print_tenths(print_text(at, "\"lat\":{\"audio\":"), lat->last_us - lat->start_us);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         at = print_tenths(print_text(at, parts[i].key), lat->part_us[parts[i].part]);

@@ -177,7 +177,13 @@ static void test_head(void)
                  (int)us - 5, ms, ms);
         CHECK_STR(codec_splice(room + CODEC_HEAD_MAX, 0, us - 5, &lat), expected);
     }
-    struct lat most = {.last_us = INT64_MAX};
+    /* Marked since the machine started, when nothing had begun. */
+    struct lat again = {.last_us = 53906491100000};
+    again.part_us[LAT_SERVER] = again.last_us;
+    CHECK_STR(codec_splice(room + CODEC_HEAD_MAX, 0, 5, &again),
+              "{\"t_ms\":5,\"lat\":{\"audio\":0.0,\"upstream\":0.0,\"queue\":0.0,\"hold\":0.0,"
+              "\"store\":0.0,\"server\":0.0},");
+    struct lat most = {.start_us = 1, .last_us = INT64_MAX};
     for (int i = 0; i < LAT_PARTS; i++)
         most.part_us[i] = INT64_MAX;
     char *head = codec_splice(room + CODEC_HEAD_MAX, UINT64_MAX, INT64_MIN, &most);
