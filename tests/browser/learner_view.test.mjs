@@ -427,6 +427,12 @@ test("a microphone that wants a click gets one, a fatal error says what to do", 
     assert.deepEqual(await page.page.evaluate(() => window.fakeCapture.calls.at(-1)), ["resume"]);
     await page.capture({ state: "open", reason: "fallback", label: "Built-in" });
     await page.by("notice").getByText("Built-in").waitFor();
+    await page.capture({ state: "no-device", reason: "busy" });
+    await page.state("no-device");
+    await page.by("help").getByRole("button").click();
+    await page.capture({ state: "open" });
+    await page.state("listening");
+    assert.equal(await page.page.evaluate(() => window.fakeSessions.length), 1);
     await page.session({ state: "failed", reason: "unsupported_language" });
     await page.state("failed");
     await page.by("help").getByRole("button", { name: "Choose languages" }).click();

@@ -79,10 +79,11 @@ export class Lesson extends EventTarget {
 
     /** Call it from a click: the browser asks for the microphone. */
     start() {
+        // A microphone that is tried again goes on with its session; one that finishes is left to.
+        if (this.#session && !this.running) this.#leave();
         this.running = true;
         this.stopping = false;
         this.speaking = false;
-        if (this.#session) this.#leave();
         this.#last = null;
         this.#changed();
         this.#capture.open(this.#device());
