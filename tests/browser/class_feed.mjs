@@ -64,7 +64,7 @@ function feed({ sessions = 30, seed = 1, classes = [""], history = 90, still = f
     function speak(learner) {
         const { state } = learner;
         learner.said++;
-        if (learner.said > learner.sentence[state.source].split(" ").length + 2) {
+        if (learner.said > learner.sentence[state.source].split(" ").length) {
             learner.sentence = pick(SENTENCES);
             learner.said = 1;
             state.segment++;

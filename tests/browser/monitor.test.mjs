@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 
 import { classFeed } from "./class_feed.mjs";
 import { accessible, axe, LAPTOP, launch, open, PHONE, shot } from "./kit.mjs";
-import { startSim, startSotto } from "./programs.mjs";
+import { Program, startSim, startSotto } from "./programs.mjs";
 import { replay } from "./replay.mjs";
 import { CATEGORIES, frameCosts, quantile } from "./trace.mjs";
 
@@ -242,6 +242,29 @@ test("500 tiles with 200 updates a second stay within 8 ms a frame", async (t) =
 });
 
 test("three minutes of a class leave nothing behind in memory", (t) => replay(t, () => teach(t, { sessions: 60 }), 3));
+
+test("200 learners on a real server: the wall follows, a note arrives", async (t) => {
+    const bench = new Program("sotto-bench", "--port", server.port, "--sessions", 200, "--classes", 4, "--ramp", 2,
+        "--warmup", 1, "--seconds", 60, "--targets", "es,fr");
+    t.after(() => bench.stop("SIGKILL"));
+    const { page, quiet } = await open(t, browser, `${server.url}/monitor`, { context: WIDE });
+    await page.getByTestId("count").getByText("200 sessions").waitFor();
+    await page.waitForFunction(() => window.sottoCounters.updates > 1000);
+    // Nothing is on its way to a frame once one has been drawn.
+    const now = await page.evaluate(() => new Promise((resolve) => {
+        requestAnimationFrame(() => setTimeout(() => resolve({ ...window.sottoCounters }), 0));
+    }));
+    assert.equal(now.tileRenders + now.coalesced, now.updates);
+    await page.getByTestId("class").selectOption("1B");
+    await page.getByTestId("count").getByText("50 sessions").waitFor();
+    await page.locator("[data-test=tile] button").first().click();
+    await page.getByTestId("flag").first().click();
+    await page.getByTestId("note-text").fill("Well said");
+    await page.getByTestId("note-text").press("Control+Enter");
+    await page.getByTestId("note").getByText("Well said").waitFor();
+    t.diagnostic(JSON.stringify(now));
+    quiet();
+});
 
 /** What a look is taken at, one after the other on one page. */
 const STEPS = {

@@ -28,18 +28,27 @@ export function correctedText(text, edits) {
     return nodes;
 }
 
+/** @returns {[string, *][]} what there is by language, in the order of `targets` */
+export function inOrder(translations, targets) {
+    const place = (lang) => (targets.indexOf(lang) + 1 || targets.length + 1);
+    return Object.entries(translations).sort(([a], [b]) => place(a) - place(b));
+}
+
 export class Sentence {
     #i18n;
+    #targets;
     #body = el("div", { class: "sentence-body" });
     #form;
 
     /**
      * @param {object} i18n
      * @param {object} segment of a Transcript
+     * @param {string[]} targets languages, in the learner's order
      * @param {(note: string) => Promise<void>} onFlag
      */
-    constructor(i18n, segment, onFlag) {
+    constructor(i18n, segment, targets, onFlag) {
         this.#i18n = i18n;
+        this.#targets = targets;
         this.#form = new NoteForm(i18n, onFlag);
         this.root = el("li", { class: "sentence", "data-test": "sentence" },
             this.#body, this.#form.root);
@@ -58,7 +67,7 @@ export class Sentence {
     }
 
     #translations({ translations }) {
-        return Object.entries(translations).map(([lang, translation]) => {
+        return inOrder(translations, this.#targets).map(([lang, translation]) => {
             const text = translation.committed + translation.tentative;
             if (text === "" && translation.failed) {
                 return el("p", { class: "sentence-failed",

@@ -11,7 +11,7 @@ import { byId, el, setText } from "../shared/dom.js";
 import { directionOf, shortLanguageName } from "../shared/languages.js";
 import { attention } from "./attention.js";
 import { messagesOf } from "./messages.js";
-import { audioTime, Sentence } from "./sentence.js";
+import { audioTime, inOrder, Sentence } from "./sentence.js";
 import { nameOf, reasonText } from "./tile.js";
 
 const PAGE = 40;
@@ -75,8 +75,8 @@ export class SessionView extends EventTarget {
         byId("session-name").focus();
         this.#draw();
         this.#note("open.loading");
+        // Its snapshot asks for the newest sentences; what is final from then on comes by itself.
         this.#feed.watch({ sessions: [session] });
-        this.#loadNewest();
     }
 
     close() {
@@ -150,6 +150,7 @@ export class SessionView extends EventTarget {
     #onChange({ change, segment }) {
         const number = segment.segment;
         if (change === "removed") return this.#remove(number);
+        if (!this.#more && !this.#loading) this.#note("open.first");
         this.#frame.ask(`sentence ${number}`, () => this.#keepPlace(() => this.#put(segment)));
         this.#askDraw();
     }
@@ -158,7 +159,7 @@ export class SessionView extends EventTarget {
         const there = this.#sentences.get(segment.segment);
         if (there) return there.draw(segment);
         const session = this.#session;
-        const sentence = new Sentence(this.#i18n, segment, (note) =>
+        const sentence = new Sentence(this.#i18n, segment, this.#state.targets, (note) =>
             this.#feed.flag(session, segment.segment, note));
         const { segments } = this.#transcript;
         const after = segments.slice(segments.indexOf(segment) + 1)
@@ -298,7 +299,7 @@ export class SessionView extends EventTarget {
         setText(text, state.text);
         text.dir = directionOf(state.source);
         text.lang = state.source;
-        const lines = Object.entries(state.translations).map(([lang, line]) =>
+        const lines = inOrder(state.translations, state.targets).map(([lang, line]) =>
             el("p", { class: "sentence-translation", lang, dir: directionOf(lang), text: line }));
         byId("session-live-lines").replaceChildren(...lines);
     }
