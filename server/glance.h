@@ -20,7 +20,7 @@ struct event;
 struct glance_said;
 struct lat;
 
-#define GLANCE_LAGS 32 /* transcripts of which p95_ms is told */
+#define GLANCE_LAGS 20 /* transcripts of which p95_ms is told */
 
 /* Zeroed is the glance of a session that has not begun. */
 struct glance {

@@ -199,7 +199,7 @@ static void test_audio_and_lag_by_the_second(void)
     glance_look(&glance, &look);
     CHECK_EQ(glance.changed, GLANCE_BIT(GLANCE_PHASE));
     glance_told(&glance, GLANCE_ALL);
-    for (int i = 1; i <= 100; i++) /* the last 32 count: 69 … 100 */
+    for (int i = 1; i <= 100; i++) /* the last 20 count: 81 … 100 */
         glance_lag(&glance, &(struct lat){.start_us = 1, .last_us = 1 + i * 1000});
     glance_dropped(&glance);
     look.audio_ms = 1300;
