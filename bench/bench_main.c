@@ -195,9 +195,10 @@ static enum exit_code report(struct bench *bench)
                 bench->judged.first_error);
         return EXIT_FAILED;
     }
-    if (bench->judged.watch.seeing < config->teachers) {
+    unsigned reading = config->teachers - config->slow_teachers;
+    if (bench->judged.watch.seeing < reading) {
         fprintf(stderr, "sotto-bench: %u of %u teachers saw nothing",
-                config->teachers - bench->judged.watch.seeing, config->teachers);
+                reading - bench->judged.watch.seeing, reading);
         if (bench->load.teachers_status > 0)
             fprintf(stderr, ": the upgrade was answered with HTTP %u", bench->load.teachers_status);
         fprintf(stderr, "%s%s\n", bench->judged.watch.first_error[0] ? ": " : "",

@@ -259,7 +259,7 @@ static void on_snapshot(struct judge_watcher *watcher, const struct judge_monito
     struct judge_watch_sum *sum = sum_of(watcher);
     sum->snapshots++;
     sum->snapshot_bytes_max = len > sum->snapshot_bytes_max ? len : sum->snapshot_bytes_max;
-    sum->seeing += !watcher->seeing;
+    sum->seeing += !watcher->seeing && !watcher->slow;
     watcher->seeing = true;
     for (uint32_t place = 0; place < watcher->seen_len; place++)
         watcher->seen[place].present = false;

@@ -22,7 +22,7 @@ struct judge_watcher;
 /* Of all teachers; "slow" ones, which read slowly on purpose, only where it says so. */
 struct judge_watch_sum {
     unsigned teachers, slow; /* slow included; slow ones */
-    unsigned seeing;         /* had a snapshot at least once */
+    unsigned seeing;         /* of the others, had a snapshot */
     /* In the window. */
     uint64_t deltas, delta_bytes, changes, slow_deltas;
     unsigned second_max; /* deltas that came to one teacher within a second */

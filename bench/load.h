@@ -43,7 +43,7 @@ struct load_config {
     unsigned greedy; /* of the sessions: `greed` times as many target languages and no pauses */
     unsigned greed;
     unsigned teachers;         /* that watch on /v1/monitor, from the ramp's end on */
-    unsigned slow_teachers;    /* of them: read 16 KB a second */
+    unsigned slow_teachers;    /* of them: read half of what there is */
     bool teachers_of_class;    /* each watches one class; else all */
     unsigned teachers_open;    /* sessions of which each wants every final */
     const char *teacher_token; /* NULL: none */

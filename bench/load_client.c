@@ -409,11 +409,6 @@ static void read_messages(struct load_field *field, struct load_client *client)
         load_ws_reader_trim(&client->reader);
 }
 
-static bool is_slow(const struct load_client *client)
-{
-    return client->role == LOAD_SLOW || (client->teacher != NULL && client->teacher->slow);
-}
-
 static void on_received(struct load_field *field, struct load_client *client,
                         const struct load_done *done)
 {
@@ -440,8 +435,9 @@ static void on_received(struct load_field *field, struct load_client *client,
     }
     if (client->receiving || is_over(client))
         return;
-    if (is_slow(client) && client->state >= LOAD_LIVE)
-        load_client_schedule(field, client, LOAD_DUE_READ, field->now_us + 1000000);
+    int64_t pause_us = load_socket_pause_us(client);
+    if (pause_us > 0 && client->state >= LOAD_LIVE)
+        load_client_schedule(field, client, LOAD_DUE_READ, field->now_us + pause_us);
     else
         receive(field, client);
 }

@@ -134,7 +134,7 @@ static const char help_text[] =
     "teachers\n"
     "  --teachers N        watch the sessions on /v1/monitor, from the ramp's end on (0)\n"
     "  --teachers-of-class each watches one class; without it all\n"
-    "  --slow-teachers N   of the teachers read 16 KB a second\n"
+    "  --slow-teachers N   of the teachers read half of what there is\n"
     "  --teachers-open N   sessions of which each wants every final, at most 8 (1)\n"
     "  --teacher-token-file FILE\n"
     "                      their access token\n"

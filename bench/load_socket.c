@@ -14,7 +14,7 @@ int load_socket_make(const struct load_field *field, const struct load_client *c
     if (fd < 0)
         return -errno;
     int on = 1, send = LOAD_SNDBUF, small = LOAD_SLOW_RCVBUF;
-    int slow = LOAD_TEACHER_SLOW_BYTES;
+    int slow = LOAD_TEACHER_SLOW_RCVBUF;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
     if (client->role == LOAD_SLOW)
@@ -35,4 +35,11 @@ void load_socket_close(struct load_field *field, struct load_client *client)
     else
         close(client->fd);
     client->fd = -1;
+}
+
+int64_t load_socket_pause_us(const struct load_client *client)
+{
+    if (client->teacher != NULL)
+        return client->teacher->slow ? LOAD_TEACHER_SLOW_US : 0;
+    return client->role == LOAD_SLOW ? 1000000 : 0;
 }

@@ -11,3 +11,5 @@
 int load_socket_make(const struct load_field *field, const struct load_client *client);
 /* In order, with RST, or not at all. */
 void load_socket_close(struct load_field *field, struct load_client *client);
+/* A slow reader reads so seldom; 0: it is none. */
+int64_t load_socket_pause_us(const struct load_client *client);

@@ -77,7 +77,9 @@ int load_teacher_heard(struct load_field *field, struct load_client *client, con
 void load_teacher_receive(struct load_field *field, struct load_client *client)
 {
     struct load_teacher *teacher = client->teacher;
-    size_t len = teacher->slow ? LOAD_TEACHER_SLOW_BYTES : sizeof teacher->bytes;
+    const struct load_config *config = field->config;
+    size_t slow = LOAD_TEACHER_SLOW_BYTES * (size_t)(config->sessions + config->silent);
+    size_t len = teacher->slow && slow < sizeof teacher->bytes ? slow : sizeof teacher->bytes;
     load_ring_recv_into(&field->ring, client->index, client->fd, teacher->bytes, len);
 }
 

@@ -9,8 +9,11 @@
 
 #include "bench/load_client.h"
 
-#define LOAD_TEACHER_BYTES         65536      /* read at a time: a message is long */
-#define LOAD_TEACHER_SLOW_BYTES    16384      /* a second, of a slow one */
+#define LOAD_TEACHER_BYTES      65536 /* read at a time: a message is long */
+#define LOAD_TEACHER_SLOW_BYTES 16 /* a session, in each LOAD_TEACHER_SLOW_US: half of what comes  \
+                                    */
+#define LOAD_TEACHER_SLOW_US       100000
+#define LOAD_TEACHER_SLOW_RCVBUF   16384
 #define LOAD_TEACHER_MESSAGE_BYTES (32 << 20) /* of the longest message: all sessions at once */
 #define LOAD_TEACHER_AGAIN_US      1000000
 

@@ -137,9 +137,10 @@ static void print_resumed(const struct style *style, const struct result *result
 
 static void print_watched(const struct style *style, const struct judge_watch_sum *watch)
 {
+    unsigned reading = watch->teachers - watch->slow;
     fprintf(style->out, "           snapshots %llu, %.0f KB at most;",
             (unsigned long long)watch->snapshots, (double)watch->snapshot_bytes_max / 1e3);
-    print_fault(style, "without one", watch->teachers - watch->seeing);
+    print_fault(style, "without one", reading - watch->seeing);
     print_fault(style, "sessions missing", watch->missing);
     print_fault(style, "texts never seen", watch->unseen);
     print_fault(style, "of another class", watch->foreign);
