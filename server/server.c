@@ -142,6 +142,7 @@ static struct peers_config peers_config_from(const struct config *config)
 {
     return (struct peers_config){.connections = (uint32_t)config->peers_connections,
                                  .sessions = (uint32_t)config->peers_sessions,
+                                 .unfinished = (uint32_t)config->peers_unfinished,
                                  .handshakes = (uint32_t)config->peers_handshakes,
                                  .failures = (uint32_t)config->peers_failures,
                                  .subject_sessions = (uint32_t)config->peers_subject_sessions};
