@@ -86,8 +86,9 @@
       "of these, how many may not have sent a whole request yet; 0: any number")                   \
     X("peers", "sessions", peers_sessions, NUMBER, "250", 0, 100000,                               \
       "live sessions of one address; 0: any number")                                               \
-    X("peers", "handshakes", peers_handshakes, NUMBER, "100", 0, 100000,                           \
-      "connections one address may begin a second; 0: any number")                                 \
+    X("peers", "handshakes", peers_handshakes, NUMBER, "250", 0, 100000,                           \
+      "connections one address may begin a second: a browser opens six for a page, and a class "   \
+      "may be behind one address; 0: any number")                                                  \
     X("peers", "failures", peers_failures, NUMBER, "60", 0, 100000,                                \
       "wrong tokens of one address a minute, past which it is refused; 0: any number")             \
     X("peers", "subject_sessions", peers_subject_sessions, NUMBER, "8", 0, 100000,                 \

@@ -255,6 +255,11 @@ static void tell(struct front *front)
         }
         put_changed(front, told, room);
         put_gone(glances, told, room);
+        if (told->len == 0 && glances->changed != NULL) { /* no memory for its texts */
+            glances_msg_free(&told->msg);
+            tell_soon(front);
+            return;
+        }
         told->all = glances->owes_all && glances->changed == NULL;
         glances->owes_all = glances->owes_all && !told->all;
         glances_send(front, &told->msg);
