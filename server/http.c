@@ -172,7 +172,7 @@ int http_writeable(struct lws *wsi, struct http_reply *reply)
         }
     }
     http_reply_free(reply);
-    if (last || is_stopping(wsi))
+    if (last) /* as the head said, and not because the server has begun to stop since */
         return -1;
     return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
 }
