@@ -157,8 +157,8 @@ void session_end(struct session *session, const char *reason, int close_code, in
 void session_goaway(struct session *session, uint32_t within_ms, int64_t now_us);
 /* As both, for a session nobody can come back to: what is owed is delivered within the time. */
 void session_shutdown(struct session *session, uint32_t within_ms, int64_t now_us);
-/* A teacher's remark on a segment that has been told: a durable event. STATUS_NOT_FOUND: there is no
- * such segment, or nothing comes any more. */
+/* A teacher's remark on a segment that has been told: a durable event. STATUS_NOT_FOUND: there is
+ * no such segment, or nothing comes any more. */
 int session_note(struct session *session, const struct session_note *note, int64_t now_us);
 /* Runs what is due; the next due time, INT64_MAX for none. Call after every other call. */
 int64_t session_tick(struct session *session, int64_t now_us);
