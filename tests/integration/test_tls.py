@@ -139,8 +139,8 @@ class Tls(unittest.TestCase):
                 self.assertTrue(data, answer)
                 incoming.write(data)
                 try:
-                    while True:  # a record at a time, and several may have come
-                        answer += tls.read(65536)
+                    while piece := tls.read(65536):  # a record at a time, and several may have come
+                        answer += piece
                 except ssl.SSLWantReadError:
                     pass
 
