@@ -99,6 +99,7 @@ static int write_final(struct store *store, const struct store_ref *ref, const s
         .wall_us = clock_wall_us(),
         .settled_samples = event->settled_samples,
         .settled_exact = event->settled_exact,
+        .mistakes = event->mistakes,
     };
     if (event->kind == EVENT_TRANSCRIPT)
         message.usage = usage_text(&event->usage, &usage);

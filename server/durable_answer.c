@@ -166,6 +166,7 @@ static int read_claim(const struct store_claim *from, struct resume_claimed *cla
                                                 .age_us = age_us > 0 ? age_us : 0,
                                                 .settled_samples = from->settled_samples,
                                                 .settled_exact = from->settled_exact,
+                                                .mistakes = from->mistakes,
                                                 .finals = finals,
                                                 .finals_len = len};
     int status = read_usage(from->usage, &claimed->restore.usage);

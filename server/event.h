@@ -78,6 +78,7 @@ struct event {
     size_t words_len;
     uint64_t settled_samples; /* final transcripts: as in struct stt_transcript */
     bool settled_exact;
+    uint32_t mistakes; /* of the session, this event's edits included */
     const char *corrected;
     const struct event_edit *edits;
     size_t edits_len;

@@ -115,6 +115,7 @@ static void on_started(struct glance *glance, const struct event *event)
     if (!glance->begun)
         glance->changed = GLANCE_ALL;
     glance->begun = true;
+    glance->mistakes = event->mistakes;
     glance->reconnects = event->attach > 0 ? event->attach - 1 : 0;
     glance->changed |= GLANCE_BIT(GLANCE_HEALTH);
 }
@@ -164,7 +165,7 @@ void glance_event(struct glance *glance, const struct event *event)
     case EVENT_GRAMMAR:
         if (!event->final || event->edits_len == 0)
             break;
-        glance->mistakes += (uint32_t)event->edits_len;
+        glance->mistakes = event->mistakes;
         glance->changed |= GLANCE_BIT(GLANCE_MISTAKES);
         break;
     case EVENT_DEGRADED: on_health(glance, event, true); break;

@@ -3,8 +3,8 @@
  * date from the events that the session emits, whether somebody watches or not, and which of its
  * fields have changed since they were told.
  *
- * It begins with the host: what a session said and how many mistakes it had before this process
- * restored it is in the store, not here.
+ * It begins with the host: what a session said before this process restored it is in the store, not
+ * here. How many mistakes it had goes on, the session knows it from there.
  *
  * Threads: the front of its host. Memory: texts are its own, one of each language, the newest.
  */

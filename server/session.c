@@ -26,6 +26,9 @@ void session__emit(struct session *session, struct event *event)
                          event->kind == EVENT_GRAMMAR || event->kind == EVENT_NOTE);
     if (durable)
         event->seq = ++session->seq;
+    if (durable && event->kind == EVENT_GRAMMAR)
+        session->mistakes += (uint32_t)event->edits_len;
+    event->mistakes = session->mistakes;
     if (event->has_lat)
         lat_mark(&event->lat, LAT_SERVER, session->now_us);
     session->over = event->close_code != 0;

@@ -72,6 +72,7 @@ struct session_restore {
     size_t finals_len;
     /* Newest segment with a final of each target, in the order of the settings, and of grammar. */
     uint32_t targets_done[TARGETS_MAX], grammar_done;
+    uint32_t mistakes; /* as of `seq` */
     struct event_usage usage;
 };
 

@@ -70,6 +70,7 @@ struct session {
     uint64_t seq;
     uint8_t odd; /* the byte of half a sample */
     bool has_odd;
+    uint32_t mistakes; /* edits of final corrections so far */
 
     struct session_lane lanes[SESSION_LANES_MAX];
     uint32_t lane_next;

@@ -25,6 +25,7 @@ static int past_words(struct session *session, const struct session_restore *res
 int session__restore(struct session *session, const struct session_restore *restore)
 {
     session->seq = restore->seq;
+    session->mistakes = restore->mistakes;
     session->heard = true; /* it was admitted once: no room for it is a fault on the way */
     session->usage = restore->usage;
     session->billed_before_ms = restore->usage.stt_ms;

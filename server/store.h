@@ -102,6 +102,7 @@ struct store_message {
      * final of the speech API ended. */
     uint64_t settled_samples;
     bool settled_exact;
+    uint32_t mistakes; /* of the session so far */
     const char *usage; /* JSON text so far, or NULL: not told with this message */
 };
 int store_put(struct store *store, const struct store_ref *ref,
@@ -160,6 +161,7 @@ struct store_claim {
     uint64_t seq;             /* highest stored */
     uint64_t settled_samples; /* of the newest transcript, else 0 */
     bool settled_exact;
+    uint32_t mistakes; /* as told with the newest message; 0: by a server that did not count */
     struct store_newest *newest;
     size_t newest_len;
     /* The newest STORE_CLAIM_TRANSCRIPTS transcripts, ascending. */

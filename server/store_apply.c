@@ -42,7 +42,7 @@ static int apply_put(struct store_db *db, struct store_job *job, int64_t key)
     int rc = STORE_RUN(db, STORE_SQL_PUT, STORE_I(key), STORE_I(put->seq), STORE_I(put->kind),
                        STORE_I(put->segment), text(put->lang), STORE_TN(put->body, put->body_len),
                        STORE_I(put->wall_us), STORE_I(put->settled_samples),
-                       STORE_I(put->settled_exact), STORE_T(put->usage));
+                       STORE_I(put->settled_exact), STORE_T(put->usage), STORE_I(put->mistakes));
     if (rc == SQLITE_OK && db->memory && put->seq > STORE_MEMORY_MESSAGES)
         rc = STORE_RUN(db, STORE_SQL_TRIM, STORE_I(key), STORE_I(put->seq - STORE_MEMORY_MESSAGES));
     return rc;
@@ -189,16 +189,19 @@ static int claim_find(struct store_db *db, struct store_job *job, int64_t *key)
 static int claim_position(struct store_db *db, struct store_claim *claim, int64_t key)
 {
     int rc = STORE_RUN(db, STORE_SQL_SEQ, STORE_I(key));
-    if (rc != SQLITE_ROW)
-        return rc;
-    claim->seq = (uint64_t)sqlite3_column_int64(store_db_row(db, STORE_SQL_SEQ), 0);
-    store_db_done(db, STORE_SQL_SEQ);
-    claim->settled_samples = 0;
+    claim->seq = claim->settled_samples = 0;
+    claim->mistakes = 0;
     claim->settled_exact = false;
+    if (rc != SQLITE_ROW)
+        return rc; /* nothing was said yet */
+    sqlite3_stmt *row = store_db_row(db, STORE_SQL_SEQ);
+    claim->seq = (uint64_t)sqlite3_column_int64(row, 0);
+    claim->mistakes = (uint32_t)sqlite3_column_int64(row, 1);
+    store_db_done(db, STORE_SQL_SEQ);
     rc = STORE_RUN(db, STORE_SQL_SETTLED, STORE_I(key));
     if (rc != SQLITE_ROW)
         return rc;
-    sqlite3_stmt *row = store_db_row(db, STORE_SQL_SETTLED);
+    row = store_db_row(db, STORE_SQL_SETTLED);
     claim->settled_samples = (uint64_t)sqlite3_column_int64(row, 0);
     claim->settled_exact = sqlite3_column_int(row, 1) != 0;
     store_db_done(db, STORE_SQL_SETTLED);

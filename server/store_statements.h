@@ -42,7 +42,9 @@
       " usage) SELECT session, seq, kind, segment, lang, body, wall_us, settled, exact, usage"     \
       " FROM messages_3 ORDER BY wall_us;"                                                         \
       "DROP TABLE messages_3;"                                                                     \
-      "CREATE UNIQUE INDEX messages_session ON messages(session, seq);")
+      "CREATE UNIQUE INDEX messages_session ON messages(session, seq);")                           \
+    /* 5: the count of mistakes goes on after a restart. */                                        \
+    X("ALTER TABLE messages ADD COLUMN mistakes INTEGER;")
 
 #define STORE_STATEMENTS_MAP(X)                                                                    \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
@@ -59,7 +61,8 @@
            " WHERE key = ?1")                                                                      \
     X(PUT,                                                                                         \
       "INSERT INTO messages (session, seq, kind, segment, lang, body, wall_us, settled, exact,"    \
-      " usage) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING")           \
+      " usage, mistakes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"                    \
+      " ON CONFLICT DO NOTHING")                                                                   \
     X(TRIM, "DELETE FROM messages WHERE session = ?1 AND seq <= ?2")                               \
     X(REPLAY, "SELECT seq, kind, segment, lang, body, wall_us FROM messages"                       \
               " WHERE session = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")                            \
@@ -70,7 +73,7 @@
     X(CLAIM,                                                                                       \
       "UPDATE sessions SET owner_epoch = ?2, epoch = ?3, owner = ?4, token = ?5, next_token = ?6"  \
       " WHERE key = ?1")                                                                           \
-    X(SEQ, "SELECT coalesce(max(seq), 0) FROM messages WHERE session = ?1")                        \
+    X(SEQ, "SELECT seq, mistakes FROM messages WHERE session = ?1 ORDER BY seq DESC LIMIT 1")      \
     X(SETTLED, "SELECT settled, exact FROM messages WHERE session = ?1 AND kind = 1"               \
                " ORDER BY seq DESC LIMIT 1")                                                       \
     X(NEWEST,                                                                                      \

@@ -160,10 +160,22 @@ static void test_mistakes_are_edits_of_finals(void)
         event->final = i > 0;
         event->edits = edits;
         event->edits_len = (size_t)(i < 2 ? 2 : 0);
+        event->mistakes = i > 0 ? 2 : 0;
         tell(&glance, event);
         CHECK_EQ(glance.mistakes, i > 0 ? 2 : 0);
         CHECK_EQ(glance.changed, i > 0 ? GLANCE_BIT(GLANCE_MISTAKES) : 0);
     }
+    glance_deinit(&glance);
+}
+
+/* Those of before this process had the session count. */
+static void test_mistakes_go_on(void)
+{
+    struct glance glance = {0};
+    struct event *event = event_create(EVENT_STARTED);
+    event->mistakes = 7;
+    tell(&glance, event);
+    CHECK_EQ(glance.mistakes, 7);
     glance_deinit(&glance);
 }
 
@@ -242,6 +254,7 @@ int main(void)
     RUN(test_only_what_changed);
     RUN(test_newest_translation_of_each_language);
     RUN(test_mistakes_are_edits_of_finals);
+    RUN(test_mistakes_go_on);
     RUN(test_health);
     RUN(test_audio_and_lag_by_the_second);
     RUN(test_without_memory_for_it);

@@ -240,6 +240,7 @@ static void put_kind(struct kit *kit, uint64_t seq, enum store_kind kind, uint32
     message.kind = kind;
     message.segment = segment;
     message.lang = lang;
+    message.mistakes = (uint32_t)seq * 3;
     message.usage = seq == 2 ? "{\"audio_ms\":5}" : NULL;
     CHECK_EQ(store_put(kit->store, &ref, &message), STATUS_OK);
     CHECK_EQ(kit_done(kit, seq + 1), STATUS_OK);
@@ -289,6 +290,7 @@ static void test_a_claim_tells_all(void)
     CHECK_EQ(claim->rate, 16000);
     CHECK_EQ(claim->started_wall_us, 1000000);
     CHECK_EQ(claim->seq, seq);
+    CHECK_EQ(claim->mistakes, seq * 3);
     /* Of the newest transcript, not of what came after it. */
     CHECK_EQ(claim->settled_samples, (seq - 2) * 1600);
     CHECK(claim->settled_exact);

@@ -295,6 +295,7 @@ static void test_migration_of_version_3(void)
     CHECK_EQ(claim->settled_samples, 4800);
     CHECK(!claim->settled_exact);
     CHECK_STR(claim->usage, "{\"audio_ms\":300}");
+    CHECK_EQ(claim->mistakes, 0); /* nobody counted them */
     CHECK_EQ(claim->transcripts_len, 2);
     CHECK_EQ(claim->newest_len, 2);
     kit_free(claim);
