@@ -141,6 +141,13 @@ class Sotto(Program):
                 return float(line.split()[-1])
         raise AssertionError("no metric " + name)
 
+    def settle(self, name, value, wait_s=5):
+        """Waits until a metric has a value: what a client sees is often counted a moment later."""
+        end = time.monotonic() + wait_s * SLOW
+        while (last := self.metric(name)) != value:
+            assert time.monotonic() < end, "%s is %g, not %g" % (name, last, value)
+            time.sleep(0.02)
+
     def rss_kb(self):
         with open("/proc/%d/status" % self.process.pid) as f:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))

@@ -14,6 +14,7 @@ class Client:
         self.seq, self.acked, self.sent = 0, 0, 0
         self.over = self.cut = False
         self.ws = self.code = None
+        self.deaf = None  # the socket that is not listened to any more
         self.lock = threading.Lock()
 
     def connect(self):
@@ -39,6 +40,8 @@ class Client:
                 event = ws.event()
                 event["_at"] = time.monotonic()
                 with self.lock:
+                    if self.deaf is ws:
+                        return
                     self.take(event)
         except kit.Closed as closed:
             self.code = closed.code

@@ -84,6 +84,7 @@ class Http(unittest.TestCase):
     def test_metrics_are_valid(self):
         events, code = kit.run_session(self.sotto.port, kit.tone(2), targets=["es", "fr"])
         self.assertEqual(code, 1000)
+        self.sotto.settle("sotto_sessions", 0)
         status, text = self.sotto.get("/metrics")
         self.assertEqual(status, 200)
         families = parse_metrics(text)

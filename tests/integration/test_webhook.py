@@ -121,7 +121,7 @@ class Webhook(unittest.TestCase):
         self.assertEqual(letter["data"]["reason"], events[-1]["reason"])
         self.assertEqual(letter["data"]["usage"], events[-1]["usage"])
         self.assertNotIn("Ana", body.decode())
-        self.assertEqual(sotto.metric("sotto_webhook_delivered_total"), 1)
+        sotto.settle("sotto_webhook_delivered_total", 1)
         self.assertNotIn(SECRET[6:], sotto.get("/metrics")[1] + sotto.text())
         self.assertEqual(sotto.stop(), 0)
 
@@ -135,7 +135,7 @@ class Webhook(unittest.TestCase):
         self.assertEqual(len({headers["webhook-id"] for _, _, headers, _ in letters}), 1)
         self.assertEqual(len({body for _, _, _, body in letters}), 1)
         self.assertTrue(all(verify(headers, body) for _, _, headers, body in letters))
-        self.assertEqual(sotto.metric("sotto_webhook_failed_total"), 2)
+        sotto.settle("sotto_webhook_failed_total", 2)
         self.assertEqual(sotto.stop(), 0)
 
     def test_dead_letters_are_kept(self):
