@@ -1,26 +1,14 @@
 /** The microphone's way through the browser's audio graph: each sample once, whatever the device does. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, open } from "./kit.mjs";
-import { startSim, startSotto } from "./programs.mjs";
+import { open } from "./kit.mjs";
+import { stage } from "./stage.mjs";
 
 const RATE = 24000;
 const TONE_HZ = 1000;
 
-let browser, server, upstream;
-
-before(async () => {
-    upstream = await startSim();
-    server = await startSotto(upstream);
-    browser = await launch();
-});
-
-after(async () => {
-    await browser?.close();
-    await server?.program.stop();
-    await upstream?.program.stop();
-});
+const on = stage();
 
 /** In the page: microphones that are tones, and what a Capture tells of them. */
 function instruments(contextRate) {
@@ -76,7 +64,7 @@ function instruments(contextRate) {
 }
 
 const begin = async (t, contextRate) => {
-    const opened = await open(t, browser, server.url, { scripts: [`(${instruments})(${contextRate ?? 0})`] });
+    const opened = await open(t, on.browser, on.server.url, { scripts: [`(${instruments})(${contextRate ?? 0})`] });
     await opened.page.evaluate(() => window.bench.capture());
     return opened;
 };

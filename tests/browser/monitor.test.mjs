@@ -1,35 +1,23 @@
 /** The teacher's page, before a class that is made up (class_feed.mjs): what it draws, says, and costs. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { classFeed } from "./class_feed.mjs";
-import { accessible, axe, LAPTOP, launch, open, PHONE, shot } from "./kit.mjs";
-import { Program, startSim, startSotto } from "./programs.mjs";
+import { accessible, axe, LAPTOP, open, PHONE, shot } from "./kit.mjs";
+import { Program } from "./programs.mjs";
 import { replay } from "./replay.mjs";
+import { stage } from "./stage.mjs";
 import { CATEGORIES, frameCosts, quantile } from "./trace.mjs";
 
 const WIDE = { viewport: { width: 1440, height: 900 } };
 const P95_MS = 8;
 
-let browser, server, upstream;
-
-before(async () => {
-    upstream = await startSim();
-    const args = process.env.SOTTO_WEB ? ["--web-path", process.env.SOTTO_WEB] : [];
-    server = await startSotto(upstream, { args });
-    browser = await launch();
-});
-
-after(async () => {
-    await browser?.close();
-    await server?.program.stop();
-    await upstream?.program.stop();
-});
+const on = stage({ args: process.env.SOTTO_WEB ? ["--web-path", process.env.SOTTO_WEB] : [] });
 
 /** The page with its class, all tiles there. */
 async function teach(t, feed = {}, options = {}) {
     const scripts = [classFeed(feed), axe()];
-    const opened = await open(t, browser, `${server.url}/monitor${options.hash ?? ""}`, { scripts, ...options });
+    const opened = await open(t, on.browser, `${on.server.url}/monitor${options.hash ?? ""}`, { scripts, ...options });
     const tile = (name) => opened.page.locator("[data-test=tile]", { has: opened.page.getByText(name, { exact: true }) });
     return { ...opened, tile };
 }
@@ -227,10 +215,10 @@ test("500 tiles with 200 updates a second stay within 8 ms a frame", async (t) =
     await page.evaluate(() => {
         window.recording = window.classFeed.record(60, 20);
     });
-    await browser.startTracing(page, { categories: CATEGORIES });
+    await on.browser.startTracing(page, { categories: CATEGORIES });
     await page.evaluate(() => window.classFeed.play(window.recording, 100));
     await frames(page);
-    const costs = frameCosts(await browser.stopTracing());
+    const costs = frameCosts(await on.browser.stopTracing());
     const now = await counters(page);
     const p95 = quantile(costs, 0.95);
     t.diagnostic(`${costs.length} frames, p50 ${quantile(costs, 0.5).toFixed(1)} ms, p95 ${p95.toFixed(1)} ms, ` +
@@ -244,10 +232,10 @@ test("500 tiles with 200 updates a second stay within 8 ms a frame", async (t) =
 test("three minutes of a class leave nothing behind in memory", (t) => replay(t, () => teach(t, { sessions: 60 }), 3));
 
 test("200 learners on a real server: the wall follows, a note arrives", async (t) => {
-    const bench = new Program("sotto-bench", "--port", server.port, "--sessions", 200, "--classes", 4, "--ramp", 2,
+    const bench = new Program("sotto-bench", "--port", on.server.port, "--sessions", 200, "--classes", 4, "--ramp", 2,
         "--warmup", 1, "--seconds", 60, "--targets", "es,fr");
     t.after(() => bench.stop("SIGKILL"));
-    const { page, quiet } = await open(t, browser, `${server.url}/monitor`, { context: WIDE });
+    const { page, quiet } = await open(t, on.browser, `${on.server.url}/monitor`, { context: WIDE });
     await page.getByTestId("count").getByText("200 sessions").waitFor();
     await page.waitForFunction(() => window.sottoCounters.updates > 1000);
     // Nothing is on its way to a frame once one has been drawn.

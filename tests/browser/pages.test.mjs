@@ -1,9 +1,9 @@
 /** Both pages load, on a phone as on a laptop, in the dark and in the light: no error, no serious barrier. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { accessible, axe, LAPTOP, launch, open, PHONE, shot } from "./kit.mjs";
-import { startSim, startSotto } from "./programs.mjs";
+import { accessible, axe, LAPTOP, open, PHONE, shot } from "./kit.mjs";
+import { stage } from "./stage.mjs";
 
 const PAGES = { learner: "/", teacher: "/monitor" };
 const LOOKS = {
@@ -13,24 +13,12 @@ const LOOKS = {
     spanish: { ...PHONE, locale: "es-ES" },
 };
 
-let browser, server, upstream;
-
-before(async () => {
-    upstream = await startSim();
-    server = await startSotto(upstream);
-    browser = await launch();
-});
-
-after(async () => {
-    await browser?.close();
-    await server?.program.stop();
-    await upstream?.program.stop();
-});
+const on = stage();
 
 for (const [name, path] of Object.entries(PAGES))
     for (const [look, context] of Object.entries(LOOKS))
         test(`${name}, ${look}`, async (t) => {
-            const { page, quiet } = await open(t, browser, server.url + path, { context, scripts: [axe()] });
+            const { page, quiet } = await open(t, on.browser, on.server.url + path, { context, scripts: [axe()] });
             await page.getByRole("main").waitFor();
             assert.notEqual(await page.title(), "");
             await accessible(page);
@@ -41,7 +29,7 @@ for (const [name, path] of Object.entries(PAGES))
         });
 
 test("a script of elsewhere or within the page does not run", async (t) => {
-    const { page } = await open(t, browser, server.url, { allowed: [/Content Security Policy|policy:|elsewhere:/] });
+    const { page } = await open(t, on.browser, on.server.url, { allowed: [/Content Security Policy|policy:|elsewhere:/] });
     const ran = await page.evaluate(async () => {
         const tries = [{ textContent: "window.ran = 1" }, { src: "data:text/javascript,window.ran = 1" },
             { src: "http://127.0.0.1:1/x.js" }];

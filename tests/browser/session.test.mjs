@@ -1,23 +1,12 @@
 /** The pages' session over a browser's own sockets to the real server: cut, sent away, restarted. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, open } from "./kit.mjs";
-import { startSim, startSotto } from "./programs.mjs";
+import { open } from "./kit.mjs";
+import { startSotto } from "./programs.mjs";
+import { stage } from "./stage.mjs";
 
-let browser, server, upstream;
-
-before(async () => {
-    upstream = await startSim();
-    server = await startSotto(upstream, { args: ["--drain-ms", 3000] });
-    browser = await launch();
-});
-
-after(async () => {
-    await browser?.close();
-    await server?.program.stop();
-    await upstream?.program.stop();
-});
+const on = stage({ args: ["--drain-ms", 3000] });
 
 /** In the page: a session that speaks noise in real time, and what it tells. */
 async function speaker() {
@@ -64,7 +53,7 @@ const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function talk(t) {
     // What cannot connect while the server is away is told by the browser itself.
-    const { page } = await open(t, browser, server.url, { allowed: [/WebSocket connection/] });
+    const { page } = await open(t, on.browser, on.server.url, { allowed: [/WebSocket connection/] });
     await page.evaluate(speaker);
     await page.evaluate(() => window.talk.live(1));
     return page;
@@ -94,8 +83,8 @@ test("sockets that are cut are followed by others, with nothing lost or twice", 
 test("a server that stops is left in time, and the next one goes on", async (t) => {
     const page = await talk(t);
     await wait(500);
-    await server.program.stop(); // says goodbye
-    server = await startSotto(upstream, { ...server, args: ["--drain-ms", 3000] });
+    await on.server.program.stop(); // says goodbye
+    on.server = await startSotto(on.upstream, { ...on.server, args: ["--drain-ms", 3000] });
     await page.evaluate(() => window.talk.live(2));
     const { states, starts } = await finish(page);
     assert.ok(states.some(({ reason }) => reason === "goaway"), JSON.stringify(states));
