@@ -7,10 +7,10 @@ import { LIMITS, RATE, Server } from "./server.mjs";
 const FRAME = RATE / 20;
 const SETTINGS = { source: "en-US", targets: ["es"], grammar: true, name: "Ana" };
 
-/** A session, its server, and all that it told. */
-function rig({ seed = 1, limits, token } = {}) {
-    const clock = new Clock();
-    const server = new Server(clock, { ...LIMITS, ...limits });
+/** A session, its server, and all that it told. `resume` goes on with a session of this server. */
+function rig({ seed = 1, limits, token, resume, server: known } = {}) {
+    const clock = known?.clock ?? new Clock();
+    const server = known ?? new Server(clock, { ...LIMITS, ...limits });
     let signal = null;
     const { now, setTimeout, clearTimeout } = clock;
     const env = {
@@ -23,7 +23,7 @@ function rig({ seed = 1, limits, token } = {}) {
         },
         isOnline: () => true,
     };
-    const session = new Session({ url: "ws://test/v1/stream", token, settings: SETTINGS, rate: RATE, env });
+    const session = new Session({ url: "ws://test/v1/stream", token, settings: SETTINGS, rate: RATE, resume, env });
     const events = [];
     for (const type of ["state", "message", "started", "transcript", "note", "dropped", "error", "ended", "goaway"]) {
         session.addEventListener(type, ({ detail }) => events.push({ type, detail }));
@@ -388,6 +388,57 @@ test("what is no message of the protocol is ignored", () => {
     server.tell({ type: "session.party" });
     assert.equal(of("message").length, had + 1, "an unknown type is passed on, and that is all");
     assert.equal(session.state.state, "live");
+});
+
+test("another Session goes on with it, as after a reload: all again, then what is new", () => {
+    const { clock, server, session, spoken, speak } = rig();
+    assert.equal(session.resume, null);
+    session.start();
+    speak(1000);
+    server.say("one");
+    server.say("two");
+    const { resume } = session;
+    assert.deepEqual(resume, { session: "s1", token: "t1" });
+    server.cut(1001);
+    session.close();
+    const next = rig({ resume, server });
+    assert.equal(next.session.id, "s1");
+    next.session.start();
+    assert.equal(next.session.state.state, "reconnecting");
+    clock.pass(100);
+    assert.deepEqual(server.socket.start.resume, { ...resume, seq: 0 });
+    assert.deepEqual(next.of("transcript").map(({ committed }) => committed), ["one", "two"]);
+    next.speak(1000);
+    next.session.stop();
+    clock.pass(1000);
+    heardAll(server, [...spoken, ...next.spoken]);
+    assert.deepEqual([next.session.state.state, next.session.resume.token], ["ended", "t2"]);
+});
+
+test("figures that make no sense do no harm", () => {
+    const { clock, server, session, speak, of } = rig();
+    session.start();
+    server.auto = false;
+    clock.pass(100);
+    server.tell({ type: "session.goaway", within_ms: 1 }); // before it began
+    server.socket.started = true;
+    server.tell({ type: "session.started", session: "s1", epoch: 1, resume_token: "t0", audio_samples: "x",
+        limits: { resume_ms: "x", audio_speed_max: -1, drain_ms: {} } });
+    speak(500);
+    assert.equal(server.audio.length, RATE / 2);
+    server.tell({ type: "audio.ack", audio_samples: null });
+    server.tell({ type: "session.degraded", what: "speech" });
+    server.tell({ type: "session.restored", what: { length: 1 } });
+    server.tell({ type: "transcript", segment: 1, seq: "7", rev: 1, final: true, committed: "one" });
+    server.tell({ type: "transcript", segment: 2, seq: 1, rev: 1, final: true, committed: "two" });
+    assert.equal(of("transcript").length, 2);
+    server.auto = true;
+    for (const retry_after_ms of ["soon", -5, 1e300]) {
+        server.refuse(server.socket, { code: "over_capacity", retry_after_ms }, 1013);
+        assert.ok(session.state.retryInMs >= 0 && session.state.retryInMs <= 620000, `${session.state.retryInMs}`);
+        clock.pass(700000);
+        assert.equal(session.state.state, "live");
+    }
 });
 
 /* The server's view is the truth: all that was said is in its audio once and in order, whatever is

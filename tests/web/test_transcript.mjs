@@ -136,6 +136,9 @@ test("messages of other kinds and broken ones are ignored", () => {
     const { committed, tentative, words } = transcript.get(1);
     assert.deepEqual([committed, tentative, words], ["", "", []]);
     assert.equal(changes.length, 1);
+    const edits = [null, 3, "x", {}, { start: 0 }, { start: 0, end: 1, from: "x", to: null, message: {} }];
+    transcript.apply({ type: "grammar", segment: 1, rev: 1, final: true, corrected: "y", edits });
+    assert.deepEqual(transcript.get(1).edits, [{ start: 0, end: 1, from: "x", to: "", kind: "", message: "" }]);
 });
 
 test("the oldest segments go when there are too many", () => {

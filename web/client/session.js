@@ -36,6 +36,7 @@ const FLUSH_MS = 3000; // before we leave a server that goes away
 const BUFFERED_BYTES_MAX = 65536; // in the socket; the rest waits in our own memory
 const BUFFERED_AGAIN_MS = 50;
 const DRAIN_EXTRA_MS = 5000;
+const WAIT_MS_MAX = 600000; // whatever a server asks for
 
 const CLOSE_DONE = 1000; // the session is over
 const CLOSE_LEAVE = 4000; // any other code: it is held, and we come back
@@ -75,6 +76,13 @@ function browserEnv() {
         signals: watchSignals,
         isOnline,
     };
+}
+
+const names = (value) => (Array.isArray(value) ? value : []);
+
+/* A figure of the server; one that makes no sense is none. */
+function figure(value, max = Number.MAX_SAFE_INTEGER) {
+    return value >= 0 && Number.isFinite(value) ? Math.min(value, max) : 0;
 }
 
 function parse(data) {
@@ -126,15 +134,18 @@ export class Session extends EventTarget {
      * @param {{source: string, targets: string[], grammar?: boolean, partials?: boolean,
      *     stability?: string, explain_in?: string, name?: string, class?: string}} options.settings
      * @param {number} [options.rate] of the audio, 24000
+     * @param {{session: string, token: string}} [options.resume] goes on with this session, as
+     *     another one's `resume` named it: all that was said in it comes again, from the first word
      * @param {object} [options.env] what a test replaces, see browserEnv()
      */
-    constructor({ url, token, settings, rate = 24000, env = {} }) {
+    constructor({ url, token, settings, rate = 24000, resume = null, env = {} }) {
         super();
         this.#env = { ...browserEnv(), ...env };
         this.#url = url ?? ownServer();
         this.#token = token;
         this.#settings = { ...settings };
         this.#rate = rate;
+        this.#started = resume && { session: resume.session, resume_token: resume.token };
         this.#uplink = new Uplink(rate);
         this.#timers = new Timers(this.#env);
         this.#backoff = new Backoff(this.#env.random);
@@ -145,9 +156,15 @@ export class Session extends EventTarget {
         return this.#state;
     }
 
-    /** Session id, "" before the first "started". */
+    /** Session id, "" before it is known. */
     get id() {
         return this.#started?.session ?? "";
+    }
+
+    /** What another Session goes on with; null before "started", and where none can. */
+    get resume() {
+        const { session, resume_token: token } = this.#started ?? {};
+        return token ? { session, token } : null;
     }
 
     /** Connects. Once. Audio may be sent at once: it is kept. */
@@ -251,14 +268,14 @@ export class Session extends EventTarget {
     }
 
     #onClose(code) {
-        const { code: error, retry_after_ms: retryAfterMs } = this.#refusal ?? { code: "" };
+        const { code: error, retry_after_ms: afterMs } = this.#refusal ?? { code: "" };
         this.#dropSocket(CLOSE_DONE);
         if (this.#refusal !== null && !PASSING_ERRORS.has(error)) {
             this.#refused(error);
         } else if (this.#refusal === null && FINAL_CLOSES.has(code)) {
             this.#refused("refused");
         } else {
-            this.#retry(error || (this.#env.isOnline() ? "lost" : "offline"), retryAfterMs ?? 0);
+            this.#retry(error || (this.#env.isOnline() ? "lost" : "offline"), figure(afterMs, WAIT_MS_MAX));
         }
     }
 
@@ -313,7 +330,7 @@ export class Session extends EventTarget {
 
     /* Durable messages count; one that was heard already is none. */
     #isNews({ seq }) {
-        if (seq === undefined) {
+        if (!Number.isSafeInteger(seq)) {
             return true;
         }
         const news = seq > this.#seq;
@@ -333,7 +350,7 @@ export class Session extends EventTarget {
                 this.#onAnswered();
                 break;
             case "audio.ack":
-                this.#uplink.ack(message.audio_samples);
+                this.#uplink.ack(figure(message.audio_samples));
                 break;
             case "audio.flushed":
                 this.#onFlushed();
@@ -342,10 +359,10 @@ export class Session extends EventTarget {
                 this.#onGoaway(message.within_ms);
                 break;
             case "session.degraded":
-                message.what?.forEach((what) => this.#degraded.add(what));
+                names(message.what).forEach((what) => this.#degraded.add(what));
                 break;
             case "session.restored":
-                message.what?.forEach((what) => this.#degraded.delete(what));
+                names(message.what).forEach((what) => this.#degraded.delete(what));
                 break;
             case "error":
                 this.#onError(message);
@@ -357,7 +374,8 @@ export class Session extends EventTarget {
         this.#started = message;
         this.#live = true;
         this.#timers.clear("connect");
-        this.#uplink.begin(message.audio_samples, message.limits ?? {}, this.#env.now());
+        const position = figure(message.audio_samples);
+        this.#uplink.begin(position, message.limits ?? {}, this.#env.now());
         this.#degraded.clear();
         this.#tell("live", "");
         this.#sendPending();
@@ -382,11 +400,11 @@ export class Session extends EventTarget {
     // -- a server that goes away --
 
     #onGoaway(withinMs) {
-        if (!this.#started.resume_token || this.#stopping) {
+        if (!this.#live || this.resume === null || this.#stopping) {
             return; // it ends the session itself
         }
         // Not all of its clients at once; the last fifth is for what is still owed here.
-        const waitMs = this.#env.random() * (withinMs || 0) * 0.8;
+        const waitMs = this.#env.random() * figure(withinMs, WAIT_MS_MAX) * 0.8;
         this.#timers.set("leave", waitMs, () => {
             this.#timers.set("flush", FLUSH_MS, () => this.#onFlushed());
             this.#leaving = true;
@@ -408,9 +426,8 @@ export class Session extends EventTarget {
     }
 
     #sendStart() {
-        const { session, resume_token: token } = this.#started ?? {};
-        const resume = token && { session, token, seq: this.#seq };
-        if (!resume) {
+        const { resume } = this;
+        if (resume === null) {
             this.#pending = {};
         }
         this.#say({
@@ -418,7 +435,7 @@ export class Session extends EventTarget {
             token: this.#token,
             ...this.#settings,
             rate: this.#rate,
-            resume,
+            ...(resume !== null && { resume: { ...resume, seq: this.#seq } }),
         });
     }
 
@@ -460,7 +477,7 @@ export class Session extends EventTarget {
     }
 
     #sendEnd() {
-        const drainMs = (this.#started.limits?.drain_ms || 0) + DRAIN_EXTRA_MS;
+        const drainMs = figure(this.#started.limits?.drain_ms, WAIT_MS_MAX) + DRAIN_EXTRA_MS;
         this.#timers.set("end", drainMs, () => this.#lose("silent"));
         this.#endSent = true;
         this.#say({ type: "session.end" });

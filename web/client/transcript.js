@@ -86,7 +86,16 @@ const isEmpty = (segment) =>
 
 const text = (value) => (typeof value === "string" ? value : "");
 const number = (value) => (Number.isFinite(value) ? value : 0);
+const textsOf = (value, keys) => Object.fromEntries(keys.map((key) => [key, text(value[key])]));
 const list = (value) => (Array.isArray(value) ? value : []);
+
+/* Corrections of which each has its parts: what is drawn must not have to ask. */
+const editList = (value) =>
+    list(value).flatMap((edit) =>
+        Number.isInteger(edit?.start) && Number.isInteger(edit.end)
+            ? { ...edit, ...textsOf(edit, ["from", "to", "kind", "message"]) }
+            : [],
+    );
 
 /* Whether a message says anything new about what stands at a revision. */
 const isNews = (message, rev, final) => !final && (message.rev > rev || message.final === true);
@@ -131,7 +140,7 @@ function takeGrammar(segment, message) {
     segment.grammarFinal = message.final === true;
     segment.grammarFailed = text(message.failed);
     segment.corrected = text(message.corrected);
-    segment.edits = list(message.edits);
+    segment.edits = editList(message.edits);
     return true;
 }
 

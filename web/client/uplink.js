@@ -13,6 +13,8 @@ const FILL_MS = 1000; // of silence at most, in place of audio that is not kept 
 const HOLD_MS = 120000; // a server that has not told its resume_ms yet
 const SPEED = 2; // … its audio_speed_max
 
+const positive = (value, otherwise) => (value > 0 && Number.isFinite(value) ? value : otherwise);
+
 export class Uplink {
     #rate;
     #keep;
@@ -62,8 +64,8 @@ export class Uplink {
      * @param {{resume_ms?: number, audio_speed_max?: number}} limits
      */
     begin(position, limits, nowMs) {
-        this.#dropped += this.#keep.bound(this.#samples(limits.resume_ms || HOLD_MS));
-        this.#pace = new Pace(this.#rate, limits.audio_speed_max || SPEED, nowMs);
+        this.#dropped += this.#keep.bound(this.#samples(positive(limits.resume_ms, HOLD_MS)));
+        this.#pace = new Pace(this.#rate, positive(limits.audio_speed_max, SPEED), nowMs);
         this.#sent = Math.min(position - this.#shift, this.#keep.to); // no more than was spoken
         this.#shift = position - this.#sent;
     }
