@@ -115,3 +115,45 @@ test("the server is restarted in mid-sentence", async (t) => {
     assert.equal(await page.getByTestId("segment").count(), 3, "something was heard twice");
     quiet();
 });
+
+/** What the page keeps of its session over a reload. */
+const kept = (page) => page.evaluate(() => JSON.parse(sessionStorage.getItem("sotto.learner.session")));
+
+test("a page that is loaded again goes on with its session, even on a server that was killed", async (t) => {
+    const { server, browser } = await lesson(t, BROTHER);
+    const { page, quiet } = await open(t, browser, server.url, { allowed: CUT });
+    await speak(page);
+    await caption(page, BROTHER);
+    const { session } = await kept(page);
+    await page.reload();
+    await state(page, "waiting");
+    await caption(page, BROTHER);
+    await shot(page, "waiting-laptop");
+
+    await speak(page);
+    await page.getByTestId("said").filter({ hasText: BROTHER[1] }).nth(1).waitFor({ timeout: HEARD_MS });
+    assert.equal((await kept(page)).session, session);
+    await page.goto("about:blank");
+    await server.program.stop("SIGKILL");
+    server.program = (await startSotto(local, server)).program;
+    await page.goto(server.url);
+    await state(page, "waiting");
+    await page.getByTestId("said").filter({ hasText: BROTHER[1] }).nth(1).waitFor();
+    assert.equal(await page.getByTestId("segment").count(), 2, "something came twice");
+
+    // A duplicated tab has a copy: the session stays where it is.
+    const copied = JSON.stringify(JSON.stringify(await kept(page)));
+    const copy = await page.context().newPage();
+    await copy.addInitScript(`sessionStorage["sotto.learner.session"] ??= ${copied}`);
+    await copy.goto(server.url);
+    await copy.getByText("goes on in another window").waitFor();
+    await copy.close();
+    await state(page, "waiting");
+    await speak(page);
+    await page.locator("html[data-running]").waitFor();
+    await speak(page);
+    await state(page, "ended");
+    await page.reload();
+    await state(page, "idle");
+    quiet();
+});

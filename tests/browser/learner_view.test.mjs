@@ -418,6 +418,125 @@ test("a lesson that was away too long goes on in a new session", async (t) => {
     page.quiet();
 });
 
+/* What is kept of a session over a reload, and all that is kept of it. */
+const kept = (page) => page.evaluate(() => JSON.parse(sessionStorage.getItem("sotto.learner.session")));
+
+/** A lesson that a reload has interrupted. */
+async function interrupted(t) {
+    const page = await learner(t);
+    await page.start();
+    await page.say({ ...started(), resume_token: "t1" });
+    await page.session({ state: "live" });
+    await page.say(final(1, "She have three cats.", 1), corrected(1, "", [HAVE], 2));
+    await page.by("edit").waitFor();
+    assert.deepEqual(await kept(page.page), { session: "5e55", token: "t1", who: "" });
+    await page.page.reload();
+    await page.page.waitForFunction(() => window.fakeSessions?.length === 1);
+    return page;
+}
+
+test("a reload takes the lesson up, and a press goes on with it", async (t) => {
+    const page = await interrupted(t);
+    await page.state("returning");
+    const resume = await page.page.evaluate(() => window.fakeSessions[0].resume);
+    assert.deepEqual(resume, { session: "5e55", token: "t1" });
+    await page.session({ state: "live" });
+    await page.say({ ...started(), resume_token: "t2", targets: ["fr"] },
+        final(1, "She have three cats.", 1), corrected(1, "", [HAVE], 2));
+    await page.state("waiting");
+    await page.page.getByText("Your lesson is still here").first().waitFor();
+    await page.by("edit").waitFor();
+    await accessible(page.page);
+    await shot(page.page, "learner-waiting-laptop");
+    assert.equal(await page.by("announce").textContent(), "", "it was read before");
+    assert.equal(await page.by("mistakes-button").getByText("1").count(), 1, "it was counted before");
+    assert.match(await page.by("languages").textContent(), /French/, "what the session has");
+    assert.deepEqual(await page.page.evaluate(() => window.fakeCapture.calls), [], "it does not listen");
+    await page.by("speak").click();
+    await page.capture({ state: "open" });
+    await page.state("listening");
+    await page.say(final(2, "This is new.", 3));
+    await page.by("announce").getByText("This is new.").waitFor();
+    assert.equal(await page.page.evaluate(() => window.fakeSessions.length), 1);
+    await page.by("speak").click();
+    await page.state("finishing");
+    assert.equal(await kept(page.page), null, "a lesson that was ended is not taken up");
+    await page.page.reload();
+    await page.state("idle");
+    page.quiet();
+});
+
+test("a lesson that cannot be taken up is no reason for alarm", async (t) => {
+    const page = await interrupted(t);
+    await page.session({ state: "failed", reason: "resume_refused" });
+    await page.state("idle");
+    assert.ok(await page.by("help").isHidden());
+    assert.equal(await page.page.locator("#notices").textContent(), "");
+    assert.equal(await kept(page.page), null);
+    await page.start();
+    assert.equal(await page.page.evaluate(() => window.fakeSessions[1].resume), null);
+    await page.say({ ...started(), resume_token: "t1" });
+    await page.session({ state: "live" });
+    await page.page.reload();
+    await page.state("returning");
+    await page.session({ state: "live" });
+    await page.say(final(1, "She have three cats.", 1));
+    await page.by("said").getByText("cats").waitFor();
+    await page.session({ state: "failed", reason: "idle" });
+    await page.state("ended");
+    assert.ok(await page.by("help").isHidden());
+    page.quiet();
+});
+
+test("another language to speak begins another lesson", async (t) => {
+    const page = await interrupted(t);
+    await page.session({ state: "live" });
+    await page.say(started());
+    await page.state("waiting");
+    await page.by("languages").click();
+    await page.by("source").selectOption("de-DE");
+    await page.state("finishing");
+    assert.deepEqual(await page.page.evaluate(() => window.fakeSessions[0].calls), ["start", "stop"]);
+    assert.equal(await kept(page.page), null);
+    page.quiet();
+});
+
+test("a tab's copy leaves the lesson to the tab it lives in", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await page.say({ ...started(), resume_token: "t1" });
+    await page.session({ state: "live" });
+    const copied = JSON.stringify(JSON.stringify(await kept(page.page)));
+    const copy = await page.page.context().newPage();
+    await copy.addInitScript(`sessionStorage["sotto.learner.session"] ??= ${copied}`);
+    await copy.goto(server.url);
+    await copy.getByText("Your lesson goes on in another window").waitFor();
+    await copy.locator('html[data-state="idle"]').waitFor();
+    assert.equal(await copy.evaluate(() => window.fakeSessions.length), 0);
+    await page.state("listening");
+    await copy.close();
+    page.quiet();
+});
+
+test("how it stands is read out while somebody speaks, too", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await page.page.evaluate(() => setInterval(() => window.fakeCapture.level(true), 50));
+    await page.session({ state: "reconnecting", reason: "lost" });
+    await page.page.locator("#announce-status").getByText("Reconnecting").waitFor();
+    page.quiet();
+});
+
+test("a link with another token, opened in the page that is there", async (t) => {
+    const page = await learner(t, { hash: "#token=a.b.c" });
+    await page.page.evaluate(() => (location.hash = "#token=d.e.f"));
+    await page.page.waitForFunction(() => location.hash === "");
+    await page.by("speak").click();
+    await page.capture({ state: "open" });
+    assert.equal(await page.page.evaluate(() => window.fakeSessions.at(-1).token), "d.e.f");
+    page.quiet();
+});
+
 test("a microphone that wants a click gets one, a fatal error says what to do", async (t) => {
     const page = await learner(t);
     await page.start();

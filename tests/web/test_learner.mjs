@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
+import { KeptSession } from "../../web/learner/kept_session.js";
 import { FORMATS, countSentences, makeFile, translatedInto } from "../../web/learner/files.js";
 import { MISTAKES_MAX, Mistakes } from "../../web/learner/mistakes.js";
 import { Settings } from "../../web/learner/settings.js";
@@ -76,6 +77,8 @@ test("says how it stands", () => {
         [{ running: false, session: { ...LIVE, state: "failed", reason: "idle" } }, "failed"],
         [{ session: { ...LIVE, state: "failed", reason: "unauthorized" } }, "signin"],
         [{ session: { ...LIVE, state: "reconnecting", reason: "lost" } }, "reconnecting"],
+        [{ running: false, waiting: true, session: { ...LIVE, state: "reconnecting" } }, "returning"],
+        [{ running: false, waiting: true }, "waiting"],
     ];
     for (const [fields, state] of cases) {
         const status = describe(standing(fields));
@@ -136,6 +139,26 @@ test("today's mistakes: each slip once, by person, until midnight", () => {
     assert.equal(mistakes.count, 1);
 });
 
+test("today's mistakes are counted once, also when a reload tells them again", () => {
+    const kept = new Memory();
+    const today = () => "1";
+    const once = segment(1, "She have three cats.", [HAVE]);
+    new Mistakes("ana", kept, today).add("s/1", once);
+    const again = new Mistakes("ana", kept, today);
+    again.add("s/1", once);
+    assert.equal(again.count, 1);
+    again.clear();
+    const cleared = new Mistakes("ana", kept, today);
+    cleared.add("s/1", once);
+    assert.equal(cleared.count, 0);
+    assert.equal(new Mistakes("ben", kept, today).count, 0);
+});
+
+test("today's mistakes: what is remembered is checked", () => {
+    const list = { day: "1", who: "ana", slips: [null, 3, { key: "k", times: 1 }], places: "none" };
+    assert.equal(new Mistakes("ana", new Memory({ list }), () => "1").count, 1);
+});
+
 test("today's mistakes are bounded", () => {
     const mistakes = new Mistakes("", new Memory(), () => "1");
     for (let i = 0; i < MISTAKES_MAX + 20; i++)
@@ -146,6 +169,7 @@ test("today's mistakes are bounded", () => {
 test("settings: what is remembered is checked", () => {
     const kept = new Memory({ settings: { source: "xx", targets: ["es", "es", 7, "fr", "de", "it"],
         text: "huge", grammar: "yes", name: `  ${"n".repeat(99)}`, unknown: 1 } });
+    kept.values.settings.toString = "edited";
     const settings = new Settings(["es-MX"], kept);
     assert.equal(settings.get("interface"), "es");
     assert.equal(settings.get("source"), "en-US");
@@ -217,4 +241,63 @@ test("claims of a token are read, and nothing of anything else", () => {
     const body = Buffer.from(JSON.stringify({ sub: "añá" })).toString("base64url");
     assert.equal(tokenClaims(`x.${body}.y`).sub, "añá");
     for (const text of ["", "x", "a.b.c", "a.bnVsbA.c"]) assert.deepEqual(tokenClaims(text), {});
+});
+
+/** Locks of a browser, as its tabs share them. */
+class Locks {
+    #queues = new Map();
+
+    async request(name, { signal }, have) {
+        const last = this.#queues.get(name) ?? Promise.resolve();
+        let done;
+        this.#queues.set(name, new Promise((resolve) => (done = resolve)));
+        try {
+            const late = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+            await Promise.race([last, late]);
+            await have();
+        } finally {
+            done();
+        }
+    }
+}
+
+const RESUME = { session: "s1", token: "t1" };
+const NONE = { resume: null, elsewhere: false };
+
+test("a session is kept over a reload, for who spoke, until it ends", async () => {
+    const locks = new Locks();
+    const storage = new Memory();
+    const before = new KeptSession(storage, locks);
+    assert.deepEqual(await before.take("ana"), NONE);
+    before.keep(RESUME, "ana");
+    before.keep({ ...RESUME, token: "t2" }, "ana");
+    const copy = new Memory(structuredClone(storage.values));
+    assert.deepEqual(Object.keys(storage.values), ["session"]);
+    const reloaded = new KeptSession(storage, new Locks());
+    assert.deepEqual(await reloaded.take("ana"), { resume: { ...RESUME, token: "t2" }, elsewhere: false });
+    assert.deepEqual(await new KeptSession(new Memory(structuredClone(copy.values)), new Locks()).take("ben"), NONE);
+    assert.deepEqual(await new KeptSession(new Memory(structuredClone(copy.values)), null).take("ana"),
+        { resume: { ...RESUME, token: "t2" }, elsewhere: false }, "a browser without locks");
+    for (const session of [null, 3, "s1", { session: 1, token: "t", who: "ana" }, { session: "s1", who: "ana" }])
+        assert.deepEqual(await new KeptSession(new Memory({ session }), locks).take("ana"), NONE);
+    reloaded.forget();
+    assert.deepEqual(storage.values, {});
+});
+
+test("a copy of a session is let go of while the session lives in another tab", async () => {
+    const locks = new Locks();
+    const storage = new Memory();
+    const first = new KeptSession(storage, locks);
+    first.keep(RESUME, "ana");
+    const copied = () => new Memory(structuredClone(storage.values));
+    const copy = copied();
+    const second = new KeptSession(copy, locks);
+    const taking = second.take("ana");
+    second.keep({ session: "s2", token: "u1" }, "ana"); // the button was pressed meanwhile
+    assert.deepEqual(await taking, { resume: null, elsewhere: true });
+    assert.equal(copy.values.session.session, "s2");
+    assert.equal(storage.values.session.session, "s1");
+    const late = copied();
+    first.forget();
+    assert.deepEqual((await new KeptSession(late, locks).take("ana")).resume, RESUME);
 });

@@ -13,6 +13,7 @@ const WAITING_MAX = 4;
 export class Announcer {
     #status;
     #text;
+    #told = ""; // what was told last: said, or about to be
     #said = "";
     #statusTimer = 0;
     #textTimer = 0;
@@ -24,8 +25,10 @@ export class Announcer {
         this.#text = text;
     }
 
-    /** How it stands. What lasts only for a moment is not said. */
+    /** How it stands, as often as one likes. What lasts only for a moment is not said. */
     status(text) {
+        if (text === this.#told) return;
+        this.#told = text;
         clearTimeout(this.#statusTimer);
         if (text === this.#said) return;
         this.#statusTimer = setTimeout(() => {

@@ -44,7 +44,8 @@ export class App {
      */
     constructor({ Session, Capture }) {
         const token = () => this.#token;
-        this.#lesson = new Lesson({ Session, Capture, settings: this.#settings, token });
+        const who = () => this.#who();
+        this.#lesson = new Lesson({ Session, Capture, settings: this.#settings, token, who });
         this.#captions = new Captions(this.#i18n, {
             scroller: byId("captions"),
             list: byId("segments"),
@@ -59,6 +60,7 @@ export class App {
         this.#listen();
         this.#listenToButtons(settings, download, mistakes);
         this.#apply();
+        this.#lesson.takeUp();
     }
 
     #who() {
@@ -77,6 +79,7 @@ export class App {
         this.#settings.addEventListener("change", () => this.#apply());
         byId("signin").addEventListener("submit", (event) => this.#signIn(event));
         byId("sign-out").addEventListener("click", () => this.#signOut());
+        addEventListener("hashchange", () => this.#onHash());
     }
 
     #listenToButtons(settings, download, mistakes) {
@@ -134,7 +137,7 @@ export class App {
         if (change.change === "removed") return;
         const place = placeOf(take, change.segment);
         if (change.what === "grammar") this.#mistakes.add(place, change.segment);
-        this.#announce(place, change, take);
+        if (!this.#lesson.waiting) this.#announce(place, change, take); // else it was said before
     }
 
     #announce(place, { segment, what, lang }, take) {
@@ -198,8 +201,17 @@ export class App {
         if (this.#token) this.#lesson.start();
     }
 
+    /** A link with another token, opened in a page that is there already. */
+    #onHash() {
+        const before = this.#token;
+        this.#token = takeToken();
+        if (this.#token === before) return;
+        this.#lesson.stop();
+        location.reload();
+    }
+
     #signOut() {
-        if (this.#lesson.running) this.#lesson.stop();
+        this.#lesson.stop();
         setToken("");
         location.reload();
     }

@@ -1,8 +1,10 @@
 /**
  * Microphone, connection and what was said, put together: what the button starts and stops. A
- * press begins a session; each session of the page is a take with a transcript of its own.
+ * press begins a session; each session of the page is a take with a transcript of its own. The
+ * session that a reload has interrupted waits for a press, and goes on.
  */
 import { Transcript } from "../client/transcript.js";
+import { KeptSession } from "./kept_session.js";
 import { Latency } from "./status.js";
 
 /** What may be changed while speaking, as sotto.v1 names it. */
@@ -29,13 +31,18 @@ export class Lesson extends EventTarget {
     #Session;
     #settings;
     #token;
+    #who;
+    #kept;
     #capture;
     #session = null;
+    #presses = 0;
 
     /** @type {Take[]} */
     takes = [];
     running = false;
     stopping = false;
+    /** The session of before a reload is here, and nobody has pressed the button yet. */
+    waiting = false;
     speaking = false;
     goaway = false;
     /** What works less well, as the server names it. */
@@ -48,12 +55,16 @@ export class Lesson extends EventTarget {
      * @param {typeof import("../audio/capture.js").Capture} parts.Capture
      * @param {import("./settings.js").Settings} parts.settings
      * @param {() => string} parts.token
+     * @param {() => string} parts.who uses the page
+     * @param {KeptSession} [parts.kept]
      */
-    constructor({ Session, Capture, settings, token }) {
+    constructor({ Session, Capture, settings, token, who, kept = new KeptSession() }) {
         super();
         this.#Session = Session;
         this.#settings = settings;
         this.#token = token;
+        this.#who = who;
+        this.#kept = kept;
         this.#capture = new Capture();
         this.#capture.addEventListener("state", () => this.#onCapture());
         this.#capture.addEventListener("frame", (event) => this.#session?.send(event.detail));
@@ -63,10 +74,11 @@ export class Lesson extends EventTarget {
 
     /** @returns {import("./status.js").Standing} */
     get standing() {
-        const { running, stopping, speaking } = this;
+        const { running, stopping, waiting, speaking } = this;
         return {
             running,
             stopping,
+            waiting,
             speaking,
             latencyMs: this.latency.middle,
             capture: this.#capture.state ?? { state: "closed", reason: "", label: "" },
@@ -77,12 +89,28 @@ export class Lesson extends EventTarget {
     /** The state of the session that is over, for what is said of it. */
     #last = null;
 
+    /** Takes up the session that was here before the page was loaded again, if there is one. */
+    async takeUp() {
+        const presses = this.#presses;
+        const { resume, elsewhere } = await this.#kept.take(this.#who());
+        if (presses !== this.#presses) return; // a new one has begun
+        if (elsewhere) this.#notice("notice.elsewhere");
+        if (resume === null) return;
+        this.waiting = true;
+        this.#begin(resume);
+        this.#changed();
+    }
+
     /** Call it from a click: the browser asks for the microphone. */
     start() {
-        // A microphone that is tried again goes on with its session; one that finishes is left to.
-        if (this.#session && !this.running) this.#leave();
+        this.#presses++;
+        // A microphone that is tried again goes on with its session, and so does one that a reload
+        // has interrupted; a session that finishes is left to.
+        if (this.#session && this.stopping) this.#leave();
         this.running = true;
         this.stopping = false;
+        if (this.waiting) this.latency.clear(); // of what came again
+        this.waiting = false;
         this.speaking = false;
         this.#last = null;
         this.#changed();
@@ -91,12 +119,19 @@ export class Lesson extends EventTarget {
 
     /** Stops listening; what was said last still arrives. */
     stop() {
+        this.#presses++;
         this.running = false;
+        this.waiting = false;
         this.speaking = false;
         this.#capture.close();
+        this.#end();
+        this.#changed();
+    }
+
+    #end() {
+        this.#kept.forget();
         this.stopping = this.#session !== null;
         this.#session?.stop();
-        this.#changed();
     }
 
     /** Wakes a microphone that waits for a click. */
@@ -130,8 +165,7 @@ export class Lesson extends EventTarget {
     /** There is no microphone to go on with; what was said before is still finished. */
     #giveUp() {
         this.running = false;
-        this.stopping = this.#session !== null;
-        this.#session?.stop();
+        this.#end();
     }
 
     #onLevel(level) {
@@ -148,6 +182,10 @@ export class Lesson extends EventTarget {
         if (!this.#session || this.stopping) return;
         const all = this.#settings.forSession();
         const take = this.takes.at(-1);
+        if (this.waiting && all.source !== take.source) {
+            this.stop(); // a session has one language that is spoken
+            return;
+        }
         take.targets = all.targets;
         const live = LIVE_SETTINGS.filter((name) =>
             changed.includes(name === "explain_in" ? "explain" : name));
@@ -159,22 +197,22 @@ export class Lesson extends EventTarget {
         this.#session = null;
     }
 
-    #begin() {
+    #begin(resume = null) {
         const settings = this.#settings.forSession();
-        const session = new this.#Session({ token: this.#token() || undefined, settings });
+        const session = new this.#Session({ token: this.#token() || undefined, settings, resume });
         this.#session = session;
         this.degraded.clear();
         this.goaway = false;
         this.latency.clear();
-        this.#listen(session, this.#take(settings));
+        this.#listen(session, this.#take(settings, resume?.session ?? ""));
         session.start();
     }
 
-    #take({ source, targets }) {
+    #take({ source, targets }, session) {
         const transcript = new Transcript();
         const take = {
             number: this.takes.length,
-            session: "",
+            session,
             startedAt: new Date().toISOString(),
             source,
             targets,
@@ -199,7 +237,7 @@ export class Lesson extends EventTarget {
         on("started", (message) => {
             take.session = message.session;
             if (message.started_at) take.startedAt = message.started_at;
-            if (current()) this.#onStarted();
+            if (current()) this.#onStarted(message, take);
         });
         on("transcript", (message) => current() && this.#onTranscript(message));
         on("degraded", (message) => current() && this.#onDegraded(message.what, true));
@@ -210,10 +248,18 @@ export class Lesson extends EventTarget {
         on("state", (state) => current() && this.#onState(state));
     }
 
-    #onStarted() {
+    #onStarted({ source, targets }, take) {
         this.goaway = false;
         this.degraded.clear();
+        if (this.waiting) this.#showSettings(source, targets, take);
         this.#changed();
+    }
+
+    /** The page shows what the session has, not what was chosen elsewhere meanwhile. */
+    #showSettings(source, targets, take) {
+        if (typeof source === "string") take.source = source;
+        if (Array.isArray(targets)) take.targets = targets;
+        this.#settings.set({ source: take.source, targets: take.targets });
     }
 
     #onTranscript(message) {
@@ -240,11 +286,19 @@ export class Lesson extends EventTarget {
 
     #onState(detail) {
         if (detail.state === "ended" || detail.state === "failed") this.#onOver(detail);
+        // Before the first audio leaves, which makes an older token worthless.
+        else if (detail.state === "live" && !this.stopping) this.#keep();
         this.#changed();
     }
 
+    #keep() {
+        this.#kept.keep(this.#session.resume, this.#who());
+    }
+
     #onOver(detail) {
-        this.#last = detail;
+        this.#last = this.waiting ? this.#gone() : detail;
+        this.waiting = false;
+        this.#kept.forget();
         this.#session = null;
         this.stopping = false;
         this.goaway = false;
@@ -258,5 +312,12 @@ export class Lesson extends EventTarget {
         this.running = false;
         this.speaking = false;
         this.#capture.close();
+    }
+
+    /** The session that waited is no more: no reason for alarm, the next press begins another. */
+    #gone() {
+        if (this.takes.at(-1).segments.length > 0) return { state: "ended", reason: "" };
+        this.takes.pop();
+        return null;
     }
 }

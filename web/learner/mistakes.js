@@ -7,6 +7,8 @@ import { Remembered } from "../shared/storage.js";
 
 /** Kept; the oldest give way. */
 export const MISTAKES_MAX = 300;
+/** Sentences that are remembered to have been counted. */
+export const PLACES_MAX = 1000;
 /** Letters of the sentence around the mistake that are kept. */
 const AROUND = 40;
 
@@ -51,14 +53,22 @@ export class Mistakes extends EventTarget {
         this.#slips.clear();
         this.#places.clear();
         const kept = this.#kept.get("list", null);
-        if (kept?.day === this.#day && kept.who === who && Array.isArray(kept.slips))
-            for (const slip of kept.slips.slice(-MISTAKES_MAX)) this.#slips.set(slip.key, slip);
+        if (kept?.who === who) this.#take(kept);
         this.who = who;
         this.dispatchEvent(new Event("change"));
     }
 
+    /** What is remembered may have been edited by hand. */
+    #take({ day, slips, places }) {
+        const list = (value) => (Array.isArray(value) ? value : []);
+        if (day === this.#day)
+            for (const slip of list(slips).slice(-MISTAKES_MAX))
+                if (typeof slip?.key === "string") this.#slips.set(slip.key, slip);
+        for (const place of list(places).slice(-PLACES_MAX)) this.#places.add(place);
+    }
+
     /**
-     * The corrections of a sentence. Told again, it changes nothing.
+     * The corrections of a sentence. Told again, also after a reload, it changes nothing.
      * @param {string} place
      * @param {import("../client/transcript.js").Segment} segment
      */
@@ -66,8 +76,9 @@ export class Mistakes extends EventTarget {
         if (!segment.grammarFinal || this.#places.has(place)) return;
         this.#newDay();
         const edits = slipsOf(place, segment);
-        this.#places.add(place);
         if (edits.length === 0) return;
+        this.#places.add(place);
+        if (this.#places.size > PLACES_MAX) this.#places.delete(this.#places.keys().next().value);
         for (const slip of edits) this.#keep(slip);
         this.#save();
         this.dispatchEvent(new Event("change"));
@@ -86,7 +97,7 @@ export class Mistakes extends EventTarget {
 
     clear() {
         this.#slips.clear();
-        this.#kept.remove("list");
+        this.#save();
         this.dispatchEvent(new Event("change"));
     }
 
@@ -99,7 +110,8 @@ export class Mistakes extends EventTarget {
 
     #save() {
         const slips = [...this.#slips.values()];
-        this.#kept.set("list", { day: this.#day, who: this.who, slips });
+        const places = [...this.#places];
+        this.#kept.set("list", { day: this.#day, who: this.who, slips, places });
     }
 
     #newDay() {

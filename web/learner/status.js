@@ -6,6 +6,7 @@
  * @typedef {object} Standing
  * @property {boolean} running the learner has pressed the button and not stopped
  * @property {boolean} stopping stopped, and the last sentence is still owed
+ * @property {boolean} [waiting] a session of before a reload is taken up
  * @property {{state: string, reason: string, label: string}} capture
  * @property {{state: string, reason: string, retryInMs: number|null, bufferedMs: number}|null}
  *     session null before the first
@@ -15,8 +16,8 @@
  * @typedef {[string, object]|null} Words a key of the page's words, and its values
  *
  * @typedef {object} Status
- * @property {string} state one of: idle opening connecting listening hearing finishing
- *     reconnecting suspended lost ended failed signin denied no-device
+ * @property {string} state one of: idle returning waiting opening connecting listening hearing
+ *     finishing reconnecting suspended lost ended failed signin denied no-device
  * @property {"quiet"|"work"|"good"|"warn"|"bad"} tone
  * @property {Words} title
  * @property {Words} detail
@@ -42,6 +43,7 @@ export function describe(standing) {
     if (capture.state === "failed") return broken(capture.reason);
     if (standing.stopping) return stopping(session);
     if (running) return runningStatus(standing);
+    if (standing.waiting) return waitingStatus(session);
     if (session?.state === "failed") return failed(session.reason);
     if (session?.state === "ended") return status("ended", "quiet", ["state.ended.detail", {}]);
     return status("idle", "quiet");
@@ -49,6 +51,12 @@ export function describe(standing) {
 
 function status(state, tone, detail = null, help = null, title = `state.${state}`) {
     return { state, tone, title: [title, {}], detail, help };
+}
+
+function waitingStatus(session) {
+    return session?.state === "live"
+        ? status("waiting", "quiet", ["state.waiting.detail", {}])
+        : status("returning", "work");
 }
 
 function runningStatus(standing) {

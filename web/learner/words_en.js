@@ -85,6 +85,9 @@ export default {
     "latency.title": "From the end of your words to the text: {seconds} seconds",
 
     "state.idle": "Press the button and speak",
+    "state.returning": "Coming back to your lesson",
+    "state.waiting": "Your lesson is still here",
+    "state.waiting.detail": "Press the button to go on.",
     "state.opening": "Allow the microphone",
     "state.opening.detail": "Your browser asks at the top of its window.",
     "state.connecting": "Connecting",
@@ -157,6 +160,8 @@ export default {
         "The connection was away too long: {n} s of what you said are lost. The rest is kept.",
     "notice.refused": "Speech in this language cannot be recognised here. Choose another one.",
     "notice.fallback": "Your microphone is gone. Listening with {device} now.",
+    "notice.elsewhere":
+        "Your lesson goes on in another window. What you say here begins a new one.",
     "notice.again":
         "You were away too long for this lesson to go on. A new one has begun; the text is kept.",
 };

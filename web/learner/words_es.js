@@ -86,6 +86,9 @@ export default {
     "latency.title": "Del final de tus palabras al texto: {seconds} segundos",
 
     "state.idle": "Pulsa el botón y habla",
+    "state.returning": "Volviendo a tu lección",
+    "state.waiting": "Tu lección sigue aquí",
+    "state.waiting.detail": "Pulsa el botón para continuar.",
     "state.opening": "Permite el micrófono",
     "state.opening.detail": "El navegador lo pregunta en la parte superior de la ventana.",
     "state.connecting": "Conectando",
@@ -158,6 +161,8 @@ export default {
         "La conexión faltó demasiado tiempo: se perdieron {n} s de lo que dijiste. El resto está.",
     "notice.refused": "Aquí no se puede reconocer el habla en este idioma. Elige otro.",
     "notice.fallback": "Tu micrófono ya no está. Ahora se escucha con {device}.",
+    "notice.elsewhere":
+        "Tu lección sigue en otra ventana. Lo que digas aquí empieza una nueva.",
     "notice.again":
         "Estuviste fuera demasiado tiempo. Empezó una lección nueva; el texto sigue aquí.",
 };

@@ -2,9 +2,9 @@
 const all = (window.fakeSessions = []);
 
 export class Session extends EventTarget {
-    constructor({ token, settings }) {
+    constructor({ token, settings, resume }) {
         super();
-        Object.assign(this, { token, settings, updates: [], calls: [], frames: 0 });
+        Object.assign(this, { token, settings, resume, updates: [], calls: [], frames: 0 });
         this.state = { state: "connecting", reason: "", retryInMs: null, bufferedMs: 0 };
         all.push(this);
     }
@@ -42,6 +42,8 @@ export class Session extends EventTarget {
 
     /** The server says this. */
     say(message) {
+        const { session, resume_token: token } = message;
+        if (token) this.resume = { session, token };
         this.dispatchEvent(new CustomEvent("message", { detail: message }));
         const type = message.type.replace("session.", "");
         this.dispatchEvent(new CustomEvent(type, { detail: message }));
