@@ -3,7 +3,7 @@ SHELL = /bin/sh
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 # Variables of `make run`, described in deploy/run.sh.
-export SPEECH TARGET SOURCE JSON ONCE LAN JOBS STAGES
+export SPEECH TARGET SOURCE JSON ONCE LAN LISTEN JOBS STAGES
 # Variables of `make bench`, described in deploy/bench.sh.
 export QUICK SESSIONS SPEAKING RUNS WITHOUT TEACHERS TLS OUT
 

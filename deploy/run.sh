@@ -4,22 +4,26 @@
 #   SPEECH=file.wav   says this in place of the sample         SOURCE=en-US  language spoken
 #   TARGET=es         language to translate into               JSON=1        stdout carries sotto-say's JSON lines only
 #   LAN=1             HTTPS on all addresses with a made certificate, and tokens for a learner and a teacher
+#   LISTEN=192.0.2.7  with LAN=1: on this address of the machine only
 #   ONCE=1            ends after speaking; the exit status is sotto-say's: 0 when captions and translations came
 #   PORT=8080 SPEECH_PORT=50051 CHAT_PORT=8446                 first port to try, each
+#   SOTTO_BIN=dir     programs that are built already, for tests; their state lies beside them
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 mode=${1:-speak}
-bin=build/bin
+bin=${SOTTO_BIN:-build/bin}
+run=$(dirname "$bin")/run
 sample=say/samples/lesson.wav
 speech=${SPEECH:-$sample}
+host=127.0.0.1
 source_language=${SOURCE:-en-US}
 target=${TARGET:-es}
 pids=()
 lan=
 server_options=() say_options=()
 # Kept for all runs, so that phones have to be told only once to trust the certificate.
-[ "${LAN:-}" != 1 ] || lan=build/run/lan
+[ "${LAN:-}" != 1 ] || lan=$run/lan
 
 # What is for people goes to stderr; fd 3 is the real stdout.
 exec 3>&1 1>&2
@@ -118,7 +122,7 @@ sotto_ready() {
         [ "$(http_status "$port" /readyz)" = 200 ]
     else
         printf 'GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' |
-            timeout 3 openssl s_client -quiet -connect "127.0.0.1:$port" 2>/dev/null | grep -q '^HTTP/1.1 200'
+            timeout 3 openssl s_client -quiet -connect "$host:$port" 2>/dev/null | grep -q '^HTTP/1.1 200'
     fi
 }
 
@@ -127,15 +131,18 @@ prepare_lan() {
     command -v openssl >/dev/null || fail "LAN=1 makes a certificate with openssl, which is not installed"
     addresses=$(deploy/lan.sh "$lan" "$bin") ||
         fail_with_log "No certificate or no token could be made" "$lan/openssl.log" "Is openssl 1.1.1 or later?"
-    listen=0.0.0.0:$port
+    addresses=${LISTEN:-$addresses}
+    host=${LISTEN:-$host}
+    listen=${LISTEN:-0.0.0.0}:$port
     server_options=(--tls-cert "$lan/cert.pem" --tls-key "$lan/key.pem" --auth-keys "$lan/keys")
-    url=wss://127.0.0.1:$port/v1/stream
-    figures=https://127.0.0.1:$port/metrics
+    url=wss://$host:$port/v1/stream
+    figures=https://$host:$port/metrics
     say_options=(--ca "$lan/cert.pem" --token-file "$lan/learner.token")
 }
 
 build() {
     mkdir -p build
+    [ -z "${SOTTO_BIN:-}" ] || return 0
     deploy/deps.sh --check >/dev/null || deploy/deps.sh || fail "packages are missing, see above"
     [ -x $bin/sotto ] || say "Building (a few minutes the first time; the log is build/build.log)"
     deploy/build.sh release >build/build.log 2>&1 </dev/null ||
@@ -150,7 +157,7 @@ start_servers() {
     free_port "${CHAT_PORT:-8446}" && chat_port=$free
     free_port "${PORT:-8080}" && port=$free
     # A folder a port, so that a second run beside this one keeps its own.
-    state=build/run/$port
+    state=$run/$port
     mkdir -p "$state"
     rm -f "$state"/*.log "$state/cert.pem"
     listen=127.0.0.1:$port

@@ -1,6 +1,6 @@
 /** How the page stands with the server, and the way in where a token is needed. */
 import { byId, setText } from "../shared/dom.js";
-import { getToken, setToken } from "../shared/token.js";
+import { getToken, setToken, tokenClaims } from "../shared/token.js";
 
 /** How often, at most, a screen reader is told how many there are. */
 const ANNOUNCE_MS = 15000;
@@ -62,8 +62,10 @@ export class Status {
 
     #askToken() {
         const wrong = this.#tried || getToken() !== "";
+        const learner = tokenClaims(getToken()).role === "learner";
         setToken("");
-        setText(byId("signin-said"), wrong ? this.#i18n.t("signin.wrong") : "");
+        const key = learner ? "signin.learner" : "signin.wrong";
+        setText(byId("signin-said"), wrong ? this.#i18n.t(key) : "");
         byId("signin-token").focus();
     }
 

@@ -12,6 +12,7 @@ export default {
     "signin.title": "Sign in",
     "signin.text": "This server asks who you are. Paste the link or the code you were given.",
     "signin.wrong": "This code was not accepted. It may have run out: ask for a new one.",
+    "signin.learner": "This code is for learners. Ask for one for teachers.",
     "signin.field": "Access code",
     "signin.button": "Sign in",
     "signin.out": "Sign out",

@@ -12,6 +12,7 @@ export default {
     "signin.title": "Entrar",
     "signin.text": "Este servidor pregunta quién eres. Pega el enlace o el código que te dieron.",
     "signin.wrong": "El código no fue aceptado. Puede haber caducado: pide uno nuevo.",
+    "signin.learner": "Este código es para estudiantes. Pide uno para docentes.",
     "signin.field": "Código de acceso",
     "signin.button": "Entrar",
     "signin.out": "Salir",
