@@ -3,7 +3,7 @@ import { byId, setText } from "../shared/dom.js";
 import { I18n, interfaceLanguages, pickLanguage } from "../shared/i18n.js";
 import { languageName } from "../shared/languages.js";
 import { Remembered } from "../shared/storage.js";
-import { getToken, takeToken } from "../shared/token.js";
+import { getToken, takeToken, tokenClaims } from "../shared/token.js";
 import { ClassView } from "./class_view.js";
 import { Feed } from "./feed.js";
 import { Frame } from "./frame.js";
@@ -28,6 +28,7 @@ feed.addEventListener("message", (event) => {
 const i18n = new I18n(WORDS, remembered.get("language") ?? pickLanguage(navigator.languages));
 let view = "wall";
 let views = null;
+let signedIn = "";
 
 function monitorUrl() {
     return `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/v1/monitor`;
@@ -49,7 +50,29 @@ function build() {
     open.addEventListener("close", (event) => wall.focus(event.detail.session));
     bar.addEventListener("view", (event) => wall.setView(event.detail));
     bar.addEventListener("class", (event) => chooseClass(event.detail.name));
+    status.addEventListener("signin", onSignIn);
+    wall.setView(bar.view);
+    whole.setClass(bar.className);
     return { wall, open, bar, status, whole };
+}
+
+/** Who uses the page, as far as it decides what they may see; "" of a token that does not say. */
+function whoseToken() {
+    const { sub, role, class: classes } = tokenClaims(getToken());
+    return sub === undefined ? "" : JSON.stringify([sub, role, classes]);
+}
+
+/** Somebody else finds nothing of who was here before, and no class chosen that is not theirs. */
+function onSignIn() {
+    const whose = whoseToken();
+    if (whose === signedIn) return;
+    if (whose !== "") store.replace([]);
+    if (whose !== "" || views.bar.className !== "") views.bar.clearClass();
+}
+
+function onState({ state }) {
+    if (state === "live") signedIn = whoseToken();
+    views.wall.look();
 }
 
 function chooseClass(name) {
@@ -87,9 +110,15 @@ function onLanguage() {
     show(view);
 }
 
+/** Where a browser does not let us copy, the address stands there selected. */
 async function copyAddress() {
-    await navigator.clipboard.writeText(byId("learner-address").textContent).catch(() => {});
-    setText(byId("copy"), i18n.t("empty.copied"));
+    const address = byId("learner-address");
+    try {
+        await navigator.clipboard.writeText(address.textContent);
+        setText(byId("copy"), i18n.t("empty.copied"));
+    } catch {
+        getSelection().selectAllChildren(address);
+    }
 }
 
 function onKey(event) {
@@ -117,7 +146,7 @@ function start() {
     byId("learner-address").textContent = `${location.origin}/`;
     views = build();
     i18n.addEventListener("change", onLanguage);
-    feed.addEventListener("state", () => views.wall.refresh());
+    feed.addEventListener("state", (event) => onState(event.detail));
     for (const button of document.querySelectorAll("[data-view]")) {
         button.addEventListener("click", () => show(button.dataset.view));
     }

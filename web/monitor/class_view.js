@@ -76,8 +76,14 @@ export class ClassView {
         return !byId("class-view").hidden;
     }
 
+    /** Those of the class: others stand in the store until the snapshot of a newly chosen one. */
+    get #states() {
+        const states = this.#store.states();
+        return this.#class === "" ? states : states.filter((one) => one.class === this.#class);
+    }
+
     #sample() {
-        const figures = classFigures(this.#store.states());
+        const figures = classFigures(this.#states);
         this.#median.push(figures.medianMs);
         this.#worst.push(figures.worstMs);
         this.#speaking.push(figures.speaking);
@@ -86,7 +92,7 @@ export class ClassView {
         if (this.#seen && !document.hidden) this.#draw(figures);
     }
 
-    #draw(figures = classFigures(this.#store.states())) {
+    #draw(figures = classFigures(this.#states)) {
         const number = (value, digits = 0) =>
             this.#i18n.number(value, { maximumFractionDigits: digits });
         const seconds = (ms) => number(ms / 1000, 1);
@@ -127,7 +133,7 @@ export class ClassView {
         const stop = (this.#stop = new AbortController());
         const scan = this.#scan;
         this.#drawMistakes("class.common_wait");
-        await scan.run(this.#store.states(), stop.signal);
+        await scan.run(this.#states, stop.signal);
         if (stop.signal.aborted) return;
         this.#drawMistakes(scan.failed ? "class.common_failed" : "class.common_none");
         this.#scanTimer = setTimeout(() => this.#look(), SCAN_MS);
@@ -171,14 +177,16 @@ export class ClassView {
         return classes.size === 1 ? [...classes][0] : "";
     }
 
+    /** Says which class is meant, where that is not clear; and what an export said, until then. */
     #drawExport() {
         const none = this.#exported === "";
+        const said = byId("export-said");
+        const chooses = !byId("class-field").hidden;
         byId("export-csv").disabled = none;
         byId("export-json").disabled = none;
-        if (none) setText(byId("export-said"), this.#i18n.t("export.which"));
-        else if (byId("export-said").textContent === this.#i18n.t("export.which")) {
-            setText(byId("export-said"), "");
-        }
+        if (none) setText(said, this.#i18n.t(chooses ? "export.which" : "export.classless"));
+        else if (said.dataset.none !== undefined) setText(said, "");
+        said.toggleAttribute("data-none", none);
     }
 
     async #export(kind) {

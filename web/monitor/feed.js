@@ -12,6 +12,8 @@ import { emit } from "../client/emit.js";
 
 const PROTOCOL = "sotto.monitor.v1";
 const ANSWER_MS = 15000;
+/** So long without a word, and the server is asked whether it is there: a wall may be silent. */
+const QUIET_MS = 30000;
 /** A connection that has lived so long was a good one: waits begin anew after it. */
 const GOOD_MS = 10000;
 
@@ -28,7 +30,9 @@ export class Feed extends EventTarget {
     #liveSince = 0;
     #closed = false;
     #watched = { class: "", sessions: [] };
-    #waiting = new Map();
+    #introduced = false;
+    #waiting = [];
+    #quiet = 0;
     #wake = () => this.#hurry();
 
     /**
@@ -94,24 +98,41 @@ export class Feed extends EventTarget {
     #watchMessage() {
         const message = { type: "watch", sessions: this.#watched.sessions };
         if (this.#watched.class !== "") message.class = this.#watched.class;
-        const token = this.#token();
+        // Once a connection: it may be a ticket, which is good for one time.
+        const token = this.#introduced ? "" : this.#token();
+        this.#introduced = true;
         if (token !== "") message.token = token;
         return message;
     }
 
     #connect() {
         this.#drop();
+        this.#introduced = false;
         this.#say("connecting");
         const socket = new this.#WebSocket(this.#url, [PROTOCOL]);
         this.#socket = socket;
         socket.onopen = () => this.#send(this.#watchMessage());
         socket.onmessage = (event) => this.#onMessage(event.data);
         socket.onclose = (event) => this.#onClose(event);
+        this.#expect(ANSWER_MS, () => this.#later(this.#backoff.next()));
+    }
+
+    /** Calls `late()` unless something is heard within `ms`. */
+    #expect(ms, late) {
+        clearTimeout(this.#quiet);
+        this.#quiet = setTimeout(late, ms);
+    }
+
+    /** A watch is answered by a snapshot; a network that went away without a word, by nothing. */
+    #probe() {
+        if (this.#live) this.#send(this.#watchMessage());
+        this.#expect(ANSWER_MS, () => this.#later(0));
     }
 
     /** Lets go of the socket and of who waits for its answers, without a word. */
     #drop() {
         clearTimeout(this.#retry);
+        clearTimeout(this.#quiet);
         this.#retry = 0;
         const socket = this.#socket;
         this.#socket = null;
@@ -119,10 +140,11 @@ export class Feed extends EventTarget {
             socket.onopen = socket.onmessage = socket.onclose = null;
             socket.close();
         }
-        for (const waiting of this.#waiting.values()) waiting.fail("closed");
+        for (const waiting of this.#waiting.splice(0)) waiting.fail("closed");
     }
 
     #onMessage(data) {
+        this.#expect(QUIET_MS, () => this.#probe());
         let message;
         try {
             message = JSON.parse(data);
@@ -170,8 +192,8 @@ export class Feed extends EventTarget {
         if (message.code === "unauthorized") return this.#stop("unauthorized", message.message);
         if (message.fatal && !message.retryable) return this.#stop("refused", message.message);
         if (message.fatal) return this.#later(this.#backoff.next(message.retry_after_ms ?? 0));
-        const waiting = [...this.#waiting.values()];
-        const whose = waiting.find(({ session }) => session === message.session) ?? waiting[0];
+        const whose = this.#take(({ session }) => session === message.session) ??
+            this.#take(() => true);
         if (whose) whose.fail(message.code, message.message);
         else emit(this, "notice", { code: message.code, message: message.message });
     }
@@ -196,34 +218,38 @@ export class Feed extends EventTarget {
         this.#say("reconnecting", { retryInMs: waitMs });
     }
 
-    /** The network is back: there is nothing to wait for. */
+    /** The network is back: there is nothing to wait for, and what is open may be another one's. */
     #hurry() {
         if (this.#retry !== 0) this.#connect();
+        else if (this.#live) this.#probe();
     }
 
     #ask(key, message) {
         return new Promise((resolve, reject) => {
             const fail = (code, text = code) => {
-                this.#forget(key);
+                clearTimeout(timer);
                 reject(Object.assign(new Error(text), { code }));
             };
-            if (!this.#live) return fail("closed");
-            this.#waiting.get(key)?.fail("replaced");
+            // Who has given up keeps its place: its answer, if it comes, is not the next one's.
             const timer = setTimeout(() => fail("timeout"), ANSWER_MS);
-            this.#waiting.set(key, { session: message.session, resolve, fail, timer });
+            if (!this.#live) return fail("closed");
+            this.#waiting.push({ key, session: message.session, resolve, fail, timer });
             this.#send(message);
         });
     }
 
+    /** Questions of one kind about one session are answered in their order. */
     #answer(key, message) {
-        const waiting = this.#waiting.get(key);
-        this.#forget(key);
-        waiting?.resolve(message);
+        this.#take((waiting) => waiting.key === key)?.resolve(message);
     }
 
-    #forget(key) {
-        clearTimeout(this.#waiting.get(key)?.timer);
-        this.#waiting.delete(key);
+    /** Takes the first one out for which `is` holds. */
+    #take(is) {
+        const at = this.#waiting.findIndex(is);
+        if (at < 0) return undefined;
+        const [waiting] = this.#waiting.splice(at, 1);
+        clearTimeout(waiting.timer);
+        return waiting;
     }
 
     #send(message) {

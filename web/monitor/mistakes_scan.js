@@ -1,6 +1,6 @@
 /**
  * Reads the corrections of all sessions out of their stored transcripts, and goes on where it
- * stopped: a session is asked again only after its count of mistakes has grown.
+ * stopped: a session is asked again only after its count of mistakes has become another one.
  */
 import { getJson } from "./http.js";
 import { Mistakes } from "./stats.js";
@@ -33,7 +33,7 @@ export class MistakesScan {
     async run(states, signal) {
         this.#failures = 0;
         const due = states.filter((state) =>
-            state.mistakes > (this.#read.get(state.session)?.mistakes ?? 0));
+            state.mistakes !== (this.#read.get(state.session)?.mistakes ?? 0));
         const next = async () => {
             while (due.length > 0 && !signal?.aborted && this.#failures < FAILURES_MAX) {
                 const state = due.pop();

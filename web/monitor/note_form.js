@@ -1,5 +1,6 @@
 /** A button that opens a small form with which a teacher leaves a note at a sentence. */
 import { el, icon, setText } from "../shared/dom.js";
+import { problemText } from "./problem.js";
 
 /** The server's bound for a note, in bytes of UTF-8. */
 export const NOTE_BYTES_MAX = 2000;
@@ -79,7 +80,8 @@ export class NoteForm {
             if (this.#form?.contains(input)) this.#close();
         } catch (error) {
             input.readOnly = false;
-            setText(said, this.#i18n.t("flag.failed", { message: error.message }));
+            const message = problemText(this.#i18n, error);
+            setText(said, this.#i18n.t("flag.failed", { message }));
         }
     }
 }

@@ -4,7 +4,7 @@
  */
 import { editParts } from "../client/edits.js";
 import { el, icon } from "../shared/dom.js";
-import { directionOf } from "../shared/languages.js";
+import { directionOf, shortLanguageName } from "../shared/languages.js";
 import { NoteForm } from "./note_form.js";
 
 /** @returns {string} such as 4:07 or 1:02:09 */
@@ -32,6 +32,27 @@ export function correctedText(text, edits) {
 export function inOrder(translations, targets) {
     const place = (lang) => (targets.indexOf(lang) + 1 || targets.length + 1);
     return Object.entries(translations).sort(([a], [b]) => place(a) - place(b));
+}
+
+/**
+ * A line for each translation, named where it is not the learner's only language.
+ * @param {object} i18n
+ * @param {Object<string, *>} translations by language
+ * @param {string[]} targets languages, in the learner's order
+ * @param {(translation: *) => string|Node} content of one of them
+ * @returns {HTMLElement[]}
+ */
+export function translationLines(i18n, translations, targets, content) {
+    const lines = inOrder(translations, targets);
+    const plain = lines.length === 1 && targets.length === 1 && lines[0][0] === targets[0];
+    return lines.map(([lang, translation]) => {
+        const line = content(translation);
+        const name = plain ? [] : [el("span", {
+            class: "language", text: shortLanguageName(lang, i18n.language),
+        })];
+        return el("div", { class: "sentence-translation" }, ...name,
+            typeof line === "string" ? el("p", { ...written(lang), text: line }) : line);
+    });
 }
 
 export class Sentence {
@@ -67,13 +88,11 @@ export class Sentence {
     }
 
     #translations({ translations }) {
-        return inOrder(translations, this.#targets).map(([lang, translation]) => {
+        return translationLines(this.#i18n, translations, this.#targets, (translation) => {
             const text = translation.committed + translation.tentative;
-            if (text === "" && translation.failed) {
-                return el("p", { class: "sentence-failed",
-                                 text: this.#i18n.t(`failed.${translation.failed}`) });
-            }
-            return el("p", { class: "sentence-translation", ...written(lang), text });
+            if (text !== "" || !translation.failed) return text;
+            return el("p", { class: "sentence-failed",
+                             text: this.#i18n.t(`failed.${translation.failed}`) });
         });
     }
 

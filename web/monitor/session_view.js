@@ -7,11 +7,12 @@
  */
 import { emit } from "../client/emit.js";
 import { Transcript } from "../client/transcript.js";
-import { byId, el, setText } from "../shared/dom.js";
+import { byId, setText } from "../shared/dom.js";
 import { directionOf, shortLanguageName } from "../shared/languages.js";
 import { attention } from "./attention.js";
 import { messagesOf } from "./messages.js";
-import { audioTime, inOrder, Sentence } from "./sentence.js";
+import { problemText } from "./problem.js";
+import { audioTime, Sentence, translationLines } from "./sentence.js";
 import { nameOf, reasonText } from "./tile.js";
 
 const PAGE = 40;
@@ -54,6 +55,7 @@ export class SessionView extends EventTarget {
         on(this.#dialog, "keydown", (event) => this.#onKey(event));
         on(feed, "finals", (event) => this.#apply(event.detail.finals));
         on(feed, "snapshot", () => this.#loadNewest());
+        on(feed, "state", (event) => this.#onState(event.detail.state));
         this.#ends.push(store.onMembers((news) => this.#onMembers(news)));
     }
 
@@ -102,6 +104,12 @@ export class SessionView extends EventTarget {
         else this.#dialog.show();
     }
 
+    /** Nothing can be typed beside a dialog that fills the page: not even a code to sign in. */
+    #onState(state) {
+        if (state === "unauthorized" && this.#dialog.matches(":modal")) this.#dialog.close();
+        else if (state === "live" && this.#session !== "" && !this.#dialog.open) this.#show();
+    }
+
     #leave() {
         this.#endState();
         this.#endState = () => {};
@@ -109,6 +117,10 @@ export class SessionView extends EventTarget {
         this.#frame.drop(this);
         this.#sentences.clear();
         this.#list.replaceChildren();
+        byId("session-live-lines").replaceChildren();
+        for (const id of ["name", "languages", "why", "live-text", "gone"]) {
+            setText(byId(`session-${id}`), "");
+        }
         this.#session = "";
         this.#transcript = null;
         this.#more = false;
@@ -244,9 +256,10 @@ export class SessionView extends EventTarget {
             const answer = await this.#feed.history(session, before, PAGE);
             return session === this.#session ? answer : null;
         } catch (error) {
-            if (session !== this.#session || error.code === "replaced") return null;
+            if (session !== this.#session) return null;
             this.#loading = false;
-            if (error.code !== "closed") this.#note("open.unavailable", { message: error.message });
+            const message = problemText(this.#i18n, error);
+            if (error.code !== "closed") this.#note("open.unavailable", { message });
             return null;
         }
     }
@@ -299,8 +312,7 @@ export class SessionView extends EventTarget {
         setText(text, state.text);
         text.dir = directionOf(state.source);
         text.lang = state.source;
-        const lines = inOrder(state.translations, state.targets).map(([lang, line]) =>
-            el("p", { class: "sentence-translation", lang, dir: directionOf(lang), text: line }));
-        byId("session-live-lines").replaceChildren(...lines);
+        byId("session-live-lines").replaceChildren(
+            ...translationLines(this.#i18n, state.translations, state.targets, (line) => line));
     }
 }

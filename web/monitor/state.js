@@ -5,6 +5,15 @@
  */
 
 const text = (value) => (typeof value === "string" ? value : "");
+
+/** Marks that turn around what stands beside a name; whatever has no width alone is no name. */
+const TURNING = /[\u202A-\u202E\u2066-\u2069]/g;
+
+function name(value) {
+    const seen = text(value).replace(TURNING, "").replace(/\p{Cc}+/gu, " ").trim();
+    return /[^\p{Cf}\s]/u.test(seen) ? seen : "";
+}
+
 const number = (value) => (Number.isFinite(value) ? value : 0);
 const flag = (value) => value === true;
 
@@ -33,7 +42,7 @@ function health(value) {
 }
 
 const FIELDS = {
-    name: text,
+    name,
     class: text,
     source: text,
     targets: strings,

@@ -1,11 +1,16 @@
-/** How the page stands with the server, and the way in where a token is needed. */
+/**
+ * How the page stands with the server, and the way in where a token is needed.
+ *
+ * Event: "signin", somebody has given a token, which is about to be used.
+ */
+import { emit } from "../client/emit.js";
 import { byId, setText } from "../shared/dom.js";
 import { getToken, setToken, tokenClaims } from "../shared/token.js";
 
 /** How often, at most, a screen reader is told how many there are. */
 const ANNOUNCE_MS = 15000;
 
-export class Status {
+export class Status extends EventTarget {
     #i18n;
     #feed;
     #tried = false;
@@ -15,6 +20,7 @@ export class Status {
     #ends = [];
 
     constructor({ feed, i18n }) {
+        super();
         this.#feed = feed;
         this.#i18n = i18n;
         this.#on(feed, "state", (event) => this.#draw(event.detail));
@@ -75,6 +81,7 @@ export class Status {
         if (setToken(field.value) === "") return field.focus();
         field.value = "";
         this.#tried = true;
+        emit(this, "signin");
         this.#feed.start();
     }
 }

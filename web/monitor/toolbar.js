@@ -19,7 +19,6 @@ export class Toolbar extends EventTarget {
     #language = byId("language");
     #show = "all";
     #classes = new Set();
-    #languages = new Set();
     #timer = 0;
     #ends = [];
 
@@ -27,17 +26,42 @@ export class Toolbar extends EventTarget {
         super();
         this.#store = store;
         this.#i18n = i18n;
+        const sort = this.#sort.value || "attention";
+        this.#show = byId("show").querySelector("[aria-pressed=true]")?.dataset.show ?? "all";
         this.#sort.replaceChildren(...SORT_NAMES.map((name) =>
             el("option", { value: name, text: i18n.t(`sort.${name}`) })));
+        this.#sort.value = sort;
         byId("show").replaceChildren(...SHOW_NAMES.map((name) => this.#choice(name)));
         this.#on(this.#search, "input", () => this.#later());
         this.#on(this.#sort, "change", () => this.#tell());
         this.#on(this.#language, "change", () => this.#tell());
         this.#on(this.#class, "change", () => emit(this, "class", { name: this.#class.value }));
-        this.#ends.push(store.onMembers(({ added }) => {
-            if (added.length > 0) frame.ask(this, () => this.#fill());
+        this.#ends.push(store.onMembers(({ added, gone }) => {
+            if (added.length + gone.length > 0) frame.ask(this, () => this.#fill());
         }));
         this.#fill();
+    }
+
+    /** What is chosen, as "view" tells it. */
+    get view() {
+        return {
+            sort: this.#sort.value,
+            show: this.#show,
+            search: this.#search.value,
+            language: this.#language.value,
+        };
+    }
+
+    /** The class that is chosen, "" for all. */
+    get className() {
+        return this.#class.value;
+    }
+
+    /** Shows all classes again. */
+    clearClass() {
+        this.#class.value = "";
+        this.#fill();
+        emit(this, "class", { name: "" });
     }
 
     /** Shows everybody again. */
@@ -80,24 +104,25 @@ export class Toolbar extends EventTarget {
 
     #tell() {
         clearTimeout(this.#timer);
-        emit(this, "view", {
-            sort: this.#sort.value || "attention",
-            show: this.#show,
-            search: this.#search.value,
-            language: this.#language.value,
-        });
+        emit(this, "view", this.view);
     }
 
-    /** Offers each class and language that was seen, and no choice where there is but one. */
+    /**
+     * Offers each class and language there is, and no choice where there is but one. While one
+     * class is watched nothing is known of the others: those seen before stay on offer.
+     */
     #fill() {
+        const tags = new Set([this.#language.value]);
+        if (this.#class.value === "") this.#classes.clear();
         for (const state of this.#store.states()) {
             if (state.class) this.#classes.add(state.class);
-            for (const tag of [state.source, ...state.targets]) if (tag) this.#languages.add(tag);
+            for (const tag of [state.source, ...state.targets]) tags.add(tag);
         }
+        tags.delete("");
         const { t, language } = { t: (key) => this.#i18n.t(key), language: this.#i18n.language };
         const byName = new Intl.Collator(language, { numeric: true });
         const classes = [...this.#classes].sort(byName.compare).map((name) => [name, name]);
-        const languages = [...this.#languages].map((tag) => [tag, languageName(tag, language)])
+        const languages = [...tags].map((tag) => [tag, languageName(tag, language)])
             .sort((a, b) => byName.compare(a[1], b[1]));
         this.#offer(this.#class, [["", t("bar.all_classes")], ...classes]);
         this.#offer(this.#language, [["", t("bar.all_languages")], ...languages]);
@@ -108,9 +133,9 @@ export class Toolbar extends EventTarget {
 
     #offer(select, options) {
         const chosen = select.value;
-        const values = options.map(([value]) => value).join("\n");
-        if (select.dataset.values === values) return;
-        select.dataset.values = values;
+        const offered = JSON.stringify(options);
+        if (select.dataset.offered === offered) return;
+        select.dataset.offered = offered;
         select.replaceChildren(...options.map(([value, text]) => el("option", { value, text })));
         select.value = chosen;
     }

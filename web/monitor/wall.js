@@ -1,7 +1,8 @@
 /**
  * The wall: a tile for each session that the view shows, in the view's order. A change of a session
- * reaches its own tile and nothing else. Tiles change places only now and then, and never while
+ * reaches its own tile and nothing else. Tiles change places only now and then, and not while
  * somebody points at one or has the focus on one; then the wall says that there is a newer order.
+ * A pointer that was left lying there does not hold it for ever.
  *
  * Events: "open" {session}, "shown" {shown, all, attention}, "stale" {stale}: whether a newer order
  * waits.
@@ -13,6 +14,10 @@ import { Tile } from "./tile.js";
 
 /** How often tiles may change places. */
 export const ARRANGE_MS = 4000;
+/** Who has not moved for so long does not look at a tile any more. */
+export const HOLD_MS = 60000;
+
+const SIGNS = ["pointermove", "pointerdown", "wheel", "keydown", "focusin"];
 
 export class Wall extends EventTarget {
     #list;
@@ -26,7 +31,9 @@ export class Wall extends EventTarget {
     #order = [];
     #now;
     #timer;
-    #endMembers;
+    #pressed = false;
+    #signAt = -HOLD_MS;
+    #ends = [];
 
     /**
      * @param {{list: HTMLElement, store: object, frame: object, i18n: object, counters: object,
@@ -41,7 +48,12 @@ export class Wall extends EventTarget {
         this.#counters = counters;
         this.#now = now;
         this.#collator = new Intl.Collator(i18n.language, { numeric: true });
-        this.#endMembers = store.onMembers((news) => this.#onMembers(news));
+        this.#ends.push(store.onMembers((news) => this.#onMembers(news)));
+        for (const sign of SIGNS) this.#on(list, sign, () => (this.#signAt = this.#now()));
+        this.#on(list, "pointerdown", () => (this.#pressed = true));
+        for (const end of ["pointerup", "pointercancel"]) {
+            this.#on(document, end, () => (this.#pressed = false));
+        }
         this.#timer = setInterval(() => this.#frame.ask(this, () => this.#arrange(false)),
                                   ARRANGE_MS);
         this.#arrange(true);
@@ -51,6 +63,11 @@ export class Wall extends EventTarget {
     setView(view) {
         this.#view = { ...this.#view, ...view };
         this.#arrange(true);
+    }
+
+    /** Looks at everything anew; what somebody points at stays. */
+    look() {
+        this.#arrange(false);
     }
 
     /** Puts the tiles into their newest order though somebody points at one. */
@@ -65,12 +82,19 @@ export class Wall extends EventTarget {
 
     close() {
         clearInterval(this.#timer);
-        this.#endMembers();
+        for (const end of this.#ends) end();
         for (const session of [...this.#tiles.keys()]) this.#remove(session);
+    }
+
+    #on(target, type, listener) {
+        target.addEventListener(type, listener, { passive: true });
+        this.#ends.push(() => target.removeEventListener(type, listener));
     }
 
     /** A finger that has touched a tile does not point at it any more. */
     get #held() {
+        if (this.#pressed) return true;
+        if (this.#now() - this.#signAt >= HOLD_MS) return false;
         const pointed = matchMedia("(hover: hover)").matches && this.#list.matches(":hover");
         return pointed || this.#list.contains(document.activeElement);
     }
@@ -103,7 +127,16 @@ export class Wall extends EventTarget {
         return [...this.#order, ...ids.filter((session) => !there.has(session))];
     }
 
+    /** The focus goes with its tile; from one that is gone it goes to the wall. */
     #show(order) {
+        const focused = document.activeElement;
+        const here = this.#list.contains(focused);
+        this.#place(order);
+        if (!here || document.activeElement === focused) return;
+        (focused.isConnected ? focused : this.#list).focus({ preventScroll: true });
+    }
+
+    #place(order) {
         const wanted = new Set(order);
         for (const session of this.#order) if (!wanted.has(session)) this.#remove(session);
         const stay = staying(this.#order.filter((session) => wanted.has(session)), order);

@@ -117,7 +117,11 @@ const en = {
     "export.csv": "Spreadsheet (CSV)",
     "export.json": "All data (JSON)",
     "export.which": "Choose one class above to export it.",
+    "export.classless": "The export is of a class, and nobody here is in one.",
     "export.failed": "The export did not succeed: {message}",
+
+    "problem.closed": "the connection is lost",
+    "problem.timeout": "the server did not answer",
 
     "signin.need": "This page is for teachers.",
 };
@@ -241,7 +245,11 @@ const es = {
     "export.csv": "Hoja de cálculo (CSV)",
     "export.json": "Todos los datos (JSON)",
     "export.which": "Elige arriba una clase para exportarla.",
+    "export.classless": "Se exporta una clase, y aquí nadie está en ninguna.",
     "export.failed": "La exportación falló: {message}",
+
+    "problem.closed": "se perdió la conexión",
+    "problem.timeout": "el servidor no respondió",
 
     "signin.need": "Esta página es para docentes.",
 };
