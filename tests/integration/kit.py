@@ -29,7 +29,7 @@ RATE = 16000
 class Program:
     """A program under test: started, watched, and ended by its own pid."""
 
-    def __init__(self, name, *args, env=None, ready=None, stream="stderr", wait_s=20,
+    def __init__(self, name, *args, env=None, ready=None, stream="stderr", wait_s=60,
                  preexec=None):
         self.name = name
         self.log = tempfile.NamedTemporaryFile("w+", prefix=name + "-", suffix=".log", delete=False)
@@ -47,7 +47,7 @@ class Program:
         with open((file or self.log).name, errors="replace") as f:
             return f.read()
 
-    def wait_for(self, pattern, wait_s=20, file=None):
+    def wait_for(self, pattern, wait_s=60, file=None):
         end = time.monotonic() + wait_s * SLOW
         while time.monotonic() < end:
             match = re.search(pattern, self.text(file))
@@ -73,7 +73,7 @@ class Program:
             self.process.kill()
             self.process.wait()
 
-    def stop(self, wait_s=10):
+    def stop(self, wait_s=30):
         """SIGTERM; returns the exit status. Not ending in time is a failure."""
         if self.alive():
             self.process.send_signal(signal.SIGTERM)
@@ -108,7 +108,7 @@ class Sotto(Program):
         self.port = int(self.match.group(1))
         self.tls = tls  # an ssl.SSLContext of its clients
 
-    def wait_ready(self, wait_s=15):
+    def wait_ready(self, wait_s=60):
         end = time.monotonic() + wait_s * SLOW
         while time.monotonic() < end:
             if self.get("/readyz")[0] == 200:
