@@ -133,7 +133,7 @@ class Embedded(Case):
 
     def test_nothing_else(self):
         for path in ("/web/", "/web", "/web/nothing.js", "/monitor/", "/index.html", "/web/index.html",
-                     "/favicon", "/web/learner.css.bak"):
+                     "/favicon", "/web/learner/page.css.bak"):
             self.assertEqual(self.ask(path)[0], 404, path)
 
     def test_only_get_and_head(self):

@@ -35,7 +35,7 @@ static void test_names(void)
     static const char *const names[][2] = {
         {"/", "index.html"},
         {"/monitor", "monitor.html"},
-        {"/web/learner.css", "learner.css"},
+        {"/web/learner/page.css", "learner/page.css"},
         {"/web/audio/capture.js", "audio/capture.js"},
         {"/web/vendor/plot/LICENSE", "vendor/plot/LICENSE"},
         {"/web/shared/app-icon_2.min.svg", "shared/app-icon_2.min.svg"},
