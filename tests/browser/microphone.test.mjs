@@ -14,11 +14,13 @@ const on = stage();
 function instruments(contextRate) {
     const Native = window.AudioContext;
     const streams = [];
+    const contexts = [];
     let refusal = null;
     window.AudioContext = class extends Native {
         constructor(options) {
             super(contextRate ? { ...options, sampleRate: contextRate } : options);
             window.lastContext = this;
+            contexts.push(this);
         }
     };
     navigator.mediaDevices.getUserMedia = async ({ audio }) => {
@@ -34,6 +36,11 @@ function instruments(contextRate) {
     };
     window.bench = {
         streams,
+        /** States of all contexts of the page, once none changes any more. */
+        async contexts() {
+            await new Promise((resolve) => setTimeout(resolve, 200));
+            return contexts.map(({ state }) => state);
+        },
         refuse: (error) => (refusal = error),
         async capture() {
             const { Capture } = await import("/web/audio/capture.js");
@@ -226,5 +233,83 @@ test("closing while the question is open leaves no device behind", async (t) => 
         return { states, tracks: window.bench.streams.map((stream) => stream.getTracks()[0].readyState) };
     });
     assert.deepEqual(result, { states: ["opening", "closed"], tracks: ["ended"] });
+    quiet();
+});
+
+test("a refusal leaves nothing running", async (t) => {
+    const { page, quiet } = await begin(t);
+    const contexts = await page.evaluate(async () => {
+        window.bench.refuse({ name: "NotAllowedError" });
+        await window.heard.capture.open();
+        return window.bench.contexts();
+    });
+    assert.deepEqual(contexts, ["closed"]);
+    quiet();
+});
+
+/* As Firefox has it: a context of our rate does not take a device of another. */
+function refuseOurRate() {
+    const { prototype } = AudioContext;
+    const { createMediaStreamSource } = prototype;
+    let refused = false;
+    prototype.createMediaStreamSource = function (stream) {
+        if (!refused) {
+            refused = true;
+            throw new DOMException("different sample-rate", "NotSupportedError");
+        }
+        return createMediaStreamSource.call(this, stream);
+    };
+}
+
+test("a context that does not take the device gives way to one of the device's rate", async (t) => {
+    const { page, quiet } = await begin(t);
+    await page.evaluate(refuseOurRate);
+    const contexts = await page.evaluate(async () => {
+        await window.heard.capture.open();
+        await window.bench.until("open", 3);
+        return window.bench.contexts();
+    });
+    assert.deepEqual(contexts, ["closed", "running"]);
+    quiet();
+});
+
+test("closing while the context gives way to another leaves none behind", async (t) => {
+    const { page, quiet } = await begin(t);
+    await page.evaluate(refuseOurRate);
+    const contexts = await page.evaluate(async () => {
+        const { capture } = window.heard;
+        const { close } = AudioContext.prototype;
+        let closing;
+        AudioContext.prototype.close = async function () {
+            if (!closing) closing = capture.close(); // in the midst of it
+            if (this.state !== "closed") await close.call(this);
+        };
+        await capture.open();
+        await closing;
+        return window.bench.contexts();
+    });
+    assert.ok(contexts.every((state) => state === "closed"), `${contexts}`);
+    quiet();
+});
+
+test("a device that goes while the page is hidden is asked for again when it is seen", async (t) => {
+    const { page, quiet } = await begin(t);
+    const states = await page.evaluate(async () => {
+        const { capture, states } = window.heard;
+        await capture.open();
+        await window.bench.until("open", 3);
+        let visibility = "hidden";
+        Object.defineProperty(document, "visibilityState", { get: () => visibility });
+        window.bench.refuse({ name: "NotAllowedError" });
+        const [track] = window.bench.streams[0].getTracks();
+        track.dispatchEvent(new Event("ended"));
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        visibility = "visible";
+        window.bench.refuse(null);
+        document.dispatchEvent(new Event("visibilitychange"));
+        await window.bench.until("open", 3);
+        return states;
+    });
+    assert.deepEqual(states, ["opening", "open", "lost", "open"]);
     quiet();
 });

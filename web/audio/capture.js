@@ -25,6 +25,9 @@ const WATCH_MS = 1000;
 const STALLED_MS = 3000; // frames come 20 a second: something is wrong
 const RESUME_MS = 1000; // without a click some browsers neither resume nor refuse
 
+/* Gain control is on, as browsers have it by default: a laptop across the table and a headset that
+ * whispers are common, and what stays below the noise floor is heard by nobody. Its price is that
+ * a voice that shouts may be cut off at the top, which recognisers bear better. */
 const CONSTRAINTS = {
     channelCount: { ideal: 1 },
     echoCancellation: { ideal: true },
@@ -74,6 +77,7 @@ export class Capture extends EventTarget {
     #listeners = null; // AbortController of what is listened to while not closed
     #watch = 0;
     #frameAtMs = 0;
+    #away = false; // lost while the page was hidden: asked for again when it is seen
 
     /** The last "state" detail. */
     get state() {
@@ -135,6 +139,7 @@ export class Capture extends EventTarget {
 
     async #connect(state, reason) {
         const turn = ++this.#turn;
+        this.#away = false;
         if (navigator.mediaDevices === undefined) {
             this.#tell("denied", "insecure");
             return;
@@ -153,8 +158,19 @@ export class Capture extends EventTarget {
         } catch (error) {
             if (turn === this.#turn) {
                 this.#release();
-                this.#tell(...meaning(error));
+                this.#onRefused(state, ...meaning(error));
             }
+        }
+    }
+
+    #onRefused(asked, state, reason) {
+        if (state === "denied" && asked === "lost" && document.visibilityState === "hidden") {
+            this.#away = true; // Safari gives no microphone to a hidden page, allowed or not
+            return;
+        }
+        this.#tell(state, reason);
+        if (state !== "no-device") {
+            this.#dispose(); // nobody waits for a device: nothing is left running
         }
     }
 
@@ -187,10 +203,12 @@ export class Capture extends EventTarget {
 
     async #attach(turn, reason) {
         const track = this.#stream.getAudioTracks()[0];
-        this.#source = await this.#makeSource(turn);
+        const source = await this.#makeSource(turn);
         if (turn !== this.#turn) {
+            source?.disconnect();
             return;
         }
+        this.#source = source;
         track.enabled = !this.#muted;
         track.onended = () => this.#connect("lost", "");
         track.onmute = track.onunmute = () => this.#look();
@@ -210,6 +228,9 @@ export class Capture extends EventTarget {
         } catch {
             // Firefox until 2025 asks for the device's own rate.
             await chain.context.close();
+            if (turn !== this.#turn) {
+                return null; // nobody would close another one
+            }
             chain.context = makeContext();
             chain.node = null;
             source = chain.context.createMediaStreamSource(this.#stream);
@@ -290,7 +311,7 @@ export class Capture extends EventTarget {
         this.#listeners = new AbortController();
         const { signal } = this.#listeners;
         const onDevices = () => this.#onDevices();
-        const onVisible = () => document.visibilityState === "visible" && this.#wake();
+        const onVisible = () => document.visibilityState === "visible" && this.#onVisible();
         navigator.mediaDevices?.addEventListener("devicechange", onDevices, { signal });
         document.addEventListener("visibilitychange", onVisible, { signal });
         window.addEventListener("pageshow", onVisible, { signal });
@@ -301,6 +322,14 @@ export class Capture extends EventTarget {
     #onDevices() {
         if (this.#state.state === "no-device") {
             this.#connect("opening", "");
+        }
+    }
+
+    #onVisible() {
+        if (this.#away) {
+            this.#connect("lost", "");
+        } else {
+            this.#wake();
         }
     }
 
