@@ -407,8 +407,15 @@ test("a lesson that was away too long goes on in a new session", async (t) => {
     const page = await learner(t);
     await page.start();
     await page.say(final(1, "This stays.", 1));
+    for (const ms of [900, 1000, 1000])
+        await page.page.evaluate((n) => window.fakeSessions[0].dispatchEvent(
+            new CustomEvent("dropped", { detail: { ms: n } })), ms);
+    await page.by("notice").getByText("3 s of what you said are lost").waitFor();
+    assert.equal(await page.by("notice").count(), 1);
+    await page.page.evaluate(() => (window.fakeSessions[0].unsent = [1, 2, 3]));
     await page.session({ state: "failed", reason: "resume_refused" });
     await page.state("connecting");
+    assert.deepEqual(await page.page.evaluate(() => window.fakeSessions[1].sent), [1, 2, 3]);
     await page.by("notice").getByText("A new one has begun").waitFor();
     await page.session({ state: "live" });
     await page.say({ ...started(), session: "7777" }, final(1, "This comes after.", 1));

@@ -415,6 +415,21 @@ test("another Session goes on with it, as after a reload: all again, then what i
     assert.deepEqual([next.session.state.state, next.session.resume.token], ["ended", "t2"]);
 });
 
+test("what was said after a session was lost for good goes to the next one", () => {
+    const { server, session, spoken, speak } = rig();
+    session.start();
+    speak(1000);
+    const sent = server.audio.length;
+    server.up = false;
+    server.cut();
+    speak(3000);
+    server.ended = true; // it was away too long
+    server.up = true;
+    server.clock.pass(20000);
+    assert.deepEqual([session.state.state, session.state.reason], ["failed", "resume_refused"]);
+    assert.deepEqual([...session.unsent], spoken.slice(sent));
+});
+
 test("figures that make no sense do no harm", () => {
     const { clock, server, session, speak, of } = rig();
     session.start();

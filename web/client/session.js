@@ -19,7 +19,7 @@
  * - "dropped": {ms}: so much audio was given up because more than `resume_ms` waited, since the
  *   last such event; what was said there is lost.
  * Once "ended" or "failed" came as a state, no event follows. A session that failed with
- * "resume_refused" (it was away too long) may be followed by a new Session.
+ * "resume_refused" (it was away too long) may be followed by a new Session, with its `unsent`.
  */
 import { Backoff } from "./backoff.js";
 import { emit } from "./emit.js";
@@ -165,6 +165,11 @@ export class Session extends EventTarget {
     get resume() {
         const { session, resume_token: token } = this.#started ?? {};
         return token ? { session, token } : null;
+    }
+
+    /** What was said and not sent yet, an Int16Array: after a failure another Session can send it. */
+    get unsent() {
+        return this.#uplink.waiting;
     }
 
     /** Connects. Once. Audio may be sent at once: it is kept. */

@@ -46,6 +46,12 @@ export class Uplink {
         return Math.round(((this.#keep.to - from) * 1000) / this.#rate);
     }
 
+    /** Audio that waits to be sent, a copy. */
+    get waiting() {
+        const from = Math.max(this.#sent, this.#keep.from);
+        return this.#keep.get(from, this.#keep.to - from);
+    }
+
     /** Audio given up since the last call. */
     takeDroppedMs() {
         const ms = Math.round((this.#dropped * 1000) / this.#rate);

@@ -36,6 +36,7 @@ export class Lesson extends EventTarget {
     #capture;
     #session = null;
     #presses = 0;
+    #droppedMs = 0;
 
     /** @type {Take[]} */
     takes = [];
@@ -243,7 +244,7 @@ export class Lesson extends EventTarget {
         on("degraded", (message) => current() && this.#onDegraded(message.what, true));
         on("restored", (message) => current() && this.#onDegraded(message.what, false));
         on("goaway", () => current() && this.#onGoaway());
-        on("dropped", ({ ms }) => this.#notice("notice.dropped", { n: Math.ceil(ms / 1000) }));
+        on("dropped", ({ ms }) => this.#onDropped(ms));
         on("error", (message) => current() && this.#onError(message));
         on("state", (state) => current() && this.#onState(state));
     }
@@ -251,6 +252,7 @@ export class Lesson extends EventTarget {
     #onStarted({ source, targets }, take) {
         this.goaway = false;
         this.degraded.clear();
+        this.#droppedMs = 0;
         if (this.waiting) this.#showSettings(source, targets, take);
         this.#changed();
     }
@@ -280,6 +282,12 @@ export class Lesson extends EventTarget {
         this.#changed();
     }
 
+    /** One figure for all that one absence of the connection has cost. */
+    #onDropped(ms) {
+        this.#droppedMs += ms;
+        this.#notice("notice.dropped", { n: Math.ceil(this.#droppedMs / 1000) });
+    }
+
     #onError(message) {
         if (message.code === "upstream_refused") this.#notice("notice.refused");
     }
@@ -299,6 +307,7 @@ export class Lesson extends EventTarget {
         this.#last = this.waiting ? this.#gone() : detail;
         this.waiting = false;
         this.#kept.forget();
+        const { unsent } = this.#session;
         this.#session = null;
         this.stopping = false;
         this.goaway = false;
@@ -307,6 +316,7 @@ export class Lesson extends EventTarget {
         if (GO_ON_AFTER.has(detail.reason)) {
             this.#notice("notice.again");
             this.#begin();
+            if (unsent.length > 0) this.#session.send(unsent);
             return;
         }
         this.running = false;

@@ -26,9 +26,10 @@ export class StatusView {
         byId("help-button").addEventListener("click", () => onAction(this.#action));
     }
 
-    /** Something to know for a while. */
+    /** Something to know for a while; what is said anew takes the place of what was. */
     notice(key, values) {
         const notice = { key, values };
+        this.#notices = this.#notices.filter((other) => other.key !== key);
         this.#notices.push(notice);
         setTimeout(() => {
             this.#notices = this.#notices.filter((other) => other !== notice);

@@ -4,7 +4,7 @@ const all = (window.fakeSessions = []);
 export class Session extends EventTarget {
     constructor({ token, settings, resume }) {
         super();
-        Object.assign(this, { token, settings, resume, updates: [], calls: [], frames: 0 });
+        Object.assign(this, { token, settings, resume, updates: [], calls: [], frames: 0, unsent: [] });
         this.state = { state: "connecting", reason: "", retryInMs: null, bufferedMs: 0 };
         all.push(this);
     }
@@ -26,8 +26,9 @@ export class Session extends EventTarget {
         this.updates.push(settings);
     }
 
-    send() {
+    send(pcm) {
         this.frames++;
+        this.sent = pcm;
     }
 
     activity(speaking) {
