@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { classFeed } from "./class_feed.mjs";
-import { launch, LAPTOP, open, PHONE } from "./kit.mjs";
+import { launch, LAPTOP, open, PHONE, shot } from "./kit.mjs";
 import { startSim, startSotto } from "./programs.mjs";
 
 let browser, server, upstream;
@@ -20,7 +20,7 @@ after(async () => {
     await upstream?.program.stop();
 });
 
-/** Lets a test put the page's clocks forward: `window.wait(ms)`. Timers of the page run at a hundredth of their time. */
+/** Lets a test put the page's clock forward: `window.wait(ms)`. What is repeated, is so sooner. */
 function quickClock() {
     const now = performance.now.bind(performance);
     const real = window.setInterval.bind(window);
@@ -37,8 +37,10 @@ function quickTimers() {
 }
 
 async function teach(t, feed = {}, { scripts = [], ...options } = {}) {
-    const opened = await open(t, browser, `${server.url}/monitor`, { scripts: [classFeed(feed), ...scripts], ...options });
-    const tile = (name) => opened.page.locator("[data-test=tile]", { has: opened.page.getByText(name, { exact: true }) });
+    const all = [classFeed(feed), ...scripts];
+    const opened = await open(t, browser, `${server.url}/monitor`, { scripts: all, ...options });
+    const { page } = opened;
+    const tile = (name) => page.getByTestId("tile").filter({ has: page.getByText(name, { exact: true }) });
     return { ...opened, tile };
 }
 
@@ -102,7 +104,7 @@ test("a day of sessions that come and go leaves nothing but those there are", as
     await page.evaluate(async () => {
         const frame = () => new Promise(requestAnimationFrame);
         for (let hour = 0; hour < 20; hour++) {
-            const changed = Array.from({ length: 100 }, (_, i) => ({ session: `${hour}-${i}`, name: `One of ${i}`,
+            const changed = Array.from({ length: 100 }, (_, i) => ({ session: `${hour}-${i}`, name: `${i}`,
                 class: `class ${hour} ${i}`, source: `x-${hour}-${i}`, targets: ["es"] }));
             window.classFeed.tell({ type: "delta", changed, gone: [] });
             await frame();
@@ -177,11 +179,50 @@ test("a network that went away without a word is noticed", async (t) => {
 });
 
 test("a token is shown once a connection: it may be a ticket", async (t) => {
-    const opened = await open(t, browser, `${server.url}/monitor#token=good`, { scripts: [classFeed({ sessions: 2 })] });
-    await opened.page.locator("[data-test=tile] button").first().click();
-    await opened.page.getByTestId("sentence").nth(39).waitFor();
-    assert.deepEqual(await opened.page.evaluate(() => window.classFeed.sent.filter(({ type }) => type === "watch")
+    const scripts = [classFeed({ sessions: 2 })];
+    const { page } = await open(t, browser, `${server.url}/monitor#token=good`, { scripts });
+    await page.locator("[data-test=tile] button").first().click();
+    await page.getByTestId("sentence").nth(39).waitFor();
+    assert.deepEqual(await page.evaluate(() => window.classFeed.sent.filter(({ type }) => type === "watch")
         .map(({ token }) => token ?? "none")), ["good", "none"]);
+});
+
+test("an opened session that comes back is read again: finals came before the server knew who watches", async (t) => {
+    const { page, tile, quiet } = await teach(t, { sessions: 2 });
+    await tile("Ana").getByRole("button").click();
+    await page.getByTestId("sentence").nth(39).waitFor();
+    const asked = () => window.classFeed.sent.filter(({ type }) => type === "history").length;
+    const before = await page.evaluate(asked);
+    await page.evaluate(() => {
+        const { state } = window.classFeed.learners[0];
+        window.classFeed.tell({ type: "delta", changed: [], gone: [state.session] });
+        window.classFeed.tell({ type: "delta", changed: [state], gone: [] });
+    });
+    await page.waitForFunction(`(${asked})() > ${before}`);
+    assert.equal(await page.locator("#session-gone").isVisible(), false);
+    quiet();
+});
+
+test("what runs from right to left does so, under a name that does not", async (t) => {
+    const { page } = await teach(t, { sessions: 6 }, { context: PHONE });
+    await page.locator("[data-test=tile]").nth(5).waitFor();
+    await page.evaluate(() => {
+        const { state } = window.classFeed.learners[0];
+        const translations = { es: state.text, ar: "ذهبت أمس إلى السوق" };
+        window.classFeed.change(0, { targets: ["es", "ar"], translations });
+    });
+    await page.locator("[data-test=tile] button", { hasText: "Ana" }).click();
+    await page.getByTestId("sentence").nth(39).waitFor();
+    const last = page.getByTestId("sentence").last().locator(".sentence-translation");
+    const { ltr, rtl } = await last.evaluateAll(([ltr, rtl]) => {
+        const of = (line) => [line.querySelector("p").dir, line.querySelector(".language").textContent,
+            getComputedStyle(line.querySelector(".language")).direction];
+        return { ltr: of(ltr), rtl: of(rtl) };
+    });
+    assert.deepEqual(ltr, ["ltr", "Spanish", "ltr"]);
+    assert.deepEqual(rtl, ["rtl", "Arabic", "ltr"]);
+    assert.equal(await page.getByTestId("live").locator("p[lang=ar]").getAttribute("dir"), "rtl");
+    await shot(page, "monitor-open-rtl-phone");
 });
 
 test("mistakes of a class that was just chosen are that class's own", async (t) => {

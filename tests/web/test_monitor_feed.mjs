@@ -45,7 +45,8 @@ test("an earlier page that comes late is not taken for the newest", async (t) =>
     socket.tell(page(1));
     socket.tell({ ...page(7), session: "b" });
     socket.tell(page(80));
-    assert.deepEqual((await Promise.all([earlier, newest, other])).map(({ segments }) => segments[0].segment), [1, 80, 7]);
+    const answers = await Promise.all([earlier, newest, other]);
+    assert.deepEqual(answers.map(({ segments }) => segments[0].segment), [1, 80, 7]);
 });
 
 test("who has waited too long does not leave its answer to the next", async (t) => {

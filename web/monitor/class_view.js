@@ -27,7 +27,7 @@ export class ClassView {
     #scanTimer = 0;
     #scan = new MistakesScan();
     #stop = null;
-    #latency = new Plot(byId("plot-latency"), (ms) => `${ms / 1000} s`);
+    #latency = new Plot(byId("plot-latency"), (ms) => `${ms / 1000} s`, 1000);
     #load = new Plot(byId("plot-load"), String);
     #ends = [];
 

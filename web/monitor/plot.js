@@ -13,14 +13,17 @@ export function roundUp(value) {
 export class Plot {
     #canvas;
     #format;
+    #least;
 
     /**
      * @param {HTMLCanvasElement} canvas its CSS size is the plot's
      * @param {(value: number) => string} format of the scale's numbers
+     * @param {number} [least] that the scale goes up to
      */
-    constructor(canvas, format) {
+    constructor(canvas, format, least = 1) {
         this.#canvas = canvas;
         this.#format = format;
+        this.#least = least;
     }
 
     /**
@@ -33,7 +36,7 @@ export class Plot {
         if (width === 0 || height === 0) return;
         const pen = this.#canvas.getContext("2d");
         const style = getComputedStyle(this.#canvas);
-        const top = roundUp(Math.max(1, ...lines.flatMap((line) => line.values)));
+        const top = roundUp(Math.max(this.#least, ...lines.flatMap((line) => line.values)));
         const at = (value) => height - 2 - (value / top) * (height - 20);
         pen.clearRect(0, 0, width, height);
         this.#scale(pen, { width, top, at, style });

@@ -146,6 +146,8 @@ export class SessionView extends EventTarget {
         } else if (added.includes(this.#session)) {
             byId("session-gone").hidden = true;
             this.#askDraw();
+            // What became final before the server knew that somebody watches is in its history.
+            this.#loadNewest();
         }
     }
 
