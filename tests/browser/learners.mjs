@@ -2,7 +2,7 @@
 import { makeToken } from "./tokens.mjs";
 import { RATE, Voice } from "./voice.mjs";
 
-const SPEED = 2; // what a server takes
+const SPEED = 3; // as fast as a server takes for a while
 
 /** In the page: what holds the sessions. */
 function hold() {

@@ -187,6 +187,15 @@ test("a token is shown once a connection: it may be a ticket", async (t) => {
         .map(({ token }) => token ?? "none")), ["good", "none"]);
 });
 
+test("a link with a token, opened where the page is open already, signs in and leaves the address", async (t) => {
+    const { page, quiet } = await teach(t, { sessions: 2, refuse: "unauthorized" });
+    await page.getByTestId("token").waitFor();
+    await page.evaluate(() => (location.hash = "#token=good"));
+    await page.getByTestId("count").getByText("2 sessions").waitFor();
+    assert.ok(!page.url().includes("token"));
+    quiet();
+});
+
 test("an opened session that comes back is read again: finals came before the server knew who watches", async (t) => {
     const { page, tile, quiet } = await teach(t, { sessions: 2 });
     await tile("Ana").getByRole("button").click();

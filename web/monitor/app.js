@@ -70,6 +70,14 @@ function onSignIn() {
     if (whose !== "" || views.bar.className !== "") views.bar.clearClass();
 }
 
+/** A link that is opened where the page is open already changes the fragment alone. */
+function onFragment() {
+    const before = getToken();
+    if (takeToken() === before) return;
+    onSignIn();
+    feed.start();
+}
+
 function onState({ state }) {
     if (state === "live") signedIn = whoseToken();
     views.wall.look();
@@ -154,6 +162,7 @@ function start() {
     byId("none-clear").addEventListener("click", () => views.bar.clear());
     byId("copy").addEventListener("click", copyAddress);
     document.addEventListener("keydown", onKey);
+    addEventListener("hashchange", onFragment);
     feed.start();
 }
 

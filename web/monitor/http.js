@@ -1,6 +1,6 @@
 /** What the server keeps, asked for over HTTP with the token where there is one. */
 import { getToken } from "../shared/token.js";
-import { el } from "../shared/dom.js";
+import { saveFile } from "../shared/dom.js";
 
 /** @returns {Promise<Response>} a good one; else an Error with the server's own words */
 async function get(path, signal) {
@@ -19,10 +19,6 @@ export async function getJson(path, signal) {
 
 /** Saves what is at `path` as the file `name`. Rejects with an Error that says why not. */
 export async function download(path, name) {
-    const url = URL.createObjectURL(await (await get(path)).blob());
-    const link = el("a", { href: url, download: name });
-    document.body.append(link);
-    link.click();
-    link.remove();
-    setTimeout(() => URL.revokeObjectURL(url), 10000);
+    const content = await (await get(path)).blob();
+    saveFile(name, content.type, content);
 }

@@ -85,9 +85,14 @@ export class FrameDraw {
     }
 }
 
-/** Gives the browser a file to save, made here. */
-export function saveFile(name, type, text) {
-    const url = URL.createObjectURL(new Blob([text], { type }));
+/**
+ * Gives the browser a file to save.
+ * @param {string} name
+ * @param {string} type
+ * @param {string|Blob} content
+ */
+export function saveFile(name, type, content) {
+    const url = URL.createObjectURL(new Blob([content], { type }));
     const link = el("a", { href: url, download: name });
     document.body.append(link);
     link.click();

@@ -37,6 +37,21 @@ export function baseOf(tag) {
     return tag.toLowerCase().split("-")[0];
 }
 
+const namers = new Map();
+
+/** Made once for each language of the interface: it is dear. */
+function namer(inLanguage) {
+    let names = namers.get(inLanguage);
+    if (!names) {
+        names = new Intl.DisplayNames([inLanguage], {
+            type: "language",
+            languageDisplay: "standard",
+        });
+        namers.set(inLanguage, names);
+    }
+    return names;
+}
+
 /**
  * @param {string} tag
  * @param {string} inLanguage of the interface
@@ -44,11 +59,7 @@ export function baseOf(tag) {
  */
 export function languageName(tag, inLanguage) {
     try {
-        const names = new Intl.DisplayNames([inLanguage], {
-            type: "language",
-            languageDisplay: "standard",
-        });
-        const name = names.of(tag) ?? tag;
+        const name = namer(inLanguage).of(tag) ?? tag;
         return name.charAt(0).toLocaleUpperCase(inLanguage) + name.slice(1);
     } catch {
         return tag;
