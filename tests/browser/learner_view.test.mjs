@@ -230,6 +230,18 @@ test("a correction stays with its word while captions move on", async (t) => {
     page.quiet();
 });
 
+test("a correction that is taken back takes its explanation along", async (t) => {
+    const page = await learner(t);
+    await page.start();
+    await lesson(page);
+    await page.say(final(5, "She have a dog.", 11), { ...corrected(5, "", [HAVE]), final: false });
+    await page.by("edit").last().hover();
+    await page.by("fix").waitFor();
+    await page.say({ ...corrected(5, "", [], 12), rev: 3 }, partial(6, 1, "And then ".repeat(90), " more"));
+    await page.by("fix").waitFor({ state: "hidden" });
+    page.quiet();
+});
+
 test("keeps today's mistakes, once each, and finds their sentence", async (t) => {
     const page = await learner(t);
     await page.start();

@@ -29,7 +29,7 @@ export class LanguagesDialog {
     #i18n;
     #settings;
     #rows = byId("targets");
-    /** A row that has been asked for and has no language yet. */
+    /** Somebody is speaking: the language that is spoken stays. */
     live = false;
 
     constructor(i18n, settings) {

@@ -53,6 +53,10 @@ export class FixTip {
     /** Captions move on while somebody reads why: the tip stays with its word. */
     #follow() {
         if (!this.#mark) return;
+        if (!this.#mark.isConnected) {
+            this.hide(); // its sentence was drawn anew, or is gone
+            return;
+        }
         const word = this.#mark.getBoundingClientRect();
         const seen = this.#mark.closest("section").getBoundingClientRect();
         if (word.bottom < seen.top || word.top > seen.bottom) this.hide();
