@@ -167,7 +167,7 @@ export class Session extends EventTarget {
         return token ? { session, token } : null;
     }
 
-    /** What was said and not sent yet, an Int16Array: after a failure another Session can send it. */
+    /** What was said and not sent yet, an Int16Array: another Session can send it. */
     get unsent() {
         return this.#uplink.waiting;
     }
@@ -280,7 +280,8 @@ export class Session extends EventTarget {
         } else if (this.#refusal === null && FINAL_CLOSES.has(code)) {
             this.#refused("refused");
         } else {
-            this.#retry(error || (this.#env.isOnline() ? "lost" : "offline"), figure(afterMs, WAIT_MS_MAX));
+            const reason = error || (this.#env.isOnline() ? "lost" : "offline");
+            this.#retry(reason, figure(afterMs, WAIT_MS_MAX));
         }
     }
 

@@ -93,7 +93,8 @@ function same(a, b) {
 function merged(base, values) {
     const next = { ...base };
     for (const [name, value] of Object.entries(values ?? {})) {
-        if (Object.hasOwn(CHOICES, name)) next[name] = CHOICES[name].includes(value) ? value : next[name];
+        if (Object.hasOwn(CHOICES, name))
+            next[name] = CHOICES[name].includes(value) ? value : next[name];
         else if (Object.hasOwn(TEXT_MAX, name) && typeof value === "string")
             next[name] = value.trim().slice(0, TEXT_MAX[name]);
         else if (typeof next[name] === "boolean" && typeof value === "boolean") next[name] = value;
