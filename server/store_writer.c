@@ -5,7 +5,6 @@
  */
 #include "base/clock.h"
 #include "base/status.h"
-#include "base/thread.h"
 #include "server/server.h"
 #include "server/store_apply.h"
 #include "server/store_internal.h"
@@ -225,7 +224,7 @@ static void serve(struct store *store)
 void *store_writer_run(void *ctx)
 {
     struct store *store = ctx;
-    thread_prompt();
+    /* Not thread_prompt(): a commit is long, and who asks for short slices may interrupt it. */
     mailbox_defer_wakes(true);
     for (;;) {
         struct store_job *job = store_desk_take(&store->writing, store_duty_wait_ms(store));
