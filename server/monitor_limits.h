@@ -7,6 +7,8 @@
 #define MONITOR_TEXTS_BURST       100   /* of them at any speed (server/intake.h) */
 #define MONITOR_UNSENT_BYTES                                                                       \
     16384 /* in the kernel for one: past it the last message is not taken */
+#define MONITOR_SEND_BYTES                                                                         \
+    262144 /* given to the kernel at once; the library by itself sends a few KB a turn */
 #define MONITOR_TICK_MS        100  /* between two messages of what has changed, at least */
 #define MONITOR_GATHER_MS      1000 /* fronts tell what they have within this, or are passed over */
 #define MONITOR_INBOX          32768      /* messages waiting for the monitor */

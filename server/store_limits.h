@@ -26,4 +26,4 @@
 #define STORE_SWEEP_GAP_MS      100        /* between two sessions forgotten by one look */
 #define STORE_WAL_PAGES         8000       /* of the write-ahead log, then it is checkpointed */
 #define STORE_WAL_BYTES         (64 << 20) /* it is cut to after a peak */
-#define STORE_CACHE_KB          2048       /* pages in memory, one connection */
+#define STORE_CACHE_KB          1024       /* pages in memory, one connection */

@@ -11,6 +11,7 @@
 #include "server/http.h"
 #include "server/http_head.h"
 #include "server/intake.h"
+#include "server/monitor_limits.h"
 #include "server/peers_gate.h"
 #include "server/server.h"
 #include "server/tls.h"
@@ -348,7 +349,8 @@ static const struct lws_protocols protocols[] = {
     {.name = "sotto.monitor.v1",
      .callback = on_monitor,
      .per_session_data_size = sizeof(struct ws_user),
-     .rx_buffer_size = WS_MESSAGE_BYTES},
+     .rx_buffer_size = WS_MESSAGE_BYTES,
+     .tx_packet_size = MONITOR_SEND_BYTES},
     {0},
 };
 
