@@ -211,14 +211,15 @@ class BenchResume(unittest.TestCase):
             self.assertEqual(session.wrong, [])
             self.assertEqual(len(session.audio), SECONDS * RATE * 2)
         if cuts:
-            self.assertGreater(result["load"]["sockets_cut"], SESSIONS)
-            self.assertGreater(result["resumed"]["times"], SESSIONS)
+            # How many by chance: a busy machine is late with each.
+            self.assertGreater(result["load"]["sockets_cut"], SESSIONS // 2)
+            self.assertGreater(result["resumed"]["times"], SESSIONS // 2)
             self.assertGreater(result["resumed"]["epochs"], 0)
         return result
 
     def test_cuts(self):
         server = Server()
-        code = self.bench(server, "--resume", "--cut", "40")
+        code = self.bench(server, "--resume", "--cut", "60")
         server.stop()
         self.assertIn(code, (0, 3), self.err)
         self.whole(server)
@@ -236,7 +237,7 @@ class BenchResume(unittest.TestCase):
     def test_cuts_with_tls(self):
         context, ca = certificate(self.dir.name)
         server = Server(context)
-        code = self.bench(server, "--resume", "--cut", "40", "--tls", "--ca", ca)
+        code = self.bench(server, "--resume", "--cut", "60", "--tls", "--ca", ca)
         server.stop()
         self.assertIn(code, (0, 3), self.err)
         self.whole(server)
