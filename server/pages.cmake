@@ -2,8 +2,8 @@
 # whenever one of them does.
 #   cmake -D FOLDER=web -D OUT=pages_embedded.c -P pages.cmake
 file(GLOB_RECURSE files RELATIVE ${FOLDER} ${FOLDER}/*)
-# Editors and systems leave files there whose names begin or end so.
-list(FILTER files EXCLUDE REGEX "(^|/)\\.|~$")
+# Editors and systems leave files there whose names begin or end so; package.json is for node's tests.
+list(FILTER files EXCLUDE REGEX "(^|/)\\.|~$|^package\\.json$")
 list(SORT files)
 
 set(bytes "")

@@ -50,10 +50,12 @@ test("an earlier page that comes late is not taken for the newest", async (t) =>
 });
 
 test("who has waited too long does not leave its answer to the next", async (t) => {
-    t.mock.timers.enable({ apis: ["setTimeout"] });
     const { feed, socket } = made(t);
+    const due = []; // by hand: node 18 and 20 have different clocks for tests
+    t.mock.method(globalThis, "setTimeout", (run) => due.push(run));
     const late = feed.history("a", 41, 40);
-    t.mock.timers.tick(16000);
+    assert.equal(due.length, 1);
+    due[0]();
     await assert.rejects(late, { code: "timeout" });
     const next = feed.history("a", undefined, 40);
     socket.tell(page(1));
